@@ -1,0 +1,249 @@
+//===- QuantLLMRecipeOps.td - What methods are made of -----*- tablegen -*-===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef QK_DIALECT_QUANTLLM_IR_QUANTLLMRECIPEOPS_TD
+#define QK_DIALECT_QUANTLLM_IR_QUANTLLMRECIPEOPS_TD
+
+include "qk/Dialect/QuantLLM/IR/QuantLLMAttributes.td"
+
+def QuantLLM_SmoothingFactorsOp
+    : QuantLLM_PureOp<"smoothing_factors",
+          [DeclareOpInterfaceMethods<InferTypeOpInterface>]> {
+  let summary = "SmoothQuant's per-channel factors of a group of linears";
+  let description = [{
+    s[k] = max( a[k]^alpha / w[k]^(1-alpha), 1e-5 ), with a = absmax of the
+    input and w[k] = max( max over all weights and rows of |W[n,k]|, 1e-5 )
+    (SmoothQuant, arXiv 2211.10438, eq. 4). The input is divided by s, the
+    weights' columns are multiplied by it.
+
+    ```mlir
+    func.func @smoothing_factors(%a: tensor<8xf32>, %q: tensor<4x8xf32>, %k: tensor<2x8xf32>) -> tensor<8xf32> {
+      %s = quant_llm.smoothing_factors %a, (%q, %k) alpha = 0.5 : tensor<8xf32>, (tensor<4x8xf32>, tensor<2x8xf32>)
+      return %s : tensor<8xf32>
+    }
+    ```
+
+    Constraints:
+    - (C1) at least one weight.
+    - (C2) K of each weight equals the elements of absmax.
+    - (C3) 0 <= alpha <= 1.
+  }];
+  let arguments = (ins QuantLLM_Factors:$absmax,
+                       Variadic<QuantLLM_Weight>:$weights, F64Attr:$alpha);
+  let results = (outs QuantLLM_Factors:$factors);
+  let assemblyFormat = [{
+    $absmax `,` `(` $weights `)` `alpha` `=` custom<Double>($alpha) attr-dict `:`
+    type($absmax) `,` `(` type($weights) `)`
+  }];
+  let hasVerifier = 1;
+}
+
+def QuantLLM_SaliencyFactorsOp
+    : QuantLLM_PureOp<"saliency_factors",
+          [DeclareOpInterfaceMethods<InferTypeOpInterface>]> {
+  let summary = "AWQ's per-channel factors of a group of linears";
+  let description = [{
+    For r = 0, 1/grid, ..., 1: s = max(absmean^r, 1e-4), or with `duo`
+    s = max(absmean^r / (w^(1-r) + 1e-4), 1e-4) where w[k] is the mean over all
+    rows of |W[n,k]| divided by its group's largest; s /= sqrt(max(s)*min(s)).
+    The s with the smallest sum over the weights of tr(D H D^T),
+    D = Q(W*s)/s - W, Q rounding to nearest by `scheme`; the first of equal
+    ones. r = 0 (no scaling) is in the grid (AWQ, arXiv 2306.00978, eq. 4, 5).
+
+    ```mlir
+    func.func @saliency_factors(%a: tensor<8xf32>, %h: tensor<8x8xf32>, %w: tensor<4x8xf32>) -> tensor<8xf32> {
+      %s = quant_llm.saliency_factors %a, %h, (%w) scheme(<u4, group = 4, scale = f16>) grid = 20 : tensor<8xf32>, tensor<8x8xf32>, (tensor<4x8xf32>)
+      return %s : tensor<8xf32>
+    }
+    ```
+
+    Constraints:
+    - (C1) at least one weight.
+    - (C2) K of each weight equals the elements of absmean and the sides of the
+      Hessian.
+    - (C3) grid is at least 1.
+  }];
+  let arguments = (ins QuantLLM_Factors:$absmean, QuantLLM_Hessian:$hessian,
+                       Variadic<QuantLLM_Weight>:$weights,
+                       QuantLLM_SchemeAttr:$scheme, I64Attr:$grid,
+                       UnitAttr:$duo, UnitAttr:$symmetric);
+  let results = (outs QuantLLM_Factors:$factors);
+  let assemblyFormat = [{
+    $absmean `,` $hessian `,` `(` $weights `)` `scheme` `(` $scheme `)`
+    `grid` `=` custom<Integer>($grid) (`duo` $duo^)? (`symmetric` $symmetric^)? attr-dict
+    `:` type($absmean) `,` type($hessian) `,` `(` type($weights) `)`
+  }];
+  let hasVerifier = 1;
+}
+
+def QuantLLM_ScaleColumnsOp
+    : QuantLLM_PureOp<"scale_columns", [AllTypesMatch<["input", "result"]>]> {
+  let summary = "multiplies (or divides) columns by factors";
+  let description = [{
+    result[..., k] = round( input[..., k] * s[k] ), or with `inverse`
+    input[..., k] / s[k]; computed in f32, rounded once, to the element type.
+
+    ```mlir
+    func.func @scale_columns(%w: tensor<4x8xf16>, %x: tensor<?x8xf16>, %s: tensor<8xf32>) -> (tensor<4x8xf16>, tensor<?x8xf16>) {
+      %0 = quant_llm.scale_columns %w by %s : tensor<4x8xf16>, tensor<8xf32>
+      %1 = quant_llm.scale_columns %x by inverse %s : tensor<?x8xf16>, tensor<8xf32>
+      return %0, %1 : tensor<4x8xf16>, tensor<?x8xf16>
+    }
+    ```
+
+    Constraints:
+    - (C1) input has at least one dimension.
+    - (C2) factors has as many elements as the last dimension of input.
+  }];
+  let arguments = (ins QuantLLM_FloatTensor:$input, QuantLLM_Factors:$factors,
+                       UnitAttr:$inverse);
+  let results = (outs QuantLLM_FloatTensor:$result);
+  let assemblyFormat = [{
+    $input `by` (`inverse` $inverse^)? $factors attr-dict `:` type($input) `,`
+    type($factors)
+  }];
+  let hasVerifier = 1;
+  let hasFolder = 1;
+}
+
+def QuantLLM_ClipOp
+    : QuantLLM_PureOp<"clip", [AllTypesMatch<["weight", "result"]>]> {
+  let summary = "AWQ's clipping of weights, searched per channel and group";
+  let description = [{
+    For each row n and group, the factor f in 1, 1 - 1/grid, ... (the first
+    half of the grid, so never below 0.5) with the smallest
+    d H_gg d^T, d = Q(c) - w, c = clamp(w, -f*m, f*m), m = max |w| of the
+    group, H_gg the group's diagonal block of the Hessian, Q rounding to
+    nearest by `scheme`; strictly smaller only. result = c (AWQ,
+    arXiv 2306.00978, auto_clip).
+
+    ```mlir
+    func.func @clip(%w: tensor<4x8xf32>, %h: tensor<8x8xf32>) -> tensor<4x8xf32> {
+      %0 = quant_llm.clip %w, %h scheme(<u4, group = 4, scale = f16>) grid = 20 : tensor<4x8xf32>, tensor<8x8xf32>
+      return %0 : tensor<4x8xf32>
+    }
+    ```
+
+    Constraints:
+    - (C1) the sides of the Hessian equal K of the weight.
+    - (C2) grid is at least 1.
+  }];
+  let arguments = (ins QuantLLM_Weight:$weight, QuantLLM_Hessian:$hessian,
+                       QuantLLM_SchemeAttr:$scheme, I64Attr:$grid,
+                       UnitAttr:$symmetric);
+  let results = (outs QuantLLM_Weight:$result);
+  let assemblyFormat = [{
+    $weight `,` $hessian `scheme` `(` $scheme `)` `grid` `=` custom<Integer>($grid)
+    (`symmetric` $symmetric^)? attr-dict `:` type($weight) `,` type($hessian)
+  }];
+  let hasVerifier = 1;
+}
+
+def QuantLLM_RoundToNearestOp : QuantLLM_PureOp<"round_to_nearest"> {
+  let summary = "rounds a weight to the nearest code, group by group";
+  let description = [{
+    With lo = min(w, 0), hi = max(w, 0) of a group (symmetric:
+    hi = max(|lo|, hi), lo = -hi) and codes cmin .. cmax (2^b of them):
+    s = (hi - lo) / (cmax - cmin), rounded to the scale type (a group of zeros
+    has s = 1); z = cmin + round(-lo / s), clamped to the codes (symmetric: the
+    default zero point, no zero-point result);
+    c = clamp(round(w / s) + z, cmin, cmax).
+    `scale_search = mse` shrinks the range in 80 steps of 1 % and keeps the
+    smallest sum |w - q|^2.4 (GPTQ, arXiv 2210.17323, reference quantiser).
+
+    ```mlir
+    func.func @round_to_nearest(%w: tensor<4x10xf32>) -> (tensor<4x10xi4>, tensor<4x3xf16>, tensor<4x3xi8>) {
+      %c, %s, %z = quant_llm.round_to_nearest %w scheme(<u4, group = 4, scale = f16>) : tensor<4x10xf32> -> tensor<4x10xi4>, tensor<4x3xf16>, tensor<4x3xi8>
+      return %c, %s, %z : tensor<4x10xi4>, tensor<4x3xf16>, tensor<4x3xi8>
+    }
+    ```
+
+    Constraints:
+    - (C1) weight has a static shape; codes have it too, with the scheme's
+      storage type.
+    - (C2) scales are [N, ceil(K/g)] of the scheme's scale type.
+    - (C3) zero points are [N, ceil(K/g)] of i8 (i16 for u8), and present just
+      where not symmetric.
+  }];
+  let arguments = (ins QuantLLM_Weight:$weight, QuantLLM_SchemeAttr:$scheme,
+      UnitAttr:$symmetric,
+      DefaultValuedAttr<QuantLLM_ScaleSearchAttr,
+                        "ScaleSearch::None">:$scale_search);
+  let results = (outs QuantLLM_Codes:$codes, QuantLLM_Weight:$scales,
+                      Optional<QuantLLM_ZeroPoints>:$zero_points);
+  let assemblyFormat = [{
+    $weight `scheme` `(` $scheme `)` (`symmetric` $symmetric^)?
+    (`scale_search` `=` $scale_search^)? attr-dict `:` type($weight) `->`
+    type($codes) `,` type($scales) (`,` type($zero_points)^)?
+  }];
+  let hasVerifier = 1;
+  let builders = [
+    // Result types follow from the operand and the scheme.
+    OpBuilder<(ins "::mlir::Value":$weight, "SchemeAttr":$scheme,
+                   "bool":$symmetric, "ScaleSearch":$scaleSearch)>
+  ];
+}
+
+def QuantLLM_RoundCompensatedOp
+    : QuantLLM_PureOp<"round_compensated", [AttrSizedResultSegments]> {
+  let summary = "rounds column by column, later columns make up for the error";
+  let description = [{
+    GPTQ (arXiv 2210.17323): with H damped by `damping` times its mean diagonal
+    and U upper triangular, H^-1 = U^T U, columns in `order`: the code of column
+    i minimises its own rounding error, then W[:, j] -= err * U[i,j] for all
+    j > i, err = (w_i - q_i) / U[i,i]. The codes lower
+    tr((W-Q) H (W-Q)^T), the output error on the calibration tokens.
+
+    `order = activation` rounds columns by falling diagonal of H. With
+    `static_groups` scales and zero points come from the original weight in the
+    original column order, and no permutation exists; without it a group is g
+    columns that are consecutive in rounding order, its scales see the updated
+    weights, codes are stored in that order, and the permutation result gives
+    the original column of each stored one.
+
+    ```mlir
+    func.func @round_compensated(%w: tensor<4x10xf32>, %h: tensor<10x10xf32>) -> (tensor<4x10xi4>, tensor<4x3xf16>, tensor<4x3xi8>) {
+      %c, %s, %z = quant_llm.round_compensated %w, %h scheme(<u4, group = 4, scale = f16>) static_groups {damping = 1.000000e-02 : f64} : tensor<4x10xf32>, tensor<10x10xf32> -> tensor<4x10xi4>, tensor<4x3xf16>, tensor<4x3xi8>
+      return %c, %s, %z : tensor<4x10xi4>, tensor<4x3xf16>, tensor<4x3xi8>
+    }
+    ```
+
+    Constraints:
+    - (C1) the sides of the Hessian equal K of the weight.
+    - (C2) codes, scales and zero points as for `round_to_nearest`.
+    - (C3) a permutation result, [K], is present just where order is activation
+      and groups are not static.
+    - (C4) damping is greater than 0; block is at least 1.
+  }];
+  let arguments = (ins QuantLLM_Weight:$weight, QuantLLM_Hessian:$hessian,
+      QuantLLM_SchemeAttr:$scheme, UnitAttr:$symmetric,
+      UnitAttr:$static_groups,
+      DefaultValuedAttr<QuantLLM_OrderAttr, "Order::Activation">:$order,
+      DefaultValuedAttr<QuantLLM_ScaleSearchAttr,
+                        "ScaleSearch::None">:$scale_search,
+      DefaultValuedAttr<F64Attr, "0.01">:$damping,
+      DefaultValuedAttr<I64Attr, "128">:$block);
+  let results = (outs QuantLLM_Codes:$codes, QuantLLM_Weight:$scales,
+                      Optional<QuantLLM_ZeroPoints>:$zero_points,
+                      Optional<QuantLLM_Permutation>:$permutation);
+  let assemblyFormat = [{
+    $weight `,` $hessian `scheme` `(` $scheme `)` (`symmetric` $symmetric^)?
+    (`static_groups` $static_groups^)? (`order` `=` $order^)?
+    (`scale_search` `=` $scale_search^)? attr-dict `:` type($weight) `,`
+    type($hessian) `->` type($codes) `,` type($scales)
+    (`,` type($zero_points)^)? (`permutation` type($permutation)^)?
+  }];
+  let hasVerifier = 1;
+  let builders = [
+    OpBuilder<(ins "::mlir::Value":$weight, "::mlir::Value":$hessian,
+                   "SchemeAttr":$scheme, "bool":$symmetric,
+                   "bool":$staticGroups, "Order":$order,
+                   "ScaleSearch":$scaleSearch, "double":$damping,
+                   "int64_t":$block)>
+  ];
+}
+
+#endif // QK_DIALECT_QUANTLLM_IR_QUANTLLMRECIPEOPS_TD

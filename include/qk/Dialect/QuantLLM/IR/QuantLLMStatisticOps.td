@@ -1,0 +1,90 @@
+//===- QuantLLMStatisticOps.td - Statistics of activations -*- tablegen -*-===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef QK_DIALECT_QUANTLLM_IR_QUANTLLMSTATISTICOPS_TD
+#define QK_DIALECT_QUANTLLM_IR_QUANTLLMSTATISTICOPS_TD
+
+include "qk/Dialect/QuantLLM/IR/QuantLLMAttributes.td"
+
+def QuantLLM_ObserveOp : QuantLLM_Op<"observe"> {
+  let summary = "collects statistics of a layer's input while the model runs";
+  let description = [{
+    Adds the tokens of x (its last dimension is a token's K elements) to the
+    statistics of `layer`. Has an effect and no result: it is neither moved
+    nor removed.
+
+    ```mlir
+    func.func @observe(%x: tensor<1x?x8xf32>) {
+      quant_llm.observe %x of "fc" : tensor<1x?x8xf32>
+      return
+    }
+    ```
+
+    Constraints:
+    - (C1) x has at least one dimension and a static last one.
+    - (C2) layer is not empty.
+  }];
+  let arguments = (ins QuantLLM_FloatTensor:$x, StrAttr:$layer);
+  let assemblyFormat = "$x `of` $layer attr-dict `:` type($x)";
+  let hasVerifier = 1;
+}
+
+def QuantLLM_StatisticOp : QuantLLM_PureOp<"statistic"> {
+  let summary = "a statistic of a layer's input";
+  let description = [{
+    Over the T tokens x_t that the layer saw:
+    - `hessian`: H = (1/T) sum_t x_t^T x_t, [K,K] (GPTQ, arXiv 2210.17323,
+      eq. 1; its scale cancels);
+    - `absmax`: max_t |x_t[k]|, [K] (SmoothQuant, arXiv 2211.10438);
+    - `absmean`: (1/T) sum_t |x_t[k]|, [K] (AWQ, arXiv 2306.00978).
+
+    ```mlir
+    func.func @statistic() -> (tensor<8x8xf32>, tensor<8xf32>) {
+      %h = quant_llm.statistic hessian of "fc" : tensor<8x8xf32>
+      %a = quant_llm.statistic absmax of "fc" : tensor<8xf32>
+      return %h, %a : tensor<8x8xf32>, tensor<8xf32>
+    }
+    ```
+
+    Constraints:
+    - (C1) a Hessian is square, absmax and absmean have one dimension; static.
+    - (C2) layer is not empty.
+  }];
+  let arguments = (ins QuantLLM_StatisticKindAttr:$kind, StrAttr:$layer);
+  let results = (outs RankedTensorOf<[F32]>:$result);
+  let assemblyFormat = "$kind `of` $layer attr-dict `:` type($result)";
+  let hasVerifier = 1;
+}
+
+def QuantLLM_ScaleStatisticOp
+    : QuantLLM_PureOp<"scale_statistic",
+          [AllTypesMatch<["statistic", "result"]>]> {
+  let summary = "the statistic after a layer's input was divided by factors";
+  let description = [{
+    For x'[k] = x[k] / s[k]: H'[i,j] = H[i,j] / (s[i] * s[j]) for a Hessian
+    (two dimensions); a'[k] = a[k] / s[k] for absmax and absmean (one).
+
+    ```mlir
+    func.func @scale_statistic(%h: tensor<8x8xf32>, %s: tensor<8xf32>) -> tensor<8x8xf32> {
+      %0 = quant_llm.scale_statistic %h by %s : tensor<8x8xf32>, tensor<8xf32>
+      return %0 : tensor<8x8xf32>
+    }
+    ```
+
+    Constraints:
+    - (C1) statistic has one dimension or is square.
+    - (C2) factors has as many elements as statistic's dimensions.
+  }];
+  let arguments = (ins RankedTensorOf<[F32]>:$statistic,
+                       QuantLLM_Factors:$factors);
+  let results = (outs RankedTensorOf<[F32]>:$result);
+  let assemblyFormat =
+      "$statistic `by` $factors attr-dict `:` type($statistic) `,` type($factors)";
+  let hasVerifier = 1;
+  let hasFolder = 1;
+}
+
+#endif // QK_DIALECT_QUANTLLM_IR_QUANTLLMSTATISTICOPS_TD

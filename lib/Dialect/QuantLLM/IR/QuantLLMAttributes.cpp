@@ -1,0 +1,106 @@
+//===- QuantLLMAttributes.cpp - Attributes and enums ----------------------===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "qk/Dialect/QuantLLM/IR/QuantLLM.h"
+
+#include "mlir/IR/DialectImplementation.h"
+#include "llvm/ADT/TypeSwitch.h"
+
+using namespace mlir;
+using namespace qk;
+using namespace qk::quant_llm;
+
+#include "qk/Dialect/QuantLLM/IR/QuantLLMEnums.cpp.inc"
+
+#define GET_ATTRDEF_CLASSES
+#include "qk/Dialect/QuantLLM/IR/QuantLLMAttributes.cpp.inc"
+
+void QuantLLMDialect::registerAttributes() {
+  addAttributes<
+#define GET_ATTRDEF_LIST
+#include "qk/Dialect/QuantLLM/IR/QuantLLMAttributes.cpp.inc"
+      >();
+}
+
+//===----------------------------------------------------------------------===//
+// SchemeAttr
+//===----------------------------------------------------------------------===//
+
+LogicalResult SchemeAttr::verify(function_ref<InFlightDiagnostic()> emitError,
+                                 CodeType codeType, int64_t group,
+                                 Type scaleType) {
+  // (C1)
+  if (group != -1 && group < 1)
+    return emitError() << "expected group to be -1 (the whole row) or at "
+                          "least 1, got "
+                       << group;
+  // (C2)
+  if (!scaleType.isF16() && !scaleType.isBF16() && !scaleType.isF32())
+    return emitError() << "expected scale to be f16, bf16 or f32, got "
+                       << scaleType;
+  return success();
+}
+
+numerics::Scheme SchemeAttr::getScheme() const {
+  static_assert(static_cast<int>(CodeType::S8) ==
+                static_cast<int>(numerics::CodeType::S8));
+  numerics::Scheme scheme;
+  scheme.codeType = static_cast<numerics::CodeType>(getCodeType());
+  scheme.groupSize = getGroup();
+  scheme.scaleType = getScaleType().isF16()    ? numerics::ScaleType::F16
+                     : getScaleType().isBF16() ? numerics::ScaleType::BF16
+                                               : numerics::ScaleType::F32;
+  return scheme;
+}
+
+SchemeAttr SchemeAttr::get(MLIRContext *context,
+                           const numerics::Scheme &scheme) {
+  Type scaleType;
+  switch (scheme.scaleType) {
+  case numerics::ScaleType::F16:
+    scaleType = Float16Type::get(context);
+    break;
+  case numerics::ScaleType::BF16:
+    scaleType = BFloat16Type::get(context);
+    break;
+  case numerics::ScaleType::F32:
+    scaleType = Float32Type::get(context);
+    break;
+  }
+  return get(context, static_cast<CodeType>(scheme.codeType), scheme.groupSize,
+             scaleType);
+}
+
+IntegerType SchemeAttr::getStorageType() const {
+  return IntegerType::get(getContext(), getScheme().bits());
+}
+
+IntegerType SchemeAttr::getZeroPointType() const {
+  return IntegerType::get(getContext(),
+                          getCodeType() == CodeType::U8 ? 16 : 8);
+}
+
+//===----------------------------------------------------------------------===//
+// ActivationSchemeAttr
+//===----------------------------------------------------------------------===//
+
+LogicalResult
+ActivationSchemeAttr::verify(function_ref<InFlightDiagnostic()> emitError,
+                             int64_t bits, Granularity granularity,
+                             int64_t group) {
+  // (C1)
+  if (bits != 8 && bits != 16)
+    return emitError() << "expected 8 or 16 bits, got " << bits;
+  // (C2)
+  if (granularity == Granularity::PerTokenGroup) {
+    if (group < 1)
+      return emitError() << "expected group to be at least 1, got " << group;
+  } else if (group != -1) {
+    return emitError() << "expected a group for per_token_group only, got "
+                       << group << " for " << stringifyGranularity(granularity);
+  }
+  return success();
+}

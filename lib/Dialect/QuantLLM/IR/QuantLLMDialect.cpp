@@ -1,0 +1,84 @@
+//===- QuantLLMDialect.cpp - The quant_llm dialect ------------------------===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "qk/Dialect/QuantLLM/IR/QuantLLM.h"
+
+#include "mlir/Bytecode/BytecodeImplementation.h"
+#include "mlir/IR/BuiltinOps.h"
+
+using namespace mlir;
+using namespace qk::quant_llm;
+
+#include "qk/Dialect/QuantLLM/IR/QuantLLMDialect.cpp.inc"
+
+namespace {
+
+/// The bytecode version of the dialect. Raise it with every change of an op
+/// or attribute that old bytecode must be upgraded for.
+struct Version : public DialectVersion {
+  uint64_t number = 1;
+};
+
+/// Attributes are written in their text form; what matters here is that the
+/// version travels, so that bytecode of a newer qk is refused with a reason.
+struct BytecodeInterface : public BytecodeDialectInterface {
+  BytecodeInterface(Dialect *dialect) : BytecodeDialectInterface(dialect) {}
+
+  void writeVersion(DialectBytecodeWriter &writer) const override {
+    writer.writeVarInt(Version().number);
+  }
+
+  std::unique_ptr<DialectVersion>
+  readVersion(DialectBytecodeReader &reader) const override {
+    auto version = std::make_unique<Version>();
+    if (failed(reader.readVarInt(version->number)))
+      return nullptr;
+    if (version->number > Version().number) {
+      reader.emitError() << "bytecode has version " << version->number
+                         << " of the quant_llm dialect, this qk reads up to "
+                         << Version().number
+                         << "; print the module as text with the newer qk";
+      return nullptr;
+    }
+    return version;
+  }
+};
+
+} // namespace
+
+void QuantLLMDialect::initialize() {
+  registerAttributes();
+  registerOps();
+  addInterfaces<BytecodeInterface>();
+}
+
+/// Checks the dialect's attributes on a module (constraints of
+/// `quant_llm.weights` and `quant_llm.calibration`).
+LogicalResult QuantLLMDialect::verifyOperationAttribute(Operation *op,
+                                                        NamedAttribute attr) {
+  StringRef name = attr.getName().strref();
+  if (name != kWeightsAttr && name != kCalibrationAttr &&
+      name != kRecipeOnlyAttr && name != kExternalsAttr &&
+      name != kEvaluateAttr)
+    return success();
+  if (!isa<ModuleOp>(op))
+    return op->emitOpError()
+           << "has attribute " << name << ", which belongs on a module";
+  if (name == kWeightsAttr || name == kCalibrationAttr) {
+    auto dictionary = dyn_cast<DictionaryAttr>(attr.getValue());
+    if (!dictionary)
+      return op->emitOpError() << "expected attribute " << name
+                               << " to be a dictionary of strings, got "
+                               << attr.getValue();
+    for (NamedAttribute entry : dictionary)
+      if (!isa<StringAttr>(entry.getValue()))
+        return op->emitOpError()
+               << "expected entry '" << entry.getName().strref()
+               << "' of attribute " << name << " to be a string, got "
+               << entry.getValue();
+  }
+  return success();
+}

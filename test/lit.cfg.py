@@ -1,0 +1,52 @@
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+# Features:
+#   qk-shared     QK_SHARED names a folder with the full test data
+#   ptxas         NVIDIA's assembler is installed
+#   plugins       tests that load a plugin into a stock tool (not sanitized)
+import os
+import shutil
+
+import lit.formats
+
+config.name = "qk"
+config.test_format = lit.formats.ShTest(execute_external=False)
+config.suffixes = [".mlir", ".test"]
+config.excludes = ["Unit", "lib", "data", "Inputs"]
+config.test_source_root = os.path.dirname(__file__)
+config.test_exec_root = config.qk_test_exec_root
+
+tools = config.qk_build_dir + "/bin"
+path = [tools, config.llvm_tools_dir, os.environ["PATH"]]
+config.environment["PATH"] = os.pathsep.join(path)
+# Same bytes for any number of threads is tested by setting it in a test.
+for name in ("QK_SHARED", "OMP_NUM_THREADS", "CUDA_HOME", "OPENBLAS_CORETYPE",
+             "ASAN_OPTIONS", "LSAN_OPTIONS", "UBSAN_OPTIONS"):
+    if name in os.environ:
+        config.environment[name] = os.environ[name]
+
+opt = "qk-opt"
+if lit_config.params.get("verify_roundtrip"):
+    # The whole suite once more, every module printed and read again.
+    opt += " --verify-roundtrip"
+config.substitutions.append(("%qk-opt-plain", tools + "/qk-opt"))
+config.substitutions.append((r"\bqk-opt\b", opt))
+config.substitutions.append(("%data", config.test_source_root + "/data"))
+config.substitutions.append(("%shared", os.environ.get("QK_SHARED", "QK_SHARED-unset")))
+config.substitutions.append(("%qk_build", config.qk_build_dir))
+config.substitutions.append(("%qk_src", config.qk_source_dir))
+
+if os.environ.get("QK_SHARED"):
+    config.available_features.add("qk-shared")
+if not config.qk_sanitize:
+    config.available_features.add("plugins")
+
+
+def find_ptxas():
+    home = os.environ.get("CUDA_HOME", "/usr/local/cuda")
+    return shutil.which("ptxas", path=os.pathsep.join(
+        [config.environment["PATH"], home + "/bin"]))
+
+
+if find_ptxas():
+    config.available_features.add("ptxas")
+    config.substitutions.append(("%ptxas", find_ptxas()))
