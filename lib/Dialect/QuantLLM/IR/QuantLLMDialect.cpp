@@ -5,11 +5,13 @@
 //===----------------------------------------------------------------------===//
 
 #include "qk/Dialect/QuantLLM/IR/QuantLLM.h"
+#include "qk/Storage/ParameterStore.h"
 
 #include "mlir/Bytecode/BytecodeImplementation.h"
 #include "mlir/IR/BuiltinOps.h"
 
 using namespace mlir;
+using namespace qk;
 using namespace qk::quant_llm;
 
 #include "qk/Dialect/QuantLLM/IR/QuantLLMDialect.cpp.inc"
@@ -50,6 +52,7 @@ struct BytecodeInterface : public BytecodeDialectInterface {
 } // namespace
 
 void QuantLLMDialect::initialize() {
+  store = std::make_shared<storage::ParameterStore>();
   registerAttributes();
   registerOps();
   addInterfaces<BytecodeInterface>();

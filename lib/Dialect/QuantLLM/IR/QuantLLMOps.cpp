@@ -63,6 +63,18 @@ RankedTensorType ParameterOp::getStorageType(RankedTensorType type) {
   return RankedTensorType::get(shape, IntegerType::get(type.getContext(), 8));
 }
 
+LogicalResult TransposeOp::inferReturnTypes(
+    MLIRContext *, std::optional<Location> location, ValueRange operands,
+    DictionaryAttr, OpaqueProperties, RegionRange,
+    SmallVectorImpl<Type> &inferred) {
+  auto type = dyn_cast<RankedTensorType>(operands[0].getType());
+  if (!type || type.getRank() != 2)
+    return emitOptionalError(location, "expected a weight of two dimensions");
+  inferred.push_back(RankedTensorType::get(
+      {type.getDimSize(1), type.getDimSize(0)}, type.getElementType()));
+  return success();
+}
+
 LogicalResult LinearOp::inferReturnTypes(
     MLIRContext *, std::optional<Location> location, ValueRange operands,
     DictionaryAttr, OpaqueProperties, RegionRange,

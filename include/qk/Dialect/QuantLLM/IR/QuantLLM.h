@@ -24,6 +24,12 @@
 #include "mlir/Interfaces/InferTypeOpInterface.h"
 #include "mlir/Interfaces/SideEffectInterfaces.h"
 
+#include <memory>
+
+namespace qk::storage {
+class ParameterStore;
+} // namespace qk::storage
+
 #include "qk/Dialect/QuantLLM/IR/QuantLLMDialect.h.inc"
 #include "qk/Dialect/QuantLLM/IR/QuantLLMEnums.h.inc"
 

@@ -42,6 +42,9 @@ def QuantLLM_Dialect : Dialect {
   let useDefaultAttributePrinterParser = 1;
   let hasOperationAttrVerify = 1;
   let extraClassDeclaration = [{
+    /// Weight files that modules of this context refer to, opened once.
+    ::qk::storage::ParameterStore &getStore() { return *store; }
+
     void registerAttributes();
     void registerOps();
 
@@ -64,6 +67,11 @@ def QuantLLM_Dialect : Dialect {
     /// (where to write weights and the report, what to do without tokens).
     static constexpr ::llvm::StringLiteral kEvaluateAttr =
         "quant_llm.evaluate";
+
+  private:
+    std::shared_ptr<::qk::storage::ParameterStore> store;
+
+  public:
   }];
 }
 

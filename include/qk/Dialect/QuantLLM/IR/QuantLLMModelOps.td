@@ -52,6 +52,25 @@ def QuantLLM_ParameterOp : QuantLLM_PureOp<"parameter"> {
   }];
 }
 
+def QuantLLM_TransposeOp
+    : QuantLLM_PureOp<"transpose",
+          [DeclareOpInterfaceMethods<InferTypeOpInterface>]> {
+  let summary = "a weight that the model stores as [K,N], as [N,K]";
+  let description = [{
+    result[n,k] = weight[k,n].
+
+    ```mlir
+    func.func @transpose(%w: tensor<8x4xf32>) -> tensor<4x8xf32> {
+      %0 = quant_llm.transpose %w : tensor<8x4xf32>
+      return %0 : tensor<4x8xf32>
+    }
+    ```
+  }];
+  let arguments = (ins QuantLLM_Weight:$weight);
+  let results = (outs QuantLLM_Weight:$result);
+  let assemblyFormat = "$weight attr-dict `:` type($weight)";
+}
+
 def QuantLLM_LinearOp
     : QuantLLM_PureOp<"linear",
           [DeclareOpInterfaceMethods<InferTypeOpInterface>]> {

@@ -1,0 +1,76 @@
+//===- ParameterData.h - The bytes of a parameter ---------------*- C++ -*-===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+///
+/// \file
+/// Where the bytes of a `quant_llm.parameter` are: a mapped safetensors file or
+/// the inline value. Never copied.
+///
+//===----------------------------------------------------------------------===//
+
+#ifndef QK_DIALECT_QUANTLLM_IR_PARAMETERDATA_H
+#define QK_DIALECT_QUANTLLM_IR_PARAMETERDATA_H
+
+#include "qk/Dialect/QuantLLM/IR/QuantLLM.h"
+#include "qk/Storage/ParameterStore.h"
+
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace mlir {
+class ModuleOp;
+} // namespace mlir
+
+namespace qk::quant_llm {
+
+/// The bytes of a parameter in its storage type (row-major; sub-byte elements
+/// packed, see ParameterOp). Valid as long as the object and the op's context
+/// live.
+struct ParameterData {
+  /// Null for an inline value.
+  std::shared_ptr<const storage::SafetensorsFile> file;
+  ::llvm::ArrayRef<uint8_t> bytes;
+  /// For a file: the first byte's offset from the start of the file.
+  uint64_t fileOffset = 0;
+  /// For an inline splat, whose attribute holds one element only.
+  std::vector<uint8_t> expanded;
+
+  ParameterData() = default;
+  ParameterData(ParameterData &&) = default;
+  ParameterData &operator=(ParameterData &&) = default;
+};
+
+/// The path that a path written in `module` means: relative to the module's
+/// file, or to the working folder for a module that was not read from a file.
+std::string resolveModulePath(::mlir::ModuleOp module, ::llvm::StringRef path);
+
+/// The safetensors file that `module` gives for `scope`, opened through the
+/// dialect's store; a null pointer where it gives none. Errors are emitted at
+/// `location`.
+::mlir::FailureOr<std::shared_ptr<const storage::SafetensorsFile>>
+openScope(::mlir::ModuleOp module, ::llvm::StringRef scope,
+          ::mlir::Location location);
+
+/// Finds and checks a parameter's bytes. Errors are emitted at the op: no file
+/// for its scope, no such tensor, another type or shape than the op's, a
+/// resource without data or of the wrong size.
+::mlir::FailureOr<ParameterData> getParameterData(ParameterOp op);
+
+/// The bytes of elements of `type` that `value` holds, checked for size.
+/// Errors are emitted through `emitError`.
+::mlir::FailureOr<ParameterData>
+getElementsData(::mlir::ElementsAttr value,
+                ::llvm::function_ref<::mlir::InFlightDiagnostic()> emitError);
+
+/// A parameter of f32, f16 or bf16 as f32, row-major.
+::mlir::FailureOr<std::vector<float>> readAsFloat(ParameterOp op);
+
+/// The safetensors type of an MLIR element type, if it has one.
+std::optional<storage::DataType> getDataType(::mlir::Type elementType);
+
+} // namespace qk::quant_llm
+
+#endif // QK_DIALECT_QUANTLLM_IR_PARAMETERDATA_H

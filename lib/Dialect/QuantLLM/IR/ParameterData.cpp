@@ -1,0 +1,178 @@
+//===- ParameterData.cpp - The bytes of a parameter -----------------------===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "qk/Dialect/QuantLLM/IR/ParameterData.h"
+
+#include "mlir/IR/BuiltinOps.h"
+#include "mlir/IR/DialectResourceBlobManager.h"
+#include "llvm/ADT/APFloat.h"
+#include "llvm/Support/Error.h"
+
+#include <cstring>
+
+using namespace mlir;
+using namespace qk;
+using namespace qk::quant_llm;
+
+std::optional<storage::DataType> qk::quant_llm::getDataType(Type type) {
+  using storage::DataType;
+  if (type.isF32())
+    return DataType::F32;
+  if (type.isF16())
+    return DataType::F16;
+  if (type.isBF16())
+    return DataType::BF16;
+  if (type.isF64())
+    return DataType::F64;
+  if (auto integer = dyn_cast<IntegerType>(type)) {
+    switch (integer.getWidth()) {
+    case 8:
+      return DataType::U8;
+    case 16:
+      return DataType::I16;
+    case 32:
+      return DataType::I32;
+    case 64:
+      return DataType::I64;
+    }
+  }
+  return std::nullopt;
+}
+
+std::string qk::quant_llm::resolveModulePath(ModuleOp module, StringRef path) {
+  StringRef moduleFile;
+  if (auto location = module.getLoc()->findInstanceOf<FileLineColLoc>())
+    moduleFile = location.getFilename().strref();
+  return storage::resolvePath(path, moduleFile == "<stdin>" ? "-" : moduleFile);
+}
+
+FailureOr<std::shared_ptr<const storage::SafetensorsFile>>
+qk::quant_llm::openScope(ModuleOp module, StringRef scope, Location location) {
+  auto weights =
+      module->getAttrOfType<DictionaryAttr>(QuantLLMDialect::kWeightsAttr);
+  auto path = weights ? weights.getAs<StringAttr>(scope) : StringAttr();
+  if (!path)
+    return std::shared_ptr<const storage::SafetensorsFile>();
+  auto *dialect =
+      module.getContext()->getLoadedDialect<QuantLLMDialect>();
+  auto file = dialect->getStore().open(resolveModulePath(module, path));
+  if (!file) {
+    emitError(location) << "can't read the weights of scope '" << scope
+                        << "': " << llvm::toString(file.takeError());
+    return failure();
+  }
+  return *file;
+}
+
+FailureOr<ParameterData> qk::quant_llm::getElementsData(
+    ElementsAttr value, function_ref<InFlightDiagnostic()> emitError) {
+  ParameterData data;
+  auto type = value.getShapedType();
+  int64_t count = type.getNumElements();
+  int64_t width = (type.getElementTypeBitWidth() + 7) / 8;
+  if (auto dense = dyn_cast<DenseElementsAttr>(value)) {
+    ArrayRef<char> raw = dense.getRawData();
+    if (dense.isSplat() && count != 1) {
+      data.expanded.resize(count * width);
+      for (int64_t i = 0; i < count; ++i)
+        std::memcpy(&data.expanded[i * width], raw.data(), width);
+      data.bytes = data.expanded;
+      return data;
+    }
+    data.bytes = {reinterpret_cast<const uint8_t *>(raw.data()), raw.size()};
+    return data;
+  }
+  auto resource = dyn_cast<DenseResourceElementsAttr>(value);
+  if (!resource)
+    return emitError() << "expected a dense value or a resource, got " << value;
+  AsmResourceBlob *blob = resource.getRawHandle().getBlob();
+  if (!blob)
+    return emitError() << "resource '" << resource.getRawHandle().getKey()
+                       << "' has no data; name the file that holds it with "
+                          "--weights=FILE.safetensors";
+  ArrayRef<char> raw = blob->getData();
+  // MLIR checks neither.
+  if (static_cast<int64_t>(raw.size()) != count * width)
+    return emitError() << "expected resource '"
+                       << resource.getRawHandle().getKey() << "' to hold "
+                       << count * width << " bytes for " << type << ", got "
+                       << raw.size();
+  data.bytes = {reinterpret_cast<const uint8_t *>(raw.data()), raw.size()};
+  return data;
+}
+
+FailureOr<ParameterData> qk::quant_llm::getParameterData(ParameterOp op) {
+  if (std::optional<ElementsAttr> value = op.getValue())
+    return getElementsData(*value, [&]() -> InFlightDiagnostic {
+      return op.emitError() << "parameter '" << op.getName() << "': ";
+    });
+  auto module = op->getParentOfType<ModuleOp>();
+  auto file = openScope(module, op.getScope(), op.getLoc());
+  if (failed(file))
+    return failure();
+  if (!*file)
+    return op.emitError()
+           << "parameter '" << op.getName() << "' has no data: the module "
+           << "names no file for scope '" << op.getScope()
+           << "'; name it with --weights=FILE.safetensors";
+  RankedTensorType type = op.getStorageType();
+  auto dataType = getDataType(type.getElementType());
+  if (!dataType)
+    return op.emitError() << "parameter '" << op.getName()
+                          << "' has element type " << type.getElementType()
+                          << ", which safetensors can't hold";
+  auto matches = [&](storage::DataType candidate) {
+    // i8 is signless: both spellings of a byte fit it.
+    return candidate == *dataType || (*dataType == storage::DataType::U8 &&
+                                      candidate == storage::DataType::I8);
+  };
+  const storage::TensorView *tensor = (*file)->find(op.getName());
+  llvm::Expected<storage::TensorView> checked =
+      tensor && matches(tensor->type)
+          ? (*file)->get(op.getName(), tensor->type, type.getShape())
+          : (*file)->get(op.getName(), *dataType, type.getShape());
+  if (!checked) {
+    op.emitError() << llvm::toString(checked.takeError());
+    return failure();
+  }
+  ParameterData data;
+  data.file = *file;
+  data.bytes = checked->bytes;
+  data.fileOffset = checked->fileOffset;
+  return data;
+}
+
+FailureOr<std::vector<float>> qk::quant_llm::readAsFloat(ParameterOp op) {
+  FailureOr<ParameterData> data = getParameterData(op);
+  if (failed(data))
+    return failure();
+  auto type = cast<RankedTensorType>(op.getResult().getType());
+  std::vector<float> result(type.getNumElements());
+  Type element = type.getElementType();
+  const uint8_t *bytes = data->bytes.data();
+  if (element.isF32()) {
+    // The file's tensors may be unaligned: copy bytes, not floats.
+    std::memcpy(result.data(), bytes, result.size() * sizeof(float));
+    return result;
+  }
+  if (!element.isF16() && !element.isBF16())
+    return op.emitError() << "expected parameter '" << op.getName()
+                          << "' to be f32, f16 or bf16, got " << element;
+  bool half = element.isF16();
+  for (size_t i = 0; i < result.size(); ++i) {
+    uint16_t bits;
+    std::memcpy(&bits, bytes + 2 * i, 2);
+    if (half) {
+      _Float16 value;
+      std::memcpy(&value, &bits, 2);
+      result[i] = static_cast<float>(value);
+    } else {
+      uint32_t wide = static_cast<uint32_t>(bits) << 16;
+      std::memcpy(&result[i], &wide, 4);
+    }
+  }
+  return result;
+}
