@@ -1,0 +1,60 @@
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+# The BLAS and LAPACK that qk computes with: the imported target QKBLAS::QKBLAS.
+#
+# First choice: OpenBLAS 0.3.34 as PyPI's wheel scipy-openblas32 carries it,
+# unpacked by utils/install-deps into /opt/qk (or .deps in the source tree).
+# Debian's OpenBLAS 0.3.21 is 5 to 10 % slower where it knows the processor, and
+# falls back to SSE code (a third of the speed) on those newer than itself; BLIS
+# 0.9 is at half the speed on products with a small inner size (lib/Blas/README.md).
+# Second choice: Debian's OpenBLAS, then any CBLAS with LAPACK.
+# -DQK_BLAS_ROOT=DIR names another folder with lib/libscipy_openblas.so;
+# -DQK_BLAS=system skips the wheel.
+
+set(QK_BLAS "wheel" CACHE STRING "wheel: prefer the wheel scipy-openblas32; system: do not look for it")
+set(QK_BLAS_ROOT "" CACHE PATH "Folder of an unpacked wheel scipy-openblas32")
+
+unset(QKBLAS_LIBRARY CACHE)
+if(QK_BLAS STREQUAL "wheel")
+  find_library(QKBLAS_LIBRARY scipy_openblas NO_DEFAULT_PATH
+    PATHS ${QK_BLAS_ROOT} ${CMAKE_SOURCE_DIR}/.deps/scipy_openblas32
+          /opt/qk/scipy_openblas32
+    PATH_SUFFIXES lib)
+endif()
+if(QKBLAS_LIBRARY)
+  set(qk_blas_libraries ${QKBLAS_LIBRARY})
+  set(qk_blas_definitions QK_BLAS_SCIPY_PREFIX QK_BLAS_OPENBLAS)
+  set(qk_blas_what "OpenBLAS of the wheel scipy-openblas32")
+else()
+  find_library(QKBLAS_LIBRARY NAMES openblas
+    HINTS /usr/lib/x86_64-linux-gnu/openblas-serial)
+  if(QKBLAS_LIBRARY)
+    set(qk_blas_libraries ${QKBLAS_LIBRARY})
+    set(qk_blas_definitions QK_BLAS_OPENBLAS)
+    set(qk_blas_what "the system's OpenBLAS")
+  else()
+    find_library(QKBLAS_LIBRARY NAMES cblas blas)
+    find_library(QKBLAS_LAPACK_LIBRARY NAMES lapack)
+    if(QKBLAS_LIBRARY AND QKBLAS_LAPACK_LIBRARY)
+      set(qk_blas_libraries ${QKBLAS_LAPACK_LIBRARY} ${QKBLAS_LIBRARY})
+    endif()
+    set(qk_blas_definitions "")
+    set(qk_blas_what "the system's BLAS and LAPACK, which may be slow")
+  endif()
+  if(QK_BLAS STREQUAL "wheel" AND qk_blas_libraries)
+    message(STATUS "no wheel scipy-openblas32 (utils/install-deps unpacks it): "
+      "using ${qk_blas_what}")
+  endif()
+endif()
+
+include(FindPackageHandleStandardArgs)
+find_package_handle_standard_args(QKBLAS
+  REQUIRED_VARS qk_blas_libraries QKBLAS_LIBRARY
+  REASON_FAILURE_MESSAGE
+    "run utils/install-deps, or install libopenblas-serial-dev")
+
+if(QKBLAS_FOUND AND NOT TARGET QKBLAS::QKBLAS)
+  add_library(QKBLAS::QKBLAS INTERFACE IMPORTED)
+  set_target_properties(QKBLAS::QKBLAS PROPERTIES
+    INTERFACE_LINK_LIBRARIES "${qk_blas_libraries}"
+    INTERFACE_COMPILE_DEFINITIONS "${qk_blas_definitions}")
+endif()

@@ -1,0 +1,315 @@
+//===- Gptq.cpp - Rounding with compensation --------------------*- C++ -*-===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "qk/Numerics/Gptq.h"
+
+#include "Blas.h"
+#include "LaneQuantizer.h"
+#include "Panel.h"
+#include "qk/Numerics/OutputError.h"
+#include "qk/Numerics/Parallel.h"
+#include "qk/Numerics/RoundToNearest.h"
+
+#include <numeric>
+
+namespace qk::numerics {
+
+Status GptqOptions::validate() const {
+  if (Status status = quantizer.validate(); !status)
+    return status;
+  if (Status status = damping.validate(); !status)
+    return status;
+  if (blockSize < 1)
+    return Error{"block size " + std::to_string(blockSize) +
+                 " is not allowed: expected a positive number"};
+  return {};
+}
+
+Result<PreparedHessian> prepareHessian(const float *hessian, int64_t k,
+                                       const GptqOptions &options) {
+  if (Status status = options.validate(); !status)
+    return status.error();
+  PreparedHessian prepared;
+  if (options.order == ColumnOrder::Activation)
+    prepared.order = activationOrder(hessian, k);
+  Result<HessianFactor> factor = factorHessian(
+      hessian, k, prepared.order.empty() ? nullptr : prepared.order.data(),
+      options.damping);
+  if (!factor)
+    return factor.error();
+  prepared.factor = std::move(*factor);
+  return {std::move(prepared)};
+}
+
+namespace {
+
+/// Rows of a panel, which one thread takes through all columns. More rows make
+/// the products faster, fewer spread better over threads.
+constexpr int64_t kPanelRows = 128;
+
+/// What all panels share.
+struct Solve {
+  const GptqOptions &options;
+  const HessianFactor &factor;
+  LaneQuantizer quantizer;
+  int64_t k, groupLength, groups, block;
+  /// [K] each: the column of a step; its group; R[t,t] and its inverse.
+  std::vector<int32_t> column;
+  std::vector<int32_t> group;
+  std::vector<float> pivot, inversePivot;
+  /// [K, block]: diagonal[t*block + i - b] = R[i,t] for b ≤ i < t, b the start
+  /// of the block of t. Contiguous, where R's columns would be K apart.
+  std::unique_ptr<float[]> diagonal;
+  /// [K] in the original order: what the weighted scale search weighs columns
+  /// by, 1/U[t,t]² = R[t,t]².
+  std::vector<float> columnWeights;
+
+  Solve(const GptqOptions &options, const PreparedHessian &prepared, int64_t k);
+};
+
+/// One panel's arrays, transposed with stride `stride`: [K] or [G] rows of it.
+struct Panel {
+  int64_t stride;
+  /// The weight, columns in the original order.
+  std::unique_ptr<float[]> w;
+  /// e = w - q by step.
+  std::unique_ptr<float[]> error;
+  /// [block]: Σ e_i·R[i,t] over the steps before the block.
+  std::unique_ptr<float[]> sums;
+  /// [groupLength] targets of one group (sixteen rows a time), when groups are
+  /// not static.
+  std::unique_ptr<float[]> targets;
+  std::unique_ptr<float[]> scales, zeros;
+  std::unique_ptr<uint8_t[]> codes;
+  double loss = 0;
+
+  Panel(const Solve &solve, int64_t stride);
+};
+
+} // namespace
+
+Solve::Solve(const GptqOptions &options, const PreparedHessian &prepared,
+             int64_t k)
+    : options(options), factor(prepared.factor), quantizer(options.quantizer),
+      k(k), groupLength(options.quantizer.scheme.groupLength(k)),
+      groups(options.quantizer.scheme.groups(k)), block(options.blockSize),
+      column(prepared.order), group(k), pivot(k), inversePivot(k),
+      columnWeights(k) {
+  // A group's scale must be known before its first column and depends on all
+  // of them: it has to lie within a block.
+  if (!options.staticGroups)
+    block = std::max(block / groupLength, int64_t(1)) * groupLength;
+  block = std::min(block, k);
+  if (column.empty()) {
+    column.resize(k);
+    std::iota(column.begin(), column.end(), 0);
+  }
+  const float *r = factor.r.get();
+  for (int64_t t = 0; t < k; ++t) {
+    group[t] = (options.staticGroups ? column[t] : t) / groupLength;
+    pivot[t] = r[t * k + t];
+    inversePivot[t] = 1.0f / pivot[t];
+    columnWeights[column[t]] = pivot[t] * pivot[t];
+  }
+  diagonal = uninitialized<float>(k * block);
+  parallelFor((k + block - 1) / block, [&](int64_t item) {
+    int64_t begin = item * block, end = std::min(k, begin + block);
+    for (int64_t i = begin; i < end; ++i)
+      for (int64_t t = i + 1; t < end; ++t)
+        diagonal[t * block + i - begin] = r[i * k + t];
+  });
+}
+
+Panel::Panel(const Solve &solve, int64_t stride)
+    : stride(stride), w(uninitialized<float>(solve.k * stride)),
+      error(uninitialized<float>(solve.k * stride)),
+      sums(uninitialized<float>(solve.block * stride)),
+      targets(uninitialized<float>(solve.groupLength * kLanes)),
+      scales(uninitialized<float>(solve.groups * stride)),
+      zeros(uninitialized<float>(solve.groups * stride)),
+      codes(uninitialized<uint8_t>(solve.k * stride)) {}
+
+/// Scales and zero points of all groups from the original weight.
+QK_INLINE static inline void chooseStaticGroups(const Solve &solve,
+                                                Panel &panel) {
+  for (int64_t g = 0; g < solve.groups; ++g) {
+    int64_t begin = g * solve.groupLength,
+            count = std::min(solve.groupLength, solve.k - begin);
+    auto weightOf = [&](int64_t i)
+                        QK_INLINE { return solve.columnWeights[begin + i]; };
+    for (int64_t r = 0; r < panel.stride; r += kLanes) {
+      LaneParameters group =
+          solve.quantizer.parameters(panel.w.get() + begin * panel.stride + r,
+                                     panel.stride, count, weightOf);
+      storeLanes(panel.scales.get() + g * panel.stride + r, group.scale);
+      storeLanes(panel.zeros.get() + g * panel.stride + r, group.zero);
+    }
+  }
+}
+
+/// Σ e_i·R[i,t] over all steps before t, for `V` vectors of rows at `r`.
+template <int V>
+QK_INLINE static inline void sumErrors(const Solve &solve, const Panel &panel,
+                                       int64_t begin, int64_t t, int64_t r,
+                                       Lanes (&sum)[V]) {
+  int64_t stride = panel.stride;
+  for (int v = 0; v < V; ++v)
+    sum[v] =
+        loadLanes(panel.sums.get() + (t - begin) * stride + r + v * kLanes);
+  const float *factors = solve.diagonal.get() + t * solve.block;
+  const float *error = panel.error.get() + begin * stride + r;
+  for (int64_t i = 0; i < t - begin; ++i)
+    for (int v = 0; v < V; ++v)
+      sum[v] = multiplyAdd(loadLanes(error + i * stride + v * kLanes),
+                           splat(factors[i]), sum[v]);
+}
+
+/// Scale and zero point of the group that starts at step `first`, from what
+/// its columns would have to be were none of them rounded any more.
+QK_INLINE static inline void chooseGroup(const Solve &solve, Panel &panel,
+                                         int64_t begin, int64_t first,
+                                         int64_t r) {
+  int64_t end = std::min(first + solve.groupLength, solve.k);
+  for (int64_t t = first; t < end; ++t) {
+    Lanes sum[1];
+    sumErrors(solve, panel, begin, t, r, sum);
+    Lanes move = sum[0] * splat(solve.inversePivot[t]);
+    Lanes w = loadLanes(panel.w.get() + solve.column[t] * panel.stride + r);
+    storeLanes(panel.targets.get() + (t - first) * kLanes, w + move);
+    // Rounding will overwrite this.
+    storeLanes(panel.error.get() + t * panel.stride + r, -move);
+  }
+  auto weightOf = [&](int64_t i) QK_INLINE {
+    return solve.pivot[first + i] * solve.pivot[first + i];
+  };
+  LaneParameters group = solve.quantizer.parameters(panel.targets.get(), kLanes,
+                                                    end - first, weightOf);
+  int64_t at = solve.group[first] * panel.stride + r;
+  storeLanes(panel.scales.get() + at, group.scale);
+  storeLanes(panel.zeros.get() + at, group.zero);
+}
+
+/// Rounds the columns of the steps [begin, end) for `V` vectors of rows at `r`.
+template <int V>
+QK_INLINE static inline void roundBlock(const Solve &solve, Panel &panel,
+                                        int64_t begin, int64_t end, int64_t r) {
+  int64_t stride = panel.stride;
+  Lanes loss = splat(0.0f);
+  for (int64_t t = begin; t < end; ++t) {
+    if (!solve.options.staticGroups && t % solve.groupLength == 0)
+      for (int v = 0; v < V; ++v)
+        chooseGroup(solve, panel, begin, t, r + v * kLanes);
+    Lanes sum[V];
+    sumErrors(solve, panel, begin, t, r, sum);
+    int64_t place = solve.options.staticGroups ? solve.column[t] : t;
+    for (int v = 0; v < V; ++v) {
+      int64_t row = r + v * kLanes, at = solve.group[t] * stride + row;
+      LaneParameters group{loadLanes(panel.scales.get() + at),
+                           loadLanes(panel.zeros.get() + at)};
+      Lanes w = loadLanes(panel.w.get() + solve.column[t] * stride + row);
+      Lanes target = w + sum[v] * splat(solve.inversePivot[t]);
+      Lanes centred = solve.quantizer.centredCode(target, group);
+      Lanes value = group.scale * centred;
+      storeLanes(panel.error.get() + t * stride + row, w - value);
+      Lanes weighted = (target - value) * splat(solve.pivot[t]);
+      loss += weighted * weighted;
+      LaneMask code = __builtin_convertvector(centred + group.zero, LaneMask);
+      auto bytes = __builtin_convertvector(
+          code, uint8_t __attribute__((ext_vector_type(16))));
+      __builtin_memcpy(panel.codes.get() + place * stride + row, &bytes,
+                       kLanes);
+    }
+  }
+  for (int64_t lane = 0; lane < kLanes; ++lane)
+    panel.loss += loss[lane];
+}
+
+/// Takes a panel through all columns.
+static void solvePanel(const Solve &solve, Panel &panel) {
+  int64_t k = solve.k, stride = panel.stride;
+  for (int64_t j = 0; j < k; ++j)
+    if (solve.factor.dead[j])
+      std::fill_n(panel.w.get() + j * stride, stride, 0.0f);
+  if (solve.options.staticGroups)
+    withBestVectors([&]() QK_INLINE { chooseStaticGroups(solve, panel); });
+  for (int64_t begin = 0; begin < k; begin += solve.block) {
+    int64_t end = std::min(k, begin + solve.block);
+    if (begin == 0)
+      std::fill_n(panel.sums.get(), (end - begin) * stride, 0.0f);
+    else
+      blas::sgemm(blas::Trans, blas::NoTrans, end - begin, stride, begin, 1.0f,
+                  solve.factor.r.get() + begin, k, panel.error.get(), stride,
+                  0.0f, panel.sums.get(), stride);
+    withBestVectors([&]() QK_INLINE {
+      int64_t r = 0;
+      for (; r + 4 * kLanes <= stride; r += 4 * kLanes)
+        roundBlock<4>(solve, panel, begin, end, r);
+      for (; r < stride; r += kLanes)
+        roundBlock<1>(solve, panel, begin, end, r);
+    });
+  }
+}
+
+Result<GptqResult> gptq(const float *w, int64_t n, int64_t k,
+                        const float *hessian, const PreparedHessian &prepared,
+                        const GptqOptions &options) {
+  if (Status status = options.validate(); !status)
+    return status.error();
+  if (Status status = checkFinite(w, n, k, "weight"); !status)
+    return status.error();
+  bool symmetric = options.quantizer.symmetric;
+  Solve solve(options, prepared, k);
+  GptqResult result;
+  QuantizedWeight &weight = result.weight;
+  weight.scheme = options.quantizer.scheme;
+  weight.n = n;
+  weight.k = k;
+  weight.codes.resize(n * k);
+  weight.scales.resize(n * solve.groups);
+  if (!symmetric)
+    weight.zeroPoints.resize(n * solve.groups);
+  if (!options.staticGroups)
+    weight.permutation = prepared.order;
+
+  int64_t panels = (n + kPanelRows - 1) / kPanelRows;
+  std::vector<double> losses(panels);
+  parallelFor(panels, [&](int64_t item) {
+    int64_t first = item * kPanelRows, rows = std::min(kPanelRows, n - first);
+    Panel panel(solve, roundUpToLanes(rows));
+    gatherPanel(w + first * k, k, rows, nullptr, panel.w.get(), panel.stride);
+    solvePanel(solve, panel);
+    losses[item] = panel.loss;
+    scatterPanel(panel.codes.get(), panel.stride, k, rows, nullptr,
+                 weight.codes.data() + first * k);
+    scatterPanel(panel.scales.get(), panel.stride, solve.groups, rows, nullptr,
+                 weight.scales.data() + first * solve.groups);
+    if (!symmetric)
+      scatterPanel(panel.zeros.get(), panel.stride, solve.groups, rows, nullptr,
+                   weight.zeroPoints.data() + first * solve.groups);
+  });
+
+  GptqReport &report = result.report;
+  report.lossDamped = std::accumulate(losses.begin(), losses.end(), 0.0);
+  report.damping = prepared.factor.damping;
+  report.deadColumns = prepared.factor.deadColumns;
+  if (options.measureError) {
+    std::vector<float> values = dequantize(weight);
+    OutputError error = outputError(w, values.data(), n, k, hessian);
+    report.loss = error.loss;
+    report.relativeError = error.relative;
+  }
+  return {std::move(result)};
+}
+
+Result<GptqResult> gptq(const float *w, int64_t n, int64_t k,
+                        const float *hessian, const GptqOptions &options) {
+  Result<PreparedHessian> prepared = prepareHessian(hessian, k, options);
+  if (!prepared)
+    return prepared.error();
+  return gptq(w, n, k, hessian, *prepared, options);
+}
+
+} // namespace qk::numerics

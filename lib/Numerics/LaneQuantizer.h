@@ -1,0 +1,146 @@
+//===- LaneQuantizer.h - The quantiser over sixteen rows --------*- C++ -*-===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+///
+/// \file
+/// The formulas of qk/Numerics/Quantizer.h on sixteen rows of a transposed
+/// panel. Round-to-nearest and GPTQ share them, so that a weight is rounded in
+/// the same way wherever that happens.
+///
+//===----------------------------------------------------------------------===//
+
+#ifndef QK_LIB_NUMERICS_LANEQUANTIZER_H
+#define QK_LIB_NUMERICS_LANEQUANTIZER_H
+
+#include "Lanes.h"
+#include "qk/Numerics/Quantizer.h"
+
+#include <limits>
+
+namespace qk::numerics {
+
+/// Scale and zero point of one group, for sixteen rows.
+struct LaneParameters {
+  Lanes scale;
+  Lanes zero;
+};
+
+/// The quantiser's options in the form that the inner loops use.
+struct LaneQuantizer {
+  float codeMin, codeMax, defaultZero;
+  ScaleType scaleType;
+  bool symmetric;
+  ScaleSearch search;
+
+  explicit LaneQuantizer(const QuantizerOptions &options)
+      : codeMin(options.scheme.codeMin()), codeMax(options.scheme.codeMax()),
+        defaultZero(options.scheme.defaultZeroPoint()),
+        scaleType(options.scheme.scaleType), symmetric(options.symmetric),
+        search(options.scaleSearch) {}
+
+  /// code - zero, from which the value is `scale` times it.
+  QK_INLINE Lanes centredCode(Lanes x, const LaneParameters &group) const {
+    // Clamped first: the bounds are integers, so that changes nothing, and
+    // what is rounded is small.
+    Lanes quotient = x / group.scale;
+    quotient = min(max(quotient, codeMin - group.zero), codeMax - group.zero);
+    return __builtin_elementwise_roundeven(quotient);
+  }
+
+  /// Scale and zero point for the range [lo, hi] of each lane.
+  QK_INLINE LaneParameters fromRange(Lanes lo, Lanes hi) const {
+    Lanes ideal = (hi - lo) / splat(codeMax - codeMin);
+    LaneParameters group;
+    for (int64_t lane = 0; lane < kLanes; ++lane)
+      group.scale[lane] = storedScale(ideal[lane], scaleType);
+    group.zero = splat(defaultZero);
+    if (!symmetric) {
+      Lanes zero = __builtin_elementwise_roundeven(
+          min(-lo / group.scale, splat(codeMax - codeMin)));
+      zero += codeMin;
+      LaneMask allZero = (hi - lo) == 0.0f;
+      group.zero = allZero ? group.zero : zero;
+    }
+    return group;
+  }
+
+  /// Scale and zero point of `count` elements a lane, `stride` floats apart.
+  /// `weights` (one an element, `weightOf(i)`) serve ScaleSearch::Weighted.
+  template <typename WeightOf>
+  QK_INLINE LaneParameters parameters(const float *x, int64_t stride,
+                                      int64_t count, WeightOf weightOf) const {
+    Lanes lo = splat(0.0f), hi = splat(0.0f);
+    for (int64_t i = 0; i < count; ++i) {
+      Lanes value = loadLanes(x + i * stride);
+      lo = min(lo, value);
+      hi = max(hi, value);
+    }
+    if (symmetric) {
+      hi = max(-lo, hi);
+      lo = -hi;
+    }
+    LaneParameters best = fromRange(lo, hi);
+    if (search == ScaleSearch::None)
+      return best;
+    Lanes bestError = splat(std::numeric_limits<float>::infinity());
+    for (int step = 0; step < 80; ++step) {
+      float shrink = 1.0f - static_cast<float>(step) / 100.0f;
+      LaneParameters candidate = fromRange(lo * shrink, hi * shrink);
+      Lanes error = searchError(x, stride, count, candidate, weightOf);
+      LaneMask better = error < bestError;
+      bestError = better ? error : bestError;
+      best.scale = better ? candidate.scale : best.scale;
+      best.zero = better ? candidate.zero : best.zero;
+    }
+    return best;
+  }
+
+private:
+  template <typename WeightOf>
+  QK_INLINE Lanes searchError(const float *x, int64_t stride, int64_t count,
+                              const LaneParameters &group,
+                              WeightOf weightOf) const {
+    Lanes sum = splat(0.0f);
+    for (int64_t i = 0; i < count; ++i) {
+      Lanes value = loadLanes(x + i * stride);
+      Lanes error = group.scale * centredCode(value, group) - value;
+      if (search == ScaleSearch::Weighted)
+        sum += splat(weightOf(i)) * (error * error);
+      else
+        sum += powerOf2Point4(error);
+    }
+    return sum;
+  }
+
+  /// |x|^2.4 to 1e-5, enough to compare candidates: x²·2^(log2(x²)·0.2), the
+  /// logarithm from the exponent and a polynomial of the mantissa.
+  QK_INLINE static Lanes powerOf2Point4(Lanes x) {
+    Lanes square = max(x * x, splat(1e-37f));
+    LaneMask bits = __builtin_bit_cast(LaneMask, square);
+    Lanes exponent = __builtin_convertvector((bits >> 23) - 127, Lanes);
+    Lanes m = __builtin_bit_cast(Lanes, (bits & 0x7fffff) | 0x3f800000);
+    // ln(m) for m in [1, 2) by atanh: s = (m - √2)/(m + √2), |s| ≤ 0.1716.
+    Lanes s = (m - 1.41421356f) / (m + 1.41421356f);
+    Lanes s2 = s * s;
+    Lanes log2m =
+        0.5f +
+        s * (2.88539008f +
+             s2 * (0.961796694f + s2 * (0.577078016f + s2 * 0.412198583f)));
+    Lanes power = (exponent + log2m) * 0.2f;
+    // 2^power: its integer part into the exponent, e^t of the rest.
+    Lanes whole = __builtin_elementwise_roundeven(power);
+    Lanes t = (power - whole) * 0.693147181f;
+    Lanes fraction =
+        1.0f +
+        t * (1.0f + t * (0.5f + t * (0.166666667f + t * (0.0416666667f +
+                                                         t * 0.00833333333f))));
+    LaneMask scale = (__builtin_convertvector(whole, LaneMask) + 127) << 23;
+    return square * fraction * __builtin_bit_cast(Lanes, scale);
+  }
+};
+
+} // namespace qk::numerics
+
+#endif // QK_LIB_NUMERICS_LANEQUANTIZER_H
