@@ -5,6 +5,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "qk/Dialect/QuantLLM/IR/QuantLLM.h"
+#include "qk/Dialect/QuantLLM/Transforms/Passes.h"
 
 #include "mlir/InitAllDialects.h"
 #include "mlir/InitAllExtensions.h"
@@ -13,6 +14,7 @@
 
 int main(int argc, char **argv) {
   mlir::registerAllPasses();
+  qk::quant_llm::registerQuantLLMPasses();
   mlir::DialectRegistry registry;
   mlir::registerAllDialects(registry);
   mlir::registerAllExtensions(registry);

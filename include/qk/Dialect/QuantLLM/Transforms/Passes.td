@@ -1,0 +1,132 @@
+//===- Passes.td - Passes on the quant_llm dialect ---------*- tablegen -*-===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef QK_DIALECT_QUANTLLM_TRANSFORMS_PASSES_TD
+#define QK_DIALECT_QUANTLLM_TRANSFORMS_PASSES_TD
+
+include "mlir/Pass/PassBase.td"
+
+def BindParametersPass
+    : Pass<"quant-llm-bind-parameters", "::mlir::ModuleOp"> {
+  let summary = "turn constants that hold weights into named parameters";
+  let description = [{
+    Constants given as resources, with or without data, and literals of a
+    kibibyte or more become `quant_llm.parameter`, one a function and name.
+    A resource without data is a reference to the tensor of that name in the
+    module's weight files: `weights` (or the module attribute
+    `quant_llm.weights`) says where they are. Nothing is read or copied but a
+    file's header, against which names, types and shapes are checked.
+
+    ```mlir
+    %0 = arith.constant dense_resource<fc.weight> : tensor<4x8xf32>
+    ```
+    with `weights=model.safetensors` ==>
+    ```mlir
+    module attributes {quant_llm.weights = {model = "model.safetensors"}} {
+      %0 = quant_llm.parameter "model"::"fc.weight" : tensor<4x8xf32>
+    ```
+  }];
+  let options = [
+    Option<"weights", "weights", "std::string", /*default=*/"\"\"",
+           "Safetensors file that resources without data refer to">,
+  ];
+  let dependentDialects = ["::qk::quant_llm::QuantLLMDialect"];
+}
+
+def RaiseLinearPass : Pass<"quant-llm-raise-linear", "::mlir::ModuleOp"> {
+  let summary = "find the linear layers of an imported model";
+  let description = [{
+    A contraction of an activation with a constant weight, with the bias and
+    the conversions around it that belong to the same layer, becomes one
+    `quant_llm.linear`. What is skipped stays the op it was. The head (a linear
+    whose weight an embedding gather reads too, or that is named `lm_head`) is
+    skipped unless `only` names it. What looks like a linear layer and isn't
+    raised gets a remark with the reason.
+
+    A layer is named after its weight, less `.weight`; a weight without a name
+    of its own gives the function's name and a running number (`main.0`). A
+    weight used twice is one layer used twice.
+
+    Preconditions: constants are parameters (`quant-llm-bind-parameters`, which
+    this pass runs).
+  }];
+  let options = [
+    ListOption<"skip", "skip", "std::string",
+               "Globs of layer names to leave as they are">,
+    ListOption<"only", "only", "std::string",
+               "Globs of the only layer names to raise">,
+  ];
+  let dependentDialects = ["::qk::quant_llm::QuantLLMDialect"];
+}
+
+// Options of every method that rounds, and what they record for evaluate.
+defvar roundingOptions = [
+  Option<"bits", "bits", "int64_t", "4", "Bits of a code: 2, 3, 4 or 8">,
+  Option<"groupSize", "group-size", "int64_t", "128",
+         "Columns that share a scale; -1: the whole row">,
+  Option<"symmetric", "symmetric", "bool", "false",
+         "No zero points: the range is symmetric about 0">,
+  Option<"scaleType", "scale-type", "std::string", "\"f16\"",
+         "Type that scales are stored in: f16, bf16 or f32">,
+  Option<"scaleSearch", "scale-search", "std::string", "\"none\"",
+         "none: the range of the group; mse: shrink it to the smallest error">,
+  Option<"fallback", "fallback", "std::string", "\"error\"",
+         "Where a layer has no tokens or its Hessian can't be factored: error, "
+         "or rtn (round to nearest)">,
+  Option<"strict", "strict", "bool", "false",
+         "Missing statistics are an error even where no layer has any">,
+  Option<"outputWeights", "output-weights", "std::string", "\"\"",
+         "Safetensors file to write codes, scales and zero points to">,
+  Option<"report", "report", "std::string", "\"\"",
+         "JSON file to write each layer's shape, scheme, error and time to">,
+  Option<"recipeOnly", "recipe-only", "bool", "false",
+         "Leave the recipe in the module: the evaluate that qk-opt appends "
+         "does nothing">,
+];
+
+def ApplyRtnPass : Pass<"quant-llm-apply-rtn", "::mlir::ModuleOp"> {
+  let summary = "write the recipe of round-to-nearest";
+  let description = [{
+    ```mlir
+    %y = quant_llm.linear %x, %w name("fc") : ...
+    ```
+    ==>
+    ```mlir
+    %codes, %scales, %zeros = quant_llm.round_to_nearest %w scheme(...) : ...
+    %y = quant_llm.matmul %x, %codes, %scales zero_points(%zeros) scheme(...) name("fc") : ...
+    ```
+    A matmul that an earlier method wrote keeps that method's column scales and
+    gets its rounding replaced. A weight used twice is rounded once.
+  }];
+  let options = roundingOptions;
+  let dependentDialects = ["::qk::quant_llm::QuantLLMDialect"];
+}
+
+def ApplyGptqPass : Pass<"quant-llm-apply-gptq", "::mlir::ModuleOp"> {
+  let summary = "write the recipe of GPTQ";
+  let description = [{
+    As `quant-llm-apply-rtn`, with the Hessian of the layer's input and
+    compensated rounding (arXiv 2210.17323):
+    ```mlir
+    %hessian = quant_llm.statistic hessian of "fc" : ...
+    %codes, %scales, %zeros = quant_llm.round_compensated %w, %hessian scheme(...) static_groups : ...
+    ```
+    Column scales of an earlier method scale the Hessian too.
+  }];
+  let options = !listconcat(roundingOptions, [
+    Option<"order", "order", "std::string", "\"activation\"",
+           "Order of columns: none, or activation (falling diagonal of the Hessian)">,
+    Option<"staticGroups", "static-groups", "bool", "true",
+           "Scales from the original weight, so that no permutation exists at run time">,
+    Option<"damping", "damping", "double", "0.01",
+           "Added to the Hessian's diagonal, as a share of its mean">,
+    Option<"blockSize", "block-size", "int64_t", "128",
+           "Columns between updates of the rest of the weight">,
+  ]);
+  let dependentDialects = ["::qk::quant_llm::QuantLLMDialect"];
+}
+
+#endif // QK_DIALECT_QUANTLLM_TRANSFORMS_PASSES_TD

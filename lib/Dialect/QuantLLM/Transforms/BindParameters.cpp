@@ -1,0 +1,152 @@
+//===- BindParameters.cpp - Constants to named parameters -----------------===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "qk/Dialect/QuantLLM/IR/ParameterData.h"
+#include "qk/Dialect/QuantLLM/IR/QuantLLM.h"
+#include "qk/Dialect/QuantLLM/Transforms/Passes.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/IR/DialectResourceBlobManager.h"
+#include "mlir/Interfaces/FunctionInterfaces.h"
+#include "llvm/ADT/MapVector.h"
+#include "llvm/Support/FileSystem.h"
+#include "llvm/Support/Path.h"
+
+using namespace mlir;
+using namespace qk::quant_llm;
+
+namespace qk::quant_llm {
+#define GEN_PASS_DEF_BINDPARAMETERSPASS
+#include "qk/Dialect/QuantLLM/Transforms/Passes.h.inc"
+} // namespace qk::quant_llm
+
+/// The scope that `weights=` binds and that inline values are given.
+static constexpr StringLiteral kModelScope = "model";
+
+/// Literals below this stay what they are: small tables, not weights.
+static constexpr int64_t kLiteralBytes = 1024;
+
+/// Records `weights` on the module: as given where that means the same file
+/// seen from the module's folder, else absolute.
+static void recordWeights(ModuleOp module, StringRef weights) {
+  SmallString<256> absolute(weights);
+  llvm::sys::fs::make_absolute(absolute);
+  SmallString<256> fromModule(resolveModulePath(module, weights));
+  llvm::sys::fs::make_absolute(fromModule);
+  bool same = llvm::sys::path::is_absolute(weights) ||
+              llvm::sys::fs::equivalent(absolute, fromModule);
+  MLIRContext *context = module.getContext();
+  NamedAttrList entries;
+  if (auto old = module->getAttrOfType<DictionaryAttr>(
+          QuantLLMDialect::kWeightsAttr))
+    entries.append(old.getValue());
+  entries.set(kModelScope,
+              StringAttr::get(context, same ? weights : absolute.str()));
+  module->setAttr(QuantLLMDialect::kWeightsAttr,
+                  entries.getDictionary(context));
+}
+
+/// The scope whose file holds tensor `name`.
+static FailureOr<StringRef> findScope(ModuleOp module, StringRef name,
+                                      Location location) {
+  auto weights =
+      module->getAttrOfType<DictionaryAttr>(QuantLLMDialect::kWeightsAttr);
+  if (!weights || weights.empty())
+    return emitError(location)
+           << "resource '" << name
+           << "' has no data; name the file that holds it with "
+              "--weights=FILE.safetensors";
+  for (NamedAttribute entry : weights) {
+    auto file = openScope(module, entry.getName(), location);
+    if (failed(file))
+      return failure();
+    if (*file && (*file)->find(name))
+      return entry.getName().strref();
+  }
+  // In none: let the last file say which name is close.
+  auto file = openScope(module, weights.getValue().back().getName(), location);
+  if (failed(file))
+    return failure();
+  return emitError(location)
+         << "resource without data: "
+         << llvm::toString((*file)->get(name).takeError());
+}
+
+/// Whether a constant holds a weight.
+static bool holdsWeight(ElementsAttr value) {
+  if (isa<DenseResourceElementsAttr>(value))
+    return true;
+  auto dense = dyn_cast<DenseElementsAttr>(value);
+  return dense && !dense.isSplat() && isa<FloatType>(dense.getElementType()) &&
+         static_cast<int64_t>(dense.getRawData().size()) >= kLiteralBytes;
+}
+
+LogicalResult qk::quant_llm::bindParameters(ModuleOp module,
+                                            StringRef weights) {
+  if (!weights.empty())
+    recordWeights(module, weights);
+
+  SmallVector<arith::ConstantOp> constants;
+  module.walk([&](arith::ConstantOp op) {
+    auto value = dyn_cast<ElementsAttr>(op.getValue());
+    if (value && isa<RankedTensorType>(op.getType()) && holdsWeight(value))
+      constants.push_back(op);
+  });
+
+  // One parameter a function and tensor, at the function's entry, so that a
+  // weight used twice is one value.
+  llvm::MapVector<std::pair<Block *, Attribute>, ParameterOp> parameters;
+  OpBuilder builder(module.getContext());
+  int64_t literals = 0;
+  for (arith::ConstantOp op : constants) {
+    auto function = op->getParentOfType<FunctionOpInterface>();
+    if (!function)
+      continue;
+    Block *entry = &function.getFunctionBody().front();
+    ParameterOp &parameter = parameters[{entry, op.getValue()}];
+    if (!parameter) {
+      StringRef scope = "";
+      std::string name;
+      ElementsAttr value = cast<ElementsAttr>(op.getValue());
+      auto resource = dyn_cast<DenseResourceElementsAttr>(value);
+      if (resource) {
+        name = resource.getRawHandle().getKey().str();
+        if (!resource.getRawHandle().getBlob()) {
+          FailureOr<StringRef> found = findScope(module, name, op.getLoc());
+          if (failed(found))
+            return failure();
+          scope = *found;
+          value = {};
+        }
+      } else {
+        name = (function.getName() + ".constant" + Twine(literals++)).str();
+      }
+      builder.setInsertionPointToStart(entry);
+      parameter = ParameterOp::create(builder, op.getLoc(), op.getType(), scope,
+                                      name, value);
+      // Finds missing data and wrong types and shapes now, where the message
+      // can name the constant.
+      if (failed(parameter.verify()) || failed(getParameterData(parameter)))
+        return failure();
+    }
+    op.getResult().replaceAllUsesWith(parameter.getResult());
+    op.erase();
+  }
+  return success();
+}
+
+namespace {
+struct BindParameters
+    : public qk::quant_llm::impl::BindParametersPassBase<BindParameters> {
+  using BindParametersPassBase::BindParametersPassBase;
+
+  void runOnOperation() override {
+    if (failed(bindParameters(getOperation(), weights)))
+      signalPassFailure();
+  }
+};
+} // namespace

@@ -1,0 +1,175 @@
+//===- Recipe.cpp - Writing and rewriting recipes -------------------------===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "Recipe.h"
+
+#include "mlir/Interfaces/SideEffectInterfaces.h"
+#include "llvm/ADT/DenseMap.h"
+#include "llvm/ADT/StringSwitch.h"
+
+#include <algorithm>
+
+using namespace mlir;
+using namespace qk;
+using namespace qk::quant_llm;
+
+/// The weight that an op's recipe rounds; null for codes that no recipe made.
+static Value roundedWeight(Value codes) {
+  if (auto op = codes.getDefiningOp<RoundToNearestOp>())
+    return op.getWeight();
+  if (auto op = codes.getDefiningOp<RoundCompensatedOp>())
+    return op.getWeight();
+  return {};
+}
+
+std::vector<RecipeLayer> qk::quant_llm::collectLayers(ModuleOp module) {
+  std::vector<RecipeLayer> layers;
+  llvm::DenseMap<Value, size_t> index;
+  module.walk([&](Operation *op) {
+    Value weight;
+    StringRef name;
+    if (auto linear = dyn_cast<LinearOp>(op)) {
+      weight = linear.getWeight();
+      name = linear.getLayer();
+    } else if (auto matmul = dyn_cast<MatmulOp>(op)) {
+      weight = roundedWeight(matmul.getCodes());
+      name = matmul.getLayer();
+    }
+    if (!weight)
+      return;
+    auto [known, inserted] = index.try_emplace(weight, layers.size());
+    if (inserted) {
+      RecipeLayer layer;
+      layer.layer = name.str();
+      layer.weight = weight;
+      for (Value value = weight;;) {
+        auto scale = value.getDefiningOp<ScaleColumnsOp>();
+        if (!scale)
+          break;
+        layer.columnScales.push_back(scale.getFactors());
+        value = scale.getInput();
+      }
+      std::reverse(layer.columnScales.begin(), layer.columnScales.end());
+      layers.push_back(std::move(layer));
+    }
+    layers[known->second].uses.push_back(op);
+  });
+  return layers;
+}
+
+LogicalResult
+qk::quant_llm::checkHasLayers(ModuleOp module,
+                              const std::vector<RecipeLayer> &layers) {
+  if (!layers.empty())
+    return success();
+  return module.emitError(
+      "no linear layer to quantise: raising found none, or the options skip "
+      "all; the remarks of --quant-llm-raise-linear say what was rejected and "
+      "why");
+}
+
+FailureOr<RoundingScheme> qk::quant_llm::getRoundingScheme(
+    ModuleOp module, int64_t bits, int64_t groupSize, bool symmetric,
+    StringRef scaleType, StringRef scaleSearch) {
+  MLIRContext *context = module.getContext();
+  std::optional<CodeType> codeType;
+  switch (bits) {
+  case 2:
+    codeType = CodeType::U2;
+    break;
+  case 3:
+    codeType = CodeType::U3;
+    break;
+  case 4:
+    codeType = CodeType::U4;
+    break;
+  case 8:
+    codeType = symmetric ? CodeType::S8 : CodeType::U8;
+    break;
+  default:
+    return module.emitError()
+           << "expected bits to be 2, 3, 4 or 8 (codes of type u2, u3, u4, "
+              "u8 or s8), got "
+           << bits;
+  }
+  if (groupSize != -1 && groupSize < 1)
+    return module.emitError() << "expected group-size to be -1 (the whole row) "
+                                 "or at least 1, got "
+                              << groupSize;
+  Type type = llvm::StringSwitch<Type>(scaleType)
+                  .Case("f16", Float16Type::get(context))
+                  .Case("bf16", BFloat16Type::get(context))
+                  .Case("f32", Float32Type::get(context))
+                  .Default(Type());
+  if (!type)
+    return module.emitError() << "expected scale-type to be f16, bf16 or f32, "
+                                 "got '"
+                              << scaleType << "'";
+  std::optional<ScaleSearch> search = symbolizeScaleSearch(scaleSearch);
+  if (!search)
+    return module.emitError()
+           << "expected scale-search to be none or mse, got '" << scaleSearch
+           << "'";
+  return RoundingScheme{SchemeAttr::get(context, *codeType, groupSize, type),
+                        symmetric, *search};
+}
+
+void qk::quant_llm::replaceUses(const RecipeLayer &layer, SchemeAttr scheme,
+                                const Rounded &rounded) {
+  for (Operation *use : layer.uses) {
+    OpBuilder builder(use);
+    Value x, bias, oldCodes;
+    StringRef name;
+    if (auto linear = dyn_cast<LinearOp>(use)) {
+      x = linear.getX();
+      bias = linear.getBias();
+      name = linear.getLayer();
+    } else {
+      auto matmul = cast<MatmulOp>(use);
+      x = matmul.getX();
+      bias = matmul.getBias();
+      name = matmul.getLayer();
+      oldCodes = matmul.getCodes();
+    }
+    Value y = MatmulOp::create(
+        builder, use->getLoc(), use->getResult(0).getType(), x, rounded.codes,
+        rounded.scales, rounded.zeroPoints, rounded.permutation, bias,
+        /*x_scales=*/Value(), /*x_zero_points=*/Value(), scheme,
+        /*x_scheme=*/ActivationSchemeAttr(), builder.getStringAttr(name));
+    use->getResult(0).replaceAllUsesWith(y);
+    use->erase();
+    if (oldCodes && isOpTriviallyDead(oldCodes.getDefiningOp()))
+      oldCodes.getDefiningOp()->erase();
+  }
+}
+
+LogicalResult
+qk::quant_llm::recordSettings(ModuleOp module,
+                              const EvaluateSettings &settings) {
+  if (settings.fallback != "error" && settings.fallback != "rtn")
+    return module.emitError() << "expected fallback to be error or rtn, got '"
+                              << settings.fallback << "'";
+  Builder builder(module.getContext());
+  NamedAttrList entries;
+  if (auto old = module->getAttrOfType<DictionaryAttr>(
+          QuantLLMDialect::kEvaluateAttr))
+    entries.append(old.getValue());
+  if (settings.fallback != "error")
+    entries.set("fallback", builder.getStringAttr(settings.fallback));
+  if (settings.strict)
+    entries.set("strict", builder.getUnitAttr());
+  if (!settings.outputWeights.empty())
+    entries.set("output_weights",
+                builder.getStringAttr(settings.outputWeights));
+  if (!settings.report.empty())
+    entries.set("report", builder.getStringAttr(settings.report));
+  if (!entries.empty())
+    module->setAttr(QuantLLMDialect::kEvaluateAttr,
+                    entries.getDictionary(module.getContext()));
+  if (settings.recipeOnly)
+    module->setAttr(QuantLLMDialect::kRecipeOnlyAttr, builder.getUnitAttr());
+  return success();
+}

@@ -1,0 +1,84 @@
+//===- Recipe.h - Writing and rewriting recipes -----------------*- C++ -*-===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+///
+/// \file
+/// What the methods' passes share: the layers of a module with the recipe each
+/// has so far, the scheme that a method's options mean, and putting a rounding
+/// in place.
+///
+//===----------------------------------------------------------------------===//
+
+#ifndef QK_LIB_DIALECT_QUANTLLM_TRANSFORMS_RECIPE_H
+#define QK_LIB_DIALECT_QUANTLLM_TRANSFORMS_RECIPE_H
+
+#include "qk/Dialect/QuantLLM/IR/QuantLLM.h"
+
+#include "mlir/IR/Builders.h"
+#include "mlir/IR/BuiltinOps.h"
+
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace qk::quant_llm {
+
+/// A layer with the recipe it has so far. One entry a weight; a weight used
+/// twice has several uses.
+struct RecipeLayer {
+  std::string layer;
+  /// `linear` ops, or `matmul` ops of an earlier method.
+  std::vector<mlir::Operation *> uses;
+  /// What is to be rounded, [N,K]: the weight after earlier column scales.
+  mlir::Value weight;
+  /// Factors of those scales, first applied first.
+  std::vector<mlir::Value> columnScales;
+};
+
+/// The layers of `module` in the order of their first use.
+std::vector<RecipeLayer> collectLayers(mlir::ModuleOp module);
+
+/// Emits the error for a module without any layer where there is none.
+mlir::LogicalResult checkHasLayers(mlir::ModuleOp module,
+                                   const std::vector<RecipeLayer> &layers);
+
+/// What the rounding options of a method mean.
+struct RoundingScheme {
+  SchemeAttr scheme;
+  bool symmetric = false;
+  ScaleSearch scaleSearch = ScaleSearch::None;
+};
+
+/// Errors, emitted at the module: bits, group size, scale type or scale search
+/// that don't exist, with what does.
+mlir::FailureOr<RoundingScheme>
+getRoundingScheme(mlir::ModuleOp module, int64_t bits, int64_t groupSize,
+                  bool symmetric, llvm::StringRef scaleType,
+                  llvm::StringRef scaleSearch);
+
+/// Results of a rounding op; zeroPoints and permutation may be null.
+struct Rounded {
+  mlir::Value codes, scales, zeroPoints, permutation;
+};
+
+/// Makes every use of `layer` a matmul on `rounded`, and removes an earlier
+/// method's rounding.
+void replaceUses(const RecipeLayer &layer, SchemeAttr scheme,
+                 const Rounded &rounded);
+
+/// Records on the module what the evaluate that follows is to do.
+struct EvaluateSettings {
+  std::string fallback = "error";
+  bool strict = false;
+  std::string outputWeights;
+  std::string report;
+  bool recipeOnly = false;
+};
+mlir::LogicalResult recordSettings(mlir::ModuleOp module,
+                                   const EvaluateSettings &settings);
+
+} // namespace qk::quant_llm
+
+#endif // QK_LIB_DIALECT_QUANTLLM_TRANSFORMS_RECIPE_H
