@@ -50,3 +50,18 @@ def find_ptxas():
 if find_ptxas():
     config.available_features.add("ptxas")
     config.substitutions.append(("%ptxas", find_ptxas()))
+
+# From the reference lowering's result to a run, with upstream's passes and
+# runner alone: `qk-opt %s --quant-llm-to-reference | %run-linalg`. No pass that
+# folds is in it.
+llvm_libs = os.path.join(os.path.dirname(config.llvm_tools_dir), "lib")
+config.substitutions.append(("%run-linalg", " ".join([
+    tools + "/qk-opt --convert-elementwise-to-linalg",
+    "--one-shot-bufferize=bufferize-function-boundaries",
+    "--convert-linalg-to-loops --convert-scf-to-cf --expand-strided-metadata",
+    "--lower-affine --convert-math-to-llvm --convert-arith-to-llvm",
+    "--finalize-memref-to-llvm --convert-cf-to-llvm --convert-func-to-llvm",
+    "--reconcile-unrealized-casts",
+    "| mlir-runner -e main -entry-point-result=void",
+] + ["-shared-libs=%s/libmlir_%s%s" % (llvm_libs, name, config.qk_lib_suffix)
+     for name in ("runner_utils", "c_runner_utils", "float16_utils")])))

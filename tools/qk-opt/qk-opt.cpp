@@ -4,6 +4,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "qk/Conversion/Passes.h"
 #include "qk/Dialect/QuantLLM/IR/QuantLLM.h"
 #include "qk/Dialect/QuantLLM/Transforms/Passes.h"
 
@@ -15,6 +16,7 @@
 int main(int argc, char **argv) {
   mlir::registerAllPasses();
   qk::quant_llm::registerQuantLLMPasses();
+  qk::registerQKConversionPasses();
   mlir::DialectRegistry registry;
   mlir::registerAllDialects(registry);
   mlir::registerAllExtensions(registry);
