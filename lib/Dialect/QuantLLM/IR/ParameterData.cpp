@@ -6,6 +6,8 @@
 
 #include "qk/Dialect/QuantLLM/IR/ParameterData.h"
 
+#include "qk/Numerics/BitPacking.h"
+
 #include "mlir/IR/BuiltinOps.h"
 #include "mlir/IR/DialectResourceBlobManager.h"
 #include "llvm/ADT/APFloat.h"
@@ -175,4 +177,82 @@ FailureOr<std::vector<float>> qk::quant_llm::readAsFloat(ParameterOp op) {
     }
   }
   return result;
+}
+
+/// The parameter that `value` is; an error at `user` if it is none.
+static FailureOr<ParameterOp> getParameter(Operation *user, StringRef what,
+                                           Value value) {
+  if (auto parameter = value.getDefiningOp<ParameterOp>())
+    return parameter;
+  return user->emitError() << "expected " << what
+                           << " to be a parameter, which evaluating the recipe "
+                              "leaves; run quant-llm-evaluate first";
+}
+
+FailureOr<numerics::QuantizedWeight> qk::quant_llm::readQuantizedWeight(
+    Operation *user, SchemeAttr scheme, Value codes, Value scales,
+    Value zeroPoints, Value permutation) {
+  numerics::QuantizedWeight weight;
+  weight.scheme = scheme.getScheme();
+  auto type = cast<RankedTensorType>(codes.getType());
+  weight.n = type.getDimSize(0);
+  weight.k = type.getDimSize(1);
+
+  FailureOr<ParameterOp> codesOp = getParameter(user, "codes", codes);
+  if (failed(codesOp))
+    return failure();
+  FailureOr<ParameterData> packed = getParameterData(*codesOp);
+  if (failed(packed))
+    return failure();
+  weight.codes = numerics::unpackRows(packed->bytes.data(), weight.n, weight.k,
+                                      weight.scheme.bits());
+
+  FailureOr<ParameterOp> scalesOp = getParameter(user, "scales", scales);
+  if (failed(scalesOp))
+    return failure();
+  FailureOr<std::vector<float>> values = readAsFloat(*scalesOp);
+  if (failed(values))
+    return failure();
+  weight.scales = std::move(*values);
+
+  if (zeroPoints) {
+    FailureOr<ParameterOp> op = getParameter(user, "zero points", zeroPoints);
+    if (failed(op))
+      return failure();
+    FailureOr<ParameterData> data = getParameterData(*op);
+    if (failed(data))
+      return failure();
+    weight.zeroPoints.resize(weight.scales.size());
+    bool wide = cast<RankedTensorType>(zeroPoints.getType())
+                    .getElementType()
+                    .isInteger(16);
+    for (size_t i = 0; i < weight.zeroPoints.size(); ++i) {
+      if (wide)
+        std::memcpy(&weight.zeroPoints[i], &data->bytes[2 * i], 2);
+      else
+        weight.zeroPoints[i] = static_cast<int8_t>(data->bytes[i]);
+    }
+  }
+  if (permutation) {
+    FailureOr<ParameterOp> op = getParameter(user, "permutation", permutation);
+    if (failed(op))
+      return failure();
+    FailureOr<ParameterData> data = getParameterData(*op);
+    if (failed(data))
+      return failure();
+    weight.permutation.resize(weight.k);
+    std::memcpy(weight.permutation.data(), data->bytes.data(),
+                weight.k * sizeof(int32_t));
+    std::vector<bool> seen(weight.k, false);
+    for (int32_t column : weight.permutation) {
+      if (column < 0 || column >= weight.k || seen[column])
+        return user->emitError()
+               << "expected the permutation '" << op->getName()
+               << "' to name each column from 0 to " << weight.k - 1
+               << " once, got " << column
+               << (column < 0 || column >= weight.k ? "" : " twice");
+      seen[column] = true;
+    }
+  }
+  return weight;
 }

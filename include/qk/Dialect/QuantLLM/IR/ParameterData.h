@@ -68,6 +68,15 @@ getElementsData(::mlir::ElementsAttr value,
 /// A parameter of f32, f16 or bf16 as f32, row-major.
 ::mlir::FailureOr<std::vector<float>> readAsFloat(ParameterOp op);
 
+/// The quantised weight that evaluated codes, scales and (may be null) zero
+/// points and permutation are, for packers. Errors are emitted at `user`:
+/// operands that are no parameters (a recipe that was not evaluated), and those
+/// of getParameterData.
+::mlir::FailureOr<numerics::QuantizedWeight>
+readQuantizedWeight(::mlir::Operation *user, SchemeAttr scheme,
+                    ::mlir::Value codes, ::mlir::Value scales,
+                    ::mlir::Value zeroPoints, ::mlir::Value permutation);
+
 /// The safetensors type of an MLIR element type, if it has one.
 std::optional<storage::DataType> getDataType(::mlir::Type elementType);
 
