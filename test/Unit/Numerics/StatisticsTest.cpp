@@ -1,0 +1,119 @@
+//===- StatisticsTest.cpp - What a layer is fed ---------------------------===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "qk/Numerics/Statistics.h"
+
+#include "Layers.h"
+#include "qk/Numerics/Parallel.h"
+
+#include <gtest/gtest.h>
+
+using namespace qk::numerics;
+
+namespace {
+
+bool same(const Statistics &a, const Statistics &b) {
+  return a.tokens == b.tokens && a.hessian == b.hessian &&
+         a.absmax == b.absmax && a.absmean == b.absmean;
+}
+
+TEST(Statistics, AgreesWithF64) {
+  Layer layer(1, 300, 1300, 1);
+  StatisticsAccumulator accumulator(300);
+  ASSERT_TRUE(accumulator.add(layer.x.data(), 1300));
+  EXPECT_EQ(accumulator.tokens(), 1300);
+  Statistics s = accumulator.finish();
+  EXPECT_EQ(s.tokens, 1300);
+  for (int64_t i = 0; i < 300; ++i) {
+    float absmax = 0;
+    double sum = 0;
+    for (int64_t t = 0; t < 1300; ++t) {
+      absmax = std::max(absmax, std::fabs(layer.x[t * 300 + i]));
+      sum += std::fabs(layer.x[t * 300 + i]);
+    }
+    EXPECT_EQ(s.absmax[i], absmax);
+    EXPECT_NEAR(s.absmean[i], sum / 1300, 1e-6 * sum / 1300);
+    for (int64_t j = 0; j < 300; ++j)
+      ASSERT_NEAR(s.hessian[i * 300 + j], layer.hessian[i * 300 + j],
+                  2e-6 * std::sqrt(layer.hessian[i * 301]) *
+                      std::sqrt(layer.hessian[j * 301]))
+          << i << " " << j;
+  }
+}
+
+TEST(Statistics, CallsAndThreadsLeaveNoTrace) {
+  Layer layer(1, 290, 1500, 2);
+  int before = numThreads();
+  std::vector<Statistics> results;
+  for (int threads : {1, 2, 7})
+    for (int64_t step : {1500, 1024, 256, 17}) {
+      setNumThreads(threads);
+      StatisticsAccumulator accumulator(290);
+      for (int64_t t = 0; t < 1500; t += step)
+        ASSERT_TRUE(accumulator.add(layer.x.data() + t * 290,
+                                    std::min(step, 1500 - t)));
+      results.push_back(accumulator.finish());
+    }
+  setNumThreads(before);
+  for (const auto &result : results)
+    EXPECT_TRUE(same(result, results[0]));
+}
+
+TEST(Statistics, MaskedTokensDoNotCount) {
+  Layer layer(1, 20, 700, 3);
+  std::vector<uint8_t> mask(700);
+  std::vector<float> kept;
+  for (int64_t t = 0; t < 700; ++t) {
+    mask[t] = t % 3 != 1;
+    if (mask[t])
+      kept.insert(kept.end(), layer.x.begin() + t * 20,
+                  layer.x.begin() + (t + 1) * 20);
+    else
+      layer.x[t * 20 + 4] = NAN;
+  }
+  StatisticsAccumulator masked(20), plain(20);
+  ASSERT_TRUE(masked.add(layer.x.data(), 700, mask.data()));
+  ASSERT_TRUE(plain.add(kept.data(), kept.size() / 20));
+  EXPECT_EQ(masked.tokens(), int64_t(kept.size() / 20));
+  EXPECT_TRUE(same(masked.finish(), plain.finish()));
+}
+
+TEST(Statistics, NamesTheFirstValueThatIsNotFinite) {
+  Layer layer(1, 40, 300, 4);
+  StatisticsAccumulator accumulator(40);
+  ASSERT_TRUE(accumulator.add(layer.x.data(), 300));
+  Statistics good = accumulator.finish();
+  layer.x[280 * 40 + 1] = NAN;
+  layer.x[130 * 40 + 39] = INFINITY;
+  Status status = accumulator.add(layer.x.data(), 300);
+  ASSERT_FALSE(status);
+  EXPECT_EQ(status.error().message,
+            "input is infinite at token 430, column 39");
+  layer.x[130 * 40 + 39] = 0;
+  EXPECT_EQ(accumulator.add(layer.x.data(), 300).error().message,
+            "input is NaN at token 580, column 1");
+  EXPECT_TRUE(same(accumulator.finish(), good));
+}
+
+TEST(Statistics, OnlyWhatWasAskedFor) {
+  Layer layer(1, 30, 50, 5);
+  StatisticsAccumulator accumulator(30, {false, true, false});
+  ASSERT_TRUE(accumulator.add(layer.x.data(), 50));
+  Statistics s = accumulator.finish();
+  EXPECT_TRUE(s.hessian.empty());
+  EXPECT_TRUE(s.absmean.empty());
+  EXPECT_EQ(s.absmax.size(), 30u);
+}
+
+TEST(Statistics, NoTokens) {
+  StatisticsAccumulator accumulator(3);
+  Statistics s = accumulator.finish();
+  EXPECT_EQ(s.tokens, 0);
+  EXPECT_EQ(s.hessian, std::vector<float>(9));
+  EXPECT_EQ(s.absmean, std::vector<float>(3));
+}
+
+} // namespace
