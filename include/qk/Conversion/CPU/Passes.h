@@ -1,0 +1,34 @@
+//===- Passes.h - Quantised matmuls to CPU kernels --------------*- C++ -*-===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef QK_CONVERSION_CPU_PASSES_H
+#define QK_CONVERSION_CPU_PASSES_H
+
+#include "mlir/IR/BuiltinOps.h"
+#include "mlir/Pass/Pass.h"
+
+namespace mlir {
+class OpPassManager;
+} // namespace mlir
+
+namespace qk {
+
+#define GEN_PASS_DECL
+#define GEN_PASS_REGISTRATION
+#include "qk/Conversion/CPU/Passes.h.inc"
+
+namespace cpu {
+
+/// Lowers a module that holds nothing but kernels (declared, or built) to the
+/// LLVM dialect: what qk-bench, tests and writers of objects need. `isa` as in
+/// `quant-llm-emit-cpu-kernels`.
+void buildKernelsToLLVMPipeline(mlir::OpPassManager &pm,
+                                llvm::ArrayRef<std::string> isa);
+
+} // namespace cpu
+} // namespace qk
+
+#endif // QK_CONVERSION_CPU_PASSES_H

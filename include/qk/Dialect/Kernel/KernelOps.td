@@ -1,0 +1,97 @@
+//===- KernelOps.td - Kernel ops ---------------------------*- tablegen -*-===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef QK_DIALECT_KERNEL_KERNELOPS_TD
+#define QK_DIALECT_KERNEL_KERNELOPS_TD
+
+include "mlir/IR/OpBase.td"
+include "mlir/Interfaces/SideEffectInterfaces.td"
+
+def QKKernel_Dialect : Dialect {
+  let name = "qk_kernel";
+  let cppNamespace = "::qk::kernel";
+  let summary = "What a generated kernel needs and upstream dialects lack";
+  let description = [{
+    The kernel builders emit `vector`, `arith`, `scf` and `memref` ops and the
+    few ops here, each of which has one lowering per target. The level that an
+    op is lowered for is the string attribute `qk_kernel.level` of the function
+    around it (`portable`, `avx2`, `avx-vnni`, `avx512-vnni`; absent means
+    `portable`). The pass `qk-kernel-lower` applies the lowerings.
+  }];
+}
+
+class QKKernel_Op<string mnemonic, list<Trait> traits = []>
+    : Op<QKKernel_Dialect, mnemonic, traits>;
+
+def QKKernel_CodeVector : FixedVectorOfRankAndType<[1], [I8]>;
+def QKKernel_WordVector : FixedVectorOfRankAndType<[1], [I32]>;
+
+def QKKernel_UnpackOp : QKKernel_Op<"unpack", [Pure]> {
+  let summary = "sub-byte codes of a packed unit, one byte a code";
+  let description = [{
+    Takes the planes of one unit and gives its fields in the order of K; field
+    `f` holds the codes `4*f … 4*f+3` of every channel, as unsigned bytes:
+
+    | bits | planes | fields | field f |
+    |------|--------|--------|---------|
+    | 2    | 1      | 4      | `(p0 >> 2f) & 3` |
+    | 3    | 3      | 8      | `(p(f/4) >> 2(f%4)) & 3 \| ((p2 >> f) & 1) << 2` |
+    | 4    | 1      | 2      | `(p0 >> 4f) & 15` |
+    | 8    | 1      | 1      | `p0` |
+
+    With `in_place` (bits = 2 or 4) field f is not shifted down: it is its code
+    times `2^(bits*f)`, which saves the shift where the user corrects the sum.
+
+    ```mlir
+    %lo, %hi = qk_kernel.unpack 4 %w : vector<64xi8> -> 2
+    ```
+
+    Constraints:
+    - (C1) `bits` is 2, 3, 4 or 8.
+    - (C2) there are as many operands as the width has planes.
+    - (C3) there are as many results as the width has fields, of the operands'
+      type.
+    - (C4) `in_place` goes with 2 or 4 bits.
+  }];
+  let arguments = (ins I64Attr:$bits, Variadic<QKKernel_CodeVector>:$planes,
+                   UnitAttr:$in_place);
+  let results = (outs Variadic<QKKernel_CodeVector>:$fields);
+  let hasCustomAssemblyFormat = 1;
+  let hasVerifier = 1;
+  let builders = [OpBuilder<(ins "int64_t":$bits, "::mlir::ValueRange":$planes,
+                                 CArg<"bool", "false">:$inPlace)>];
+  let extraClassDeclaration = [{
+    /// Planes and fields of a unit of codes of `bits` bits; 0: no such width.
+    static int64_t planesOf(int64_t bits);
+    static int64_t fieldsOf(int64_t bits);
+  }];
+}
+
+def QKKernel_DotOp : QKKernel_Op<"dot", [
+    Pure, AllTypesMatch<["acc", "result"]>,
+    AllTypesMatch<["lhs", "rhs"]>]> {
+  let summary = "four-way dot product of u8 and s8, added to i32 lanes";
+  let description = [{
+    `result[i] = acc[i] + sum_j zext(lhs[4i+j]) * sext(rhs[4i+j])`, j = 0 … 3,
+    modulo 2^32; nothing saturates. `vpdpbusd` where there is one.
+
+    ```mlir
+    %r = qk_kernel.dot %acc, %u8, %s8 : vector<16xi32>, vector<64xi8>
+    ```
+
+    Constraints:
+    - (C1) the operands of the product have four times as many lanes as the
+      accumulator.
+  }];
+  let arguments = (ins QKKernel_WordVector:$acc, QKKernel_CodeVector:$lhs,
+                   QKKernel_CodeVector:$rhs);
+  let results = (outs QKKernel_WordVector:$result);
+  let assemblyFormat =
+      "$acc `,` $lhs `,` $rhs attr-dict `:` type($acc) `,` type($lhs)";
+  let hasVerifier = 1;
+}
+
+#endif // QK_DIALECT_KERNEL_KERNELOPS_TD

@@ -1,0 +1,111 @@
+//===- KernelTable.h - Which CPU kernel for which matmul --------*- C++ -*-===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+///
+/// \file
+/// What makes two quantised matmuls share a kernel (`KernelSpec`), and the one
+/// table that says how a kernel is tiled at each ISA level, with the reason.
+/// Plain C++: the builders read it, tests and `qk-bench --list` print it.
+///
+//===----------------------------------------------------------------------===//
+
+#ifndef QK_TARGET_CPU_KERNELTABLE_H
+#define QK_TARGET_CPU_KERNELTABLE_H
+
+#include "qk/Target/CPU/Layout.h"
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace qk::cpu {
+
+/// ISA levels in the order that dispatch prefers, worst first. The values are
+/// what the runtime's `qk_cpu_level` returns.
+enum class Level : int32_t {
+  Portable = 0,
+  AVX2 = 1,
+  AVXVNNI = 2,
+  AVX512VNNI = 3
+};
+
+/// What a kernel multiplies codes with. Int16 and Int8 read codes and scales
+/// that `quant_llm.quantize` made.
+enum class Activation : uint8_t { Float, Int16, Int8 };
+
+/// What shares an activation scale: a group of a token (as long as the weight's
+/// groups), a token, everything.
+enum class Sharing : uint8_t { TokenGroup, Token, Tensor };
+
+/// The float type of the result and, with float activations, of x.
+enum class Element : uint8_t { F32, F16, BF16 };
+
+/// One kernel: M and N are run-time values, everything here is compiled in.
+struct KernelSpec {
+  numerics::Scheme scheme;
+  int64_t k = 0;
+  bool zeroPoints = false;
+  bool bias = false;
+  Activation activation = Activation::Float;
+  /// Int16, Int8 only.
+  Sharing sharing = Sharing::TokenGroup;
+  Element element = Element::F32;
+
+  Layout layout() const { return {scheme, k, zeroPoints}; }
+  /// The symbol of the kernel; equal exactly for equal specs.
+  std::string symbol() const;
+  friend bool operator==(const KernelSpec &, const KernelSpec &) = default;
+};
+
+/// How the rows and channels of one register tile are laid out.
+struct RegisterTile {
+  int rows = 1;    ///< Rows of x.
+  int vectors = 1; ///< Vectors of `lanes` channels.
+  int unroll = 1;  ///< Units of K an iteration takes.
+};
+
+/// The kernel's shape at a level.
+struct KernelChoice {
+  int lanes = 16; ///< Channels of a vector: 32-bit lanes.
+  /// Register tiles by falling row count; the last has one row. M is cut
+  /// greedily.
+  std::vector<RegisterTile> tiles;
+  /// 4 bits, one row: leave the high nibble in place with an accumulator of its
+  /// own, shifted down once a segment.
+  bool highNibbleInPlace = false;
+  /// One row: bytes ahead of the stream that are prefetched; 0: none.
+  int prefetchBytes = 0;
+  /// Codes after which integer accumulators go to float.
+  int64_t segment = 256;
+  std::string reason;
+};
+
+/// The table.
+KernelChoice chooseKernel(const KernelSpec &spec, Level level);
+
+/// `isa=` spellings: portable, avx2, avx-vnni, avx512-vnni.
+std::string_view name(Level level);
+std::optional<Level> parseLevel(std::string_view text);
+std::string_view name(Activation activation);
+std::optional<Activation> parseActivation(std::string_view text);
+std::string_view name(Element element);
+std::string_view name(numerics::CodeType type);
+std::string_view name(numerics::ScaleType type);
+
+/// LLVM target CPU and features of a level; both empty for Portable, which is
+/// compiled for whatever the module is.
+std::string_view targetCPU(Level level);
+std::vector<std::string_view> targetFeatures(Level level);
+
+/// Largest magnitude of an int16 or int8 activation code. 32639 = 127·257: one
+/// more and the high half of the two s8 halves overflows.
+constexpr int activationMax(Activation activation) {
+  return activation == Activation::Int16 ? 32639 : 127;
+}
+
+} // namespace qk::cpu
+
+#endif // QK_TARGET_CPU_KERNELTABLE_H

@@ -1,0 +1,191 @@
+//===- LowerKernel.cpp - qk_kernel ops to instructions ----------*- C++ -*-===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "qk/Dialect/Kernel/Kernel.h"
+#include "qk/Dialect/Kernel/Passes.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+#include "mlir/Dialect/Vector/IR/VectorOps.h"
+#include "mlir/IR/PatternMatch.h"
+#include "mlir/Interfaces/FunctionInterfaces.h"
+#include "mlir/Transforms/WalkPatternRewriteDriver.h"
+
+namespace qk::kernel {
+#define GEN_PASS_DEF_QKKERNELLOWER
+#include "qk/Dialect/Kernel/Passes.h.inc"
+} // namespace qk::kernel
+
+using namespace mlir;
+using namespace qk::kernel;
+
+namespace {
+
+StringRef levelOf(Operation *op) {
+  auto function = op->getParentOfType<FunctionOpInterface>();
+  auto level =
+      function ? function->getAttrOfType<StringAttr>(kLevelAttr) : StringAttr();
+  return level ? level.getValue() : StringRef("portable");
+}
+
+Value splat(OpBuilder &b, Location loc, VectorType type, int64_t value) {
+  auto element = b.getIntegerAttr(type.getElementType(), value);
+  return arith::ConstantOp::create(b, loc,
+                                   DenseElementsAttr::get(type, element));
+}
+
+//===----------------------------------------------------------------------===//
+// unpack: masks and shifts, the same for every level
+//===----------------------------------------------------------------------===//
+
+struct LowerUnpack : OpRewritePattern<UnpackOp> {
+  using OpRewritePattern::OpRewritePattern;
+
+  LogicalResult matchAndRewrite(UnpackOp op,
+                                PatternRewriter &rewriter) const override {
+    Location loc = op.getLoc();
+    auto type = cast<VectorType>(op.getPlanes().front().getType());
+    int64_t bits = op.getBits();
+    if (bits == 8) {
+      rewriter.replaceOp(op, op.getPlanes());
+      return success();
+    }
+    // Bits [shift, shift + width) of every byte, moved up to bit `to`.
+    auto field = [&](Value plane, int64_t width, int64_t shift,
+                     int64_t to) -> Value {
+      int64_t mask = (1 << width) - 1;
+      if (shift == to)
+        return arith::AndIOp::create(
+            rewriter, loc, plane,
+            splat(rewriter, loc, type, static_cast<int8_t>(mask << to)));
+      Value moved = shift > to ? Value(arith::ShRUIOp::create(
+                                     rewriter, loc, plane,
+                                     splat(rewriter, loc, type, shift - to)))
+                               : Value(arith::ShLIOp::create(
+                                     rewriter, loc, plane,
+                                     splat(rewriter, loc, type, to - shift)));
+      if (shift + width == 8 && to == 0)
+        return moved; // The shift already dropped everything else.
+      return arith::AndIOp::create(
+          rewriter, loc, moved,
+          splat(rewriter, loc, type, static_cast<int8_t>(mask << to)));
+    };
+    SmallVector<Value> fields;
+    for (int64_t f = 0, e = op.getFields().size(); f < e; ++f) {
+      if (bits != 3) {
+        int64_t shift = bits * f;
+        fields.push_back(
+            field(op.getPlanes()[0], bits, shift, op.getInPlace() ? shift : 0));
+        continue;
+      }
+      Value low = field(op.getPlanes()[f / 4], 2, 2 * (f % 4), 0);
+      Value high = field(op.getPlanes()[2], 1, f, 2);
+      fields.push_back(arith::OrIOp::create(rewriter, loc, low, high));
+    }
+    rewriter.replaceOp(op, fields);
+    return success();
+  }
+};
+
+//===----------------------------------------------------------------------===//
+// dot
+//===----------------------------------------------------------------------===//
+
+Value intrinsic(OpBuilder &b, Location loc, StringRef name, Type result,
+                ValueRange operands) {
+  return LLVM::CallIntrinsicOp::create(b, loc, result, b.getStringAttr(name),
+                                       operands)
+      .getResult(0);
+}
+
+/// Any target: each byte of a 32-bit lane is widened where it is.
+Value portableDot(OpBuilder &b, Location loc, DotOp op) {
+  auto type = cast<VectorType>(op.getAcc().getType());
+  Value u = vector::BitCastOp::create(b, loc, type, op.getLhs());
+  Value s = vector::BitCastOp::create(b, loc, type, op.getRhs());
+  Value acc = op.getAcc();
+  for (int64_t j = 0; j < 4; ++j) {
+    Value uj = u, sj = s;
+    if (j != 0)
+      uj = arith::ShRUIOp::create(b, loc, uj, splat(b, loc, type, 8 * j));
+    if (j != 3) {
+      uj = arith::AndIOp::create(b, loc, uj, splat(b, loc, type, 255));
+      sj = arith::ShLIOp::create(b, loc, sj, splat(b, loc, type, 24 - 8 * j));
+    }
+    sj = arith::ShRSIOp::create(b, loc, sj, splat(b, loc, type, 24));
+    Value product = arith::MulIOp::create(b, loc, uj, sj);
+    acc = arith::AddIOp::create(b, loc, acc, product);
+  }
+  return acc;
+}
+
+/// AVX2: even and odd bytes widened to 16 bits, two vpmaddwd. vpmaddubsw would
+/// saturate where a code is above 127 (2 · 255 · 127 > 32767).
+Value avx2Dot(OpBuilder &b, Location loc, DotOp op) {
+  auto type = cast<VectorType>(op.getAcc().getType());
+  auto half = VectorType::get(2 * type.getNumElements(), b.getI16Type());
+  Value u = vector::BitCastOp::create(b, loc, half, op.getLhs());
+  Value s = vector::BitCastOp::create(b, loc, half, op.getRhs());
+  Value eight = splat(b, loc, half, 8);
+  Value uEven = arith::AndIOp::create(b, loc, u, splat(b, loc, half, 255));
+  Value uOdd = arith::ShRUIOp::create(b, loc, u, eight);
+  Value sEven = arith::ShRSIOp::create(
+      b, loc, arith::ShLIOp::create(b, loc, s, eight), eight);
+  Value sOdd = arith::ShRSIOp::create(b, loc, s, eight);
+  StringRef name = "llvm.x86.avx2.pmadd.wd";
+  Value even = intrinsic(b, loc, name, type, {uEven, sEven});
+  Value odd = intrinsic(b, loc, name, type, {uOdd, sOdd});
+  Value sum = arith::AddIOp::create(b, loc, even, odd);
+  return arith::AddIOp::create(b, loc, op.getAcc(), sum);
+}
+
+struct LowerDot : OpRewritePattern<DotOp> {
+  using OpRewritePattern::OpRewritePattern;
+
+  LogicalResult matchAndRewrite(DotOp op,
+                                PatternRewriter &rewriter) const override {
+    Location loc = op.getLoc();
+    StringRef level = levelOf(op);
+    auto type = cast<VectorType>(op.getAcc().getType());
+    int64_t lanes = type.getNumElements();
+    Value result;
+    if (level == "avx512-vnni" && lanes == 16)
+      result = intrinsic(rewriter, loc, "llvm.x86.avx512.vpdpbusd.512", type,
+                         op.getOperands());
+    else if ((level == "avx512-vnni" || level == "avx-vnni") && lanes == 8)
+      result = intrinsic(rewriter, loc, "llvm.x86.avx512.vpdpbusd.256", type,
+                         op.getOperands());
+    else if (level == "avx2" && lanes == 8)
+      result = avx2Dot(rewriter, loc, op);
+    else
+      result = portableDot(rewriter, loc, op);
+    rewriter.replaceOp(op, result);
+    return success();
+  }
+};
+
+struct LowerKernel : qk::kernel::impl::QKKernelLowerBase<LowerKernel> {
+  void runOnOperation() override {
+    WalkResult known = getOperation()->walk([](FunctionOpInterface function) {
+      auto level = function->getAttrOfType<StringAttr>(kLevelAttr);
+      if (!level ||
+          llvm::is_contained({"portable", "avx2", "avx-vnni", "avx512-vnni"},
+                             level.getValue()))
+        return WalkResult::advance();
+      function->emitError("unknown ISA level '")
+          << level.getValue()
+          << "', expected portable, avx2, avx-vnni or avx512-vnni";
+      return WalkResult::interrupt();
+    });
+    if (known.wasInterrupted())
+      return signalPassFailure();
+    RewritePatternSet patterns(&getContext());
+    patterns.add<LowerUnpack, LowerDot>(&getContext());
+    walkAndApplyPatterns(getOperation(), std::move(patterns));
+  }
+};
+
+} // namespace

@@ -1,0 +1,263 @@
+//===- Emitter.cpp - Short spellings for the kernel builders ----*- C++ -*-===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "Emitter.h"
+
+#include "qk/Dialect/Kernel/Kernel.h"
+
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+#include "mlir/IR/Matchers.h"
+
+using namespace mlir;
+
+namespace qk::cpu {
+
+namespace {
+constexpr auto kNoWrap =
+    arith::IntegerOverflowFlags::nsw | arith::IntegerOverflowFlags::nuw;
+
+std::optional<int64_t> constant(Value value) {
+  APInt result;
+  if (matchPattern(value, m_ConstantInt(&result)))
+    return result.getSExtValue();
+  return std::nullopt;
+}
+} // namespace
+
+Value Emitter::index(int64_t value) {
+  return arith::ConstantIndexOp::create(b, loc, value);
+}
+
+Value Emitter::add(Value lhs, Value rhs) {
+  if (auto value = constant(rhs))
+    return add(lhs, *value);
+  return arith::AddIOp::create(b, loc, lhs, rhs, kNoWrap);
+}
+
+Value Emitter::add(Value lhs, int64_t rhs) {
+  if (rhs == 0)
+    return lhs;
+  if (auto value = constant(lhs))
+    return index(*value + rhs);
+  return arith::AddIOp::create(b, loc, lhs, index(rhs), kNoWrap);
+}
+
+Value Emitter::mul(Value lhs, int64_t rhs) {
+  if (rhs == 1)
+    return lhs;
+  if (auto value = constant(lhs))
+    return index(*value * rhs);
+  return arith::MulIOp::create(b, loc, lhs, index(rhs), kNoWrap);
+}
+
+Value Emitter::mul(Value lhs, Value rhs) {
+  return arith::MulIOp::create(b, loc, lhs, rhs, kNoWrap);
+}
+
+Value Emitter::sub(Value lhs, Value rhs) {
+  return arith::SubIOp::create(b, loc, lhs, rhs);
+}
+
+Value Emitter::ceilDiv(Value lhs, int64_t rhs) {
+  // Sizes are not negative.
+  return arith::DivUIOp::create(b, loc, add(lhs, rhs - 1), index(rhs));
+}
+
+Value Emitter::min(Value lhs, Value rhs) {
+  return arith::MinSIOp::create(b, loc, lhs, rhs);
+}
+
+Value Emitter::splat(VectorType type, int64_t value) {
+  return arith::ConstantOp::create(
+      b, loc,
+      DenseElementsAttr::get(type,
+                             b.getIntegerAttr(type.getElementType(), value)));
+}
+
+Value Emitter::splat(VectorType type, double value) {
+  return arith::ConstantOp::create(
+      b, loc,
+      DenseElementsAttr::get(type,
+                             b.getFloatAttr(type.getElementType(), value)));
+}
+
+Value Emitter::zero(Type type) {
+  return arith::ConstantOp::create(b, loc, b.getZeroAttr(type));
+}
+
+Value Emitter::load(Value memref, ValueRange at, int64_t lanes) {
+  Type element = cast<MemRefType>(memref.getType()).getElementType();
+  return vector::LoadOp::create(b, loc, vec(lanes, element), memref, at);
+}
+
+Value Emitter::broadcast(Value scalar, int64_t lanes) {
+  return vector::BroadcastOp::create(b, loc, vec(lanes, scalar.getType()),
+                                     scalar);
+}
+
+Value Emitter::bitcast(Value vector, int64_t lanes, Type element) {
+  return vector::BitCastOp::create(b, loc, vec(lanes, element), vector);
+}
+
+Value Emitter::fma(Value a, Value x, Value c) {
+  return vector::FMAOp::create(b, loc, a, x, c);
+}
+
+Value Emitter::toFloat(Value value) {
+  if (getElementTypeOrSelf(value.getType()).isF32())
+    return value;
+  Type type = f32();
+  if (auto vector = dyn_cast<VectorType>(value.getType()))
+    type = vector.cloneWith(std::nullopt, type);
+  return arith::ExtFOp::create(b, loc, type, value);
+}
+
+Value Emitter::fromFloat(Value value, Type element) {
+  if (element.isF32())
+    return value;
+  Type type = element;
+  if (auto vector = dyn_cast<VectorType>(value.getType()))
+    type = vector.cloneWith(std::nullopt, type);
+  return arith::TruncFOp::create(b, loc, type, value);
+}
+
+Values Emitter::forEach(Value lower, Value upper, int64_t step, ValueRange init,
+                        llvm::function_ref<Values(Value, ValueRange)> body) {
+  auto loop = scf::ForOp::create(b, loc, lower, upper, index(step), init);
+  OpBuilder::InsertionGuard guard(b);
+  if (init.empty())
+    b.setInsertionPoint(loop.getBody()->getTerminator());
+  else
+    b.setInsertionPointToEnd(loop.getBody());
+  Values results = body(loop.getInductionVar(), loop.getRegionIterArgs());
+  if (!init.empty())
+    scf::YieldOp::create(b, loc, results);
+  return Values(loop.getResults());
+}
+
+void Emitter::forEach(Value lower, Value upper, int64_t step,
+                      llvm::function_ref<void(Value)> body) {
+  forEach(lower, upper, step, ValueRange(), [&](Value i, ValueRange) {
+    body(i);
+    return Values();
+  });
+}
+
+Value Emitter::dim(Value memref, int64_t index) {
+  return memref::DimOp::create(b, loc, memref, index);
+}
+
+Type elementType(OpBuilder &b, Element element) {
+  switch (element) {
+  case Element::F32:
+    return b.getF32Type();
+  case Element::F16:
+    return b.getF16Type();
+  case Element::BF16:
+    return b.getBF16Type();
+  }
+  return {};
+}
+
+Type codeType(OpBuilder &b, Activation activation) {
+  return b.getIntegerType(activation == Activation::Int16 ? 16 : 8);
+}
+
+MemRefType rowsType(Type element) {
+  auto layout = StridedLayoutAttr::get(
+      element.getContext(), ShapedType::kDynamic, {ShapedType::kDynamic, 1});
+  return MemRefType::get({ShapedType::kDynamic, ShapedType::kDynamic}, element,
+                         layout);
+}
+
+func::FuncOp createLevelFunction(func::FuncOp declaration, const Twine &suffix,
+                                 FunctionType type, Level level) {
+  OpBuilder b(declaration.getContext());
+  b.setInsertionPointAfter(declaration);
+  std::string symbol = (declaration.getSymName() + suffix).str();
+  auto function = func::FuncOp::create(b, declaration.getLoc(), symbol, type);
+  function.setPrivate();
+  function->setAttr(kernel::kLevelAttr,
+                    b.getStringAttr(StringRef(name(level))));
+  function->setAttr(
+      "llvm.linkage",
+      LLVM::LinkageAttr::get(b.getContext(), LLVM::Linkage::Internal));
+  if (level != Level::Portable) {
+    function->setAttr("target_cpu",
+                      b.getStringAttr(StringRef(targetCPU(level))));
+    SmallVector<StringRef> features;
+    for (std::string_view feature : targetFeatures(level))
+      features.push_back(StringRef(feature));
+    function->setAttr("target_features",
+                      LLVM::TargetFeaturesAttr::get(b.getContext(), features));
+  }
+  if (level == Level::AVX512VNNI)
+    function->setAttr(
+        "passthrough",
+        b.getArrayAttr({b.getStrArrayAttr({"prefer-vector-width", "512"})}));
+  function.addEntryBlock();
+  return function;
+}
+
+void buildDispatch(func::FuncOp declaration, ArrayRef<Level> levels,
+                   ArrayRef<func::FuncOp> callees) {
+  Block *entry = declaration.addEntryBlock();
+  OpBuilder b = OpBuilder::atBlockEnd(entry);
+  Location loc = declaration.getLoc();
+  auto call = [&](func::FuncOp callee) {
+    func::CallOp::create(b, loc, callee, entry->getArguments());
+  };
+  if (levels.size() == 1) {
+    call(callees.front());
+    func::ReturnOp::create(b, loc);
+    return;
+  }
+  auto module = declaration->getParentOfType<ModuleOp>();
+  constexpr StringLiteral query = "qk_cpu_level";
+  if (!module.lookupSymbol(query)) {
+    OpBuilder::InsertionGuard guard(b);
+    b.setInsertionPoint(declaration);
+    auto function = func::FuncOp::create(b, loc, query,
+                                         b.getFunctionType({}, b.getI32Type()));
+    function.setPrivate();
+  }
+  Value level =
+      func::CallOp::create(b, loc, query, b.getI32Type()).getResult(0);
+  // The best level that the machine has, tried from the best down.
+  auto order = llvm::to_vector(llvm::seq<unsigned>(0, levels.size()));
+  llvm::sort(order,
+             [&](unsigned i, unsigned j) { return levels[i] > levels[j]; });
+  for (unsigned i : ArrayRef(order).drop_back()) {
+    Value bound = arith::ConstantIntOp::create(
+        b, loc, static_cast<int64_t>(levels[i]), 32);
+    Value has =
+        arith::CmpIOp::create(b, loc, arith::CmpIPredicate::sge, level, bound);
+    auto choose = scf::IfOp::create(b, loc, has, /*withElseRegion=*/true);
+    b.setInsertionPoint(choose.thenBlock()->getTerminator());
+    call(callees[i]);
+    b.setInsertionPoint(choose.elseBlock()->getTerminator());
+  }
+  call(callees[order.back()]);
+  b.setInsertionPointToEnd(entry);
+  func::ReturnOp::create(b, loc);
+}
+
+void forRowTiles(Emitter &e, const KernelChoice &choice, Value lower,
+                 Value upper,
+                 llvm::function_ref<void(const RegisterTile &, Value)> body) {
+  for (const RegisterTile &tile : choice.tiles) {
+    Value end = upper;
+    if (tile.rows != 1) {
+      Value rows = e.sub(upper, lower);
+      Value left = arith::RemUIOp::create(e.b, e.loc, rows, e.index(tile.rows));
+      end = e.sub(upper, left);
+    }
+    e.forEach(lower, end, tile.rows, [&](Value m) { body(tile, m); });
+    lower = end;
+  }
+}
+
+} // namespace qk::cpu

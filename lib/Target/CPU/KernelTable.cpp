@@ -1,0 +1,163 @@
+//===- KernelTable.cpp - Which CPU kernel for which matmul ------*- C++ -*-===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "qk/Target/CPU/KernelTable.h"
+
+using namespace qk::numerics;
+
+namespace qk::cpu {
+
+std::string_view name(Level level) {
+  switch (level) {
+  case Level::Portable:
+    return "portable";
+  case Level::AVX2:
+    return "avx2";
+  case Level::AVXVNNI:
+    return "avx-vnni";
+  case Level::AVX512VNNI:
+    return "avx512-vnni";
+  }
+  return "";
+}
+
+std::optional<Level> parseLevel(std::string_view text) {
+  for (Level level :
+       {Level::Portable, Level::AVX2, Level::AVXVNNI, Level::AVX512VNNI})
+    if (name(level) == text)
+      return level;
+  return std::nullopt;
+}
+
+std::string_view name(Activation activation) {
+  switch (activation) {
+  case Activation::Float:
+    return "float";
+  case Activation::Int16:
+    return "int16";
+  case Activation::Int8:
+    return "int8";
+  }
+  return "";
+}
+
+std::optional<Activation> parseActivation(std::string_view text) {
+  for (Activation activation :
+       {Activation::Float, Activation::Int16, Activation::Int8})
+    if (name(activation) == text)
+      return activation;
+  return std::nullopt;
+}
+
+std::string_view name(Element element) {
+  switch (element) {
+  case Element::F32:
+    return "f32";
+  case Element::F16:
+    return "f16";
+  case Element::BF16:
+    return "bf16";
+  }
+  return "";
+}
+
+std::string_view name(CodeType type) {
+  constexpr std::string_view names[] = {"u2", "u3", "u4", "u8", "s8"};
+  return names[static_cast<int>(type)];
+}
+
+std::string_view name(ScaleType type) {
+  constexpr std::string_view names[] = {"f16", "bf16", "f32"};
+  return names[static_cast<int>(type)];
+}
+
+std::string_view targetCPU(Level level) {
+  switch (level) {
+  case Level::Portable:
+    return "";
+  case Level::AVX2:
+  case Level::AVXVNNI:
+    return "x86-64-v3";
+  case Level::AVX512VNNI:
+    return "x86-64-v4";
+  }
+  return "";
+}
+
+std::vector<std::string_view> targetFeatures(Level level) {
+  switch (level) {
+  case Level::Portable:
+    return {};
+  case Level::AVX2:
+    return {"+avx2", "+fma", "+f16c"};
+  case Level::AVXVNNI:
+    return {"+avx2", "+fma", "+f16c", "+avxvnni"};
+  case Level::AVX512VNNI:
+    return {"+avx512f",    "+avx512bw", "+avx512vl", "+avx512dq",
+            "+avx512vnni", "+fma",      "+f16c"};
+  }
+  return {};
+}
+
+std::string KernelSpec::symbol() const {
+  std::string result = "qk_matmul_";
+  result += name(scheme.codeType);
+  // The group as it is for this K: -1 and any size of K or more are one kernel.
+  result += "_g" + std::to_string(scheme.groupLength(k));
+  result += "_";
+  result += name(scheme.scaleType);
+  if (zeroPoints)
+    result += "_z";
+  result += "_k" + std::to_string(k) + "_";
+  result += name(activation);
+  if (activation != Activation::Float && sharing != Sharing::TokenGroup)
+    result += sharing == Sharing::Token ? "_token" : "_tensor";
+  result += "_";
+  result += name(element);
+  if (bias)
+    result += "_bias";
+  return result;
+}
+
+KernelChoice chooseKernel(const KernelSpec &spec, Level level) {
+  const bool integer = spec.activation != Activation::Float;
+  const bool halves = spec.activation == Activation::Int16;
+  const bool wide = level == Level::AVX512VNNI;
+  KernelChoice choice;
+  choice.lanes = wide ? 16 : 8;
+  choice.prefetchBytes = 4096;
+  // 256 · 255 · 32639 < 2^31: no u8 code overflows an accumulator.
+  choice.segment = 256;
+  if (wide && integer) {
+    choice.highNibbleInPlace = spec.scheme.bits() == 4;
+    // Rows · vectors · halves accumulators: 24 of 32 registers.
+    int rows = halves ? 6 : 6, vectors = 2;
+    choice.tiles = {{rows, vectors, 2}, {2, 4, 1}, {1, 4, 2}};
+    choice.reason =
+        "32 registers: 6 rows x 2 vectors leave room for both s8 halves of "
+        "int16 in one pass over the weights; one row reads 4 vectors, 256 "
+        "bytes a step, with 16 independent chains; more than two steps an "
+        "iteration scramble the load order and lose the hardware prefetcher";
+    return choice;
+  }
+  if (wide) {
+    choice.tiles = {{6, 2, 1}, {1, 4, 1}};
+    choice.reason = "float activations: unpacking costs five instructions for "
+                    "16 codes, which six rows share; 12 chains hide the FMA";
+    return choice;
+  }
+  if (integer) {
+    choice.tiles = {{halves ? 2 : 4, 2, 1}, {1, halves ? 2 : 4, 1}};
+    choice.reason = "16 registers of 256 bits: 8 accumulators, two codes, one "
+                    "activation and what a dot without VNNI needs";
+    return choice;
+  }
+  choice.tiles = {{4, 2, 1}, {1, 4, 1}};
+  choice.reason = "16 registers of 256 bits: 8 chains hide the FMA";
+  return choice;
+}
+
+} // namespace qk::cpu

@@ -1,0 +1,259 @@
+//===- PackActivations.cpp - x as the register tiles read it ----*- C++ -*-===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+///
+/// \file
+/// Copies the rows of x into register tiles (K by rows), pads every group to
+/// whole units with zeros, so that no kernel has a tail in K, splits int16
+/// codes into two s8 halves (c = 256*high + low) and sums the codes of every
+/// segment.
+///
+//===----------------------------------------------------------------------===//
+
+#include "Emitter.h"
+
+using namespace mlir;
+
+namespace qk::cpu {
+
+int64_t segmentsOfGroup(const KernelSpec &spec, const KernelChoice &choice,
+                        int64_t group) {
+  Layout layout = spec.layout();
+  int64_t length = layout.groupUnits(group) * layout.unitK();
+  return (length + choice.segment - 1) / choice.segment;
+}
+
+int64_t segmentsOfRow(const KernelSpec &spec, const KernelChoice &choice) {
+  int64_t last = spec.layout().groups() - 1;
+  return last * segmentsOfGroup(spec, choice, 0) +
+         segmentsOfGroup(spec, choice, last);
+}
+
+llvm::SmallVector<Type> packedActivationTypes(OpBuilder &b,
+                                              const KernelSpec &spec) {
+  auto dynamic = [](Type element) -> Type {
+    return MemRefType::get({ShapedType::kDynamic}, element);
+  };
+  if (spec.activation == Activation::Float)
+    return {dynamic(b.getF32Type())};
+  SmallVector<Type> types(spec.activation == Activation::Int16 ? 2 : 1,
+                          dynamic(b.getI32Type()));
+  types.push_back(dynamic(b.getI32Type()));
+  return types;
+}
+
+namespace {
+
+constexpr int64_t kLanes = 16;
+
+class Packer {
+public:
+  Packer(Emitter &e, const KernelSpec &spec, const KernelChoice &choice,
+         Value x, Value rows)
+      : e(e), spec(spec), choice(choice), layout(spec.layout()), x(x),
+        rows(rows) {}
+
+  PackedActivations run() {
+    bool integer = spec.activation != Activation::Float;
+    int64_t rowLength = layout.paddedK() / (integer ? 4 : 1);
+    auto types = packedActivationTypes(e.b, spec);
+    auto alloc = [&](Type type, int64_t perRow) -> Value {
+      return memref::AllocOp::create(e.b, e.loc, cast<MemRefType>(type),
+                                     ValueRange{e.mul(rows, perRow)},
+                                     e.b.getI64IntegerAttr(64));
+    };
+    if (!integer) {
+      out.planes = {alloc(types[0], rowLength)};
+    } else {
+      for (Type type : ArrayRef(types).drop_back())
+        out.planes.push_back(alloc(type, rowLength));
+      out.sums = alloc(types.back(), segmentsOfRow(spec, choice));
+    }
+    forRowTiles(e, choice, e.index(0), rows,
+                [&](const RegisterTile &tile, Value m) {
+                  e.forEach(e.index(0), e.index(tile.rows), 1,
+                            [&](Value r) { packRow(tile.rows, m, r); });
+                });
+    return out;
+  }
+
+private:
+  void packRow(int64_t tileRows, Value m, Value r) {
+    row = e.add(m, r);
+    firstRow = m;
+    inTile = r;
+    this->tileRows = tileRows;
+    forEachGroup([&](Value group, int64_t length) {
+      if (spec.activation == Activation::Float)
+        packFloatGroup(group, length);
+      else
+        packIntegerGroup(group, length);
+    });
+  }
+
+  void forEachGroup(llvm::function_ref<void(Value, int64_t)> body) {
+    int64_t length = layout.groupLength(0), full = spec.k / length;
+    e.forEach(e.index(0), e.index(full), 1,
+              [&](Value group) { body(group, length); });
+    if (int64_t tail = spec.k % length)
+      body(e.index(full), tail);
+  }
+
+  /// Index of element `k` (of `perRow` a row) of the current row in its tile.
+  Value slot(Value k, int64_t perRow) {
+    return e.add(e.add(e.mul(firstRow, perRow), e.mul(k, tileRows)), inTile);
+  }
+
+  void packFloatGroup(Value group, int64_t length) {
+    int64_t padded =
+        (length + layout.unitK() - 1) / layout.unitK() * layout.unitK();
+    Value source = e.mul(group, layout.groupLength(0));
+    Value target = e.mul(group, layout.paddedGroupLength());
+    int64_t perRow = layout.paddedK();
+    auto store = [&](Value value, Value k) {
+      memref::StoreOp::create(e.b, e.loc, value, out.planes[0],
+                              slot(e.add(target, k), perRow));
+    };
+    int64_t vectors = tileRows == 1 ? length / kLanes * kLanes : 0;
+    e.forEach(e.index(0), e.index(vectors), kLanes, [&](Value k) {
+      Value value = e.toFloat(e.load(x, {row, e.add(source, k)}, kLanes));
+      vector::StoreOp::create(e.b, e.loc, value, out.planes[0],
+                              slot(e.add(target, k), perRow));
+    });
+    e.forEach(e.index(vectors), e.index(length), 1, [&](Value k) {
+      Value value = memref::LoadOp::create(e.b, e.loc, x,
+                                           ValueRange{row, e.add(source, k)});
+      store(e.toFloat(value), k);
+    });
+    Value zero = e.zero(e.f32());
+    e.forEach(e.index(length), e.index(padded), 1,
+              [&](Value k) { store(zero, k); });
+  }
+
+  /// Sixteen codes (the first `valid` of them there) from `source` to the word
+  /// `word`; stores `words` words and gives the codes as i32.
+  Value packCodes(Value source, Value word, int64_t valid, int64_t words) {
+    Type code = codeType(e.b, spec.activation);
+    Value codes;
+    if (valid == kLanes) {
+      codes = e.load(x, {row, source}, kLanes);
+    } else {
+      Value mask = vector::ConstantMaskOp::create(
+          e.b, e.loc, e.vec(kLanes, e.b.getI1Type()), ArrayRef<int64_t>{valid});
+      codes = vector::MaskedLoadOp::create(e.b, e.loc, e.vec(kLanes, code), x,
+                                           ValueRange{row, source}, mask,
+                                           e.zero(e.vec(kLanes, code)));
+    }
+    Value wide =
+        arith::ExtSIOp::create(e.b, e.loc, e.vec(kLanes, e.i32()), codes);
+    auto bytes = e.vec(kLanes, e.i8());
+    if (spec.activation == Activation::Int8) {
+      storeWords(codes, out.planes[0], word, words);
+      return wide;
+    }
+    // high = (c + 128) >> 8, low = c - 256*high: both fit s8 for |c| <= 32639.
+    auto type = cast<VectorType>(codes.getType());
+    Value up =
+        arith::AddIOp::create(e.b, e.loc, codes, e.splat(type, int64_t(128)));
+    Value high =
+        arith::ShRSIOp::create(e.b, e.loc, up, e.splat(type, int64_t(8)));
+    storeWords(arith::TruncIOp::create(e.b, e.loc, bytes, high), out.planes[0],
+               word, words);
+    storeWords(arith::TruncIOp::create(e.b, e.loc, bytes, codes), out.planes[1],
+               word, words);
+    return wide;
+  }
+
+  void storeWords(Value bytes, Value plane, Value word, int64_t words) {
+    Value four = e.bitcast(bytes, kLanes / 4, e.i32());
+    int64_t perRow = layout.paddedK() / 4;
+    if (tileRows == 1 && words == 4) {
+      vector::StoreOp::create(e.b, e.loc, four, plane, slot(word, perRow));
+      return;
+    }
+    for (int64_t i = 0; i < words; ++i) {
+      Value value = vector::ExtractOp::create(e.b, e.loc, four, i);
+      memref::StoreOp::create(e.b, e.loc, value, plane,
+                              slot(e.add(word, i), perRow));
+    }
+  }
+
+  void packIntegerGroup(Value group, int64_t length) {
+    int64_t full = length / choice.segment, tail = length % choice.segment;
+    Value segments = e.mul(group, segmentsOfGroup(spec, choice, 0));
+    Value source = e.mul(group, layout.groupLength(0));
+    Value word = e.mul(group, layout.paddedGroupLength() / 4);
+    auto at = [&](Value s, int64_t length) {
+      packSegment(e.add(source, e.mul(s, choice.segment)),
+                  e.add(word, e.mul(s, choice.segment / 4)), length,
+                  e.add(segments, s));
+    };
+    e.forEach(e.index(0), e.index(full), 1,
+              [&](Value s) { at(s, choice.segment); });
+    if (tail)
+      at(e.index(full), tail);
+  }
+
+  void packSegment(Value source, Value word, int64_t length, Value segment) {
+    int64_t padded =
+        (length + layout.unitK() - 1) / layout.unitK() * layout.unitK();
+    int64_t vectors = length / kLanes * kLanes;
+    Value sum = e.zero(e.vec(kLanes, e.i32()));
+    sum = e.forEach(
+        e.index(0), e.index(vectors), kLanes, ValueRange{sum},
+        [&](Value k, ValueRange carried) -> Values {
+          Value quarter = arith::DivUIOp::create(e.b, e.loc, k, e.index(4));
+          Value codes =
+              packCodes(e.add(source, k), e.add(word, quarter), kLanes, 4);
+          return {arith::AddIOp::create(e.b, e.loc, carried[0], codes)};
+        })[0];
+    for (int64_t k = vectors; k < padded; k += kLanes) {
+      int64_t words = std::min(kLanes, padded - k) / 4;
+      int64_t valid = std::max<int64_t>(0, std::min(kLanes, length - k));
+      if (valid == 0) {
+        Value zero = e.zero(e.i32());
+        for (Value plane : out.planes)
+          for (int64_t i = 0; i < words; ++i)
+            memref::StoreOp::create(
+                e.b, e.loc, zero, plane,
+                slot(e.add(word, k / 4 + i), layout.paddedK() / 4));
+        continue;
+      }
+      Value codes =
+          packCodes(e.add(source, k), e.add(word, k / 4), valid, words);
+      sum = arith::AddIOp::create(e.b, e.loc, sum, codes);
+    }
+    Value total = vector::ReductionOp::create(e.b, e.loc,
+                                              vector::CombiningKind::ADD, sum);
+    if (!spec.zeroPoints) {
+      int64_t zero = spec.scheme.defaultZeroPoint() + layout.bias();
+      total = arith::MulIOp::create(
+          e.b, e.loc, total,
+          arith::ConstantIntOp::create(e.b, e.loc, -zero, 32));
+    }
+    memref::StoreOp::create(e.b, e.loc, total, out.sums,
+                            slot(segment, segmentsOfRow(spec, choice)));
+  }
+
+  Emitter &e;
+  const KernelSpec &spec;
+  const KernelChoice &choice;
+  Layout layout;
+  Value x, rows;
+  PackedActivations out;
+  // The row that is being packed: row = firstRow + inTile.
+  Value row, firstRow, inTile;
+  int64_t tileRows = 1;
+};
+
+} // namespace
+
+PackedActivations packActivations(Emitter &e, const KernelSpec &spec,
+                                  const KernelChoice &choice, Value x,
+                                  Value rows) {
+  return Packer(e, spec, choice, x, rows).run();
+}
+
+} // namespace qk::cpu
