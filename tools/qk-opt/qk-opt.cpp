@@ -4,6 +4,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "qk/Conversion/HostToLLVM/Passes.h"
 #include "qk/Conversion/Passes.h"
 #include "qk/Dialect/QuantLLM/IR/QuantLLM.h"
 #include "qk/Dialect/QuantLLM/Transforms/Passes.h"
@@ -17,6 +18,8 @@ int main(int argc, char **argv) {
   mlir::registerAllPasses();
   qk::quant_llm::registerQuantLLMPasses();
   qk::registerQKConversionPasses();
+  qk::registerHostToLLVMPasses();
+  qk::registerHostToLLVMPipelines();
   mlir::DialectRegistry registry;
   mlir::registerAllDialects(registry);
   mlir::registerAllExtensions(registry);

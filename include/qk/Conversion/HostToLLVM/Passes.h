@@ -1,0 +1,72 @@
+//===- Passes.h - A tensor module to the LLVM dialect -----------*- C++ -*-===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef QK_CONVERSION_HOSTTOLLVM_PASSES_H
+#define QK_CONVERSION_HOSTTOLLVM_PASSES_H
+
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+#include "mlir/IR/BuiltinOps.h"
+#include "mlir/Pass/Pass.h"
+#include "mlir/Pass/PassOptions.h"
+
+namespace mlir {
+class DialectRegistry;
+class OpPassManager;
+} // namespace mlir
+
+namespace qk {
+
+/// Discardable attributes that a lowered module carries.
+/// On a public function: TypeAttr of its FunctionType in tensors.
+inline constexpr llvm::StringLiteral signatureAttrName = "quant_llm.signature";
+/// On the module: ArrayAttr of {symbol, path, offset, bytes} or {symbol, value}.
+inline constexpr llvm::StringLiteral externalsAttrName = "quant_llm.externals";
+
+#define GEN_PASS_DECL
+#include "qk/Conversion/HostToLLVM/Passes.h.inc"
+
+#define GEN_PASS_REGISTRATION
+#include "qk/Conversion/HostToLLVM/Passes.h.inc"
+
+struct HostToLLVMOptions
+    : public mlir::PassPipelineOptions<HostToLLVMOptions> {
+  ListOption<std::string> weights{
+      *this, "weights",
+      llvm::cl::desc("safetensors files with the data of named resources")};
+  Option<bool> parallel{
+      *this, "parallel",
+      llvm::cl::desc("run elementwise operations and reductions on all cores "
+                     "(OpenMP)"),
+      llvm::cl::init(true)};
+};
+
+/// Lowers a whole module from func, linalg, tensor, arith, math, scf and cf on
+/// tensors to the LLVM dialect (and omp): fuses, bufferizes, frees what it
+/// allocates (buffers that a public function returns belong to the caller, who
+/// releases `allocated` with free()), calls the runtime for contractions, and
+/// threads the rest. Ops of other dialects must implement
+/// BufferizableOpInterface and be gone, or be lowered by what the caller adds,
+/// after buildHostBufferizePipeline. Needs registerHostToLLVMExtensions.
+void buildHostToLLVMPipeline(mlir::OpPassManager &pm,
+                             const HostToLLVMOptions &options);
+
+/// The two halves of the above: up to buffers with library calls, and from
+/// there to the LLVM dialect. What lowers its own ops on buffers goes between.
+void buildHostBufferizePipeline(mlir::OpPassManager &pm,
+                                const HostToLLVMOptions &options);
+void buildBuffersToLLVMPipeline(mlir::OpPassManager &pm,
+                                const HostToLLVMOptions &options);
+
+/// Registers the pipeline `quant-llm-host-to-llvm`.
+void registerHostToLLVMPipelines();
+
+/// Dialects, bufferization and value-bounds interfaces that the pipeline needs.
+void registerHostToLLVMExtensions(mlir::DialectRegistry &registry);
+
+} // namespace qk
+
+#endif // QK_CONVERSION_HOSTTOLLVM_PASSES_H

@@ -1,0 +1,186 @@
+//===- Passes.td - A tensor module to the LLVM dialect -----*- tablegen -*-===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef QK_CONVERSION_HOSTTOLLVM_PASSES_TD
+#define QK_CONVERSION_HOSTTOLLVM_PASSES_TD
+
+include "mlir/Pass/PassBase.td"
+
+def MarkEntryPoints : Pass<"quant-llm-mark-entry-points", "mlir::ModuleOp"> {
+  let summary = "Keep the signature of each public function for its callers";
+  let description = [{
+    Gives every public function with a body the attribute
+    `quant_llm.signature`, its type in tensors, and `llvm.emit_c_interface`.
+    LLVM types say nothing of shapes; who calls the lowered function (qk-run,
+    calibration) checks and builds arguments by this attribute. Runs before
+    bufferization.
+
+    ```mlir
+    func.func @main(%x: tensor<?x4xf32>) -> tensor<?xf32>
+    ```
+    ==>
+    ```mlir
+    func.func @main(%x: tensor<?x4xf32>) -> tensor<?xf32>
+      attributes {llvm.emit_c_interface, quant_llm.signature = (tensor<?x4xf32>) -> tensor<?xf32>}
+    ```
+  }];
+}
+
+def SimplifyShapes : Pass<"quant-llm-simplify-shapes", "mlir::func::FuncOp"> {
+  let summary = "Undo how exporters write dynamic shapes";
+  let description = [{
+    torch-mlir writes what it doesn't know at export in forms that later passes
+    can't look through. Where the sizes are provably right, this pass rewrites
+
+    - `tensor.reshape` to a computed shape into `expand_shape`/`collapse_shape`;
+    - a generic whose body reads `tensor.extract %t[linalg.index ...]` into one
+      with %t as an operand, which can be fused;
+    - a generic of several results into one without those that nobody uses
+      (the index of a maximum).
+
+    What can't be proven stays. Run `int-range-optimizations` and
+    `canonicalize` before: they resolve most of the conditions.
+  }];
+  let dependentDialects = ["mlir::linalg::LinalgDialect",
+                           "mlir::tensor::TensorDialect"];
+}
+
+def NormalizeContractions
+    : Pass<"quant-llm-normalize-contractions", "mlir::func::FuncOp"> {
+  let summary = "Bring float contractions to one form: f32, nothing transposed";
+  let description = [{
+    Every contraction (by linalg's ContractionOpInterface) whose operands are
+    f16, bf16 or f32 becomes a `linalg.generic` on f32 tensors:
+
+    - transposes and broadcasts that an operand went through become part of
+      its indexing map, so that a transposed weight is never copied;
+    - f16 and bf16 operands are extended by elementwise generics of their own,
+      products are summed in f32 and the result is rounded once.
+
+    f64 and integer contractions stay as they are.
+
+    ```mlir
+    %t = linalg.transpose ins(%w : tensor<8x4xf32>) outs(%e : tensor<4x8xf32>) permutation = [1, 0]
+    %y = linalg.matmul ins(%x, %t : ...) outs(%z : ...) -> tensor<?x8xf32>
+    ```
+    ==>
+    ```mlir
+    %y = linalg.generic {indexing_maps = [(m, n, k) -> (m, k), (m, n, k) -> (n, k), (m, n, k) -> (m, n)], ...}
+           ins(%x, %w : ...) outs(%z : ...)
+    ```
+  }];
+  let dependentDialects = ["mlir::arith::ArithDialect",
+                           "mlir::linalg::LinalgDialect",
+                           "mlir::tensor::TensorDialect"];
+}
+
+def FuseElementwise : Pass<"quant-llm-fuse-elementwise", "mlir::func::FuncOp"> {
+  let summary = "Fuse elementwise operations, leaving contractions alone";
+  let description = [{
+    Upstream's elementwise fusion, with two differences: nothing is fused into
+    a contraction (which is a library call later), and reshapes are folded
+    into elementwise operations only.
+  }];
+  let dependentDialects = ["mlir::affine::AffineDialect",
+                           "mlir::linalg::LinalgDialect",
+                           "mlir::memref::MemRefDialect",
+                           "mlir::tensor::TensorDialect"];
+}
+
+def ExternalizeConstants
+    : Pass<"quant-llm-externalize-constants", "mlir::ModuleOp"> {
+  let summary = "Take large constants out of the module's code";
+  let description = [{
+    A `memref.global` with an initial value of more than `threshold` bytes
+    becomes external, and the module attribute `quant_llm.externals` says where
+    its bytes are: `{symbol, path, offset, bytes}` in a file, or
+    `{symbol, value}` in an attribute. Weights as LLVM constants take minutes and
+    gigabytes to compile; who runs the module binds the symbols to mapped
+    memory instead.
+
+    A `dense_resource` without data is looked up by its name in `weights`, and
+    without that in the module attribute `quant_llm.weights`; its type and
+    shape are checked. Runs after bufferization.
+  }];
+  let options = [
+    Option<"threshold", "threshold", "int64_t", "1024",
+           "largest constant, in bytes, that stays in the code">,
+    ListOption<"weights", "weights", "std::string",
+               "safetensors files with the data of named resources">
+  ];
+  let dependentDialects = ["mlir::memref::MemRefDialect"];
+}
+
+def ContractionsToBLAS
+    : Pass<"quant-llm-contractions-to-blas", "mlir::ModuleOp"> {
+  let summary = "Turn f32 contractions on buffers into calls of qk_sgemm_batch";
+  let description = [{
+    Dimensions are found by linalg's `inferContractionDims`; operands are passed
+    with their strides, so no layout is copied. Dimensions that neither merge
+    with a neighbour nor fit the call's batch become loops around the call. A
+    fill with zero just before becomes `beta = 0`. Contractions whose output has
+    no unit stride stay loops.
+  }];
+  let dependentDialects = ["mlir::arith::ArithDialect",
+                           "mlir::func::FuncDialect",
+                           "mlir::LLVM::LLVMDialect",
+                           "mlir::memref::MemRefDialect",
+                           "mlir::scf::SCFDialect"];
+}
+
+def LinalgToParallelLoops
+    : Pass<"quant-llm-linalg-to-parallel-loops", "mlir::func::FuncOp"> {
+  let summary = "Lower linalg on buffers to parallel loops over rows";
+  let description = [{
+    The outer parallel dimensions of an operation become one `scf.parallel`,
+    the innermost dimension and all reductions sequential `scf.for` inside, so
+    that the loop vectorizer sees plain loops and no reduction depends on the
+    number of threads. Neighbours that work on the same rows share one
+    parallel loop: an attention row's softmax stays in the first-level cache.
+
+    Sequential as a whole: operations below `min-work` elements, and bodies that
+    can fail (`cf.assert`), whose failure must not happen in a thread team.
+
+    Float sums may be reordered within a row (`reassoc`), as the vectorizer
+    needs; the order depends on the machine's vector width only.
+  }];
+  let options = [
+    Option<"minWork", "min-work", "int64_t", "4096",
+           "elements below which an operation is not worth a thread team">
+  ];
+  let dependentDialects = ["mlir::affine::AffineDialect",
+                           "mlir::arith::ArithDialect",
+                           "mlir::linalg::LinalgDialect",
+                           "mlir::memref::MemRefDialect",
+                           "mlir::scf::SCFDialect"];
+}
+
+def LowerAsserts : Pass<"quant-llm-lower-asserts", "mlir::ModuleOp"> {
+  let summary = "Turn cf.assert into a call of the runtime's qk_assert_fail";
+  let description = [{
+    Upstream's lowering aborts the process. The runtime's hook lets who runs the
+    model report the message, with the location of the assertion where the
+    module has one, and go on.
+  }];
+  let dependentDialects = ["mlir::arith::ArithDialect",
+                           "mlir::func::FuncDialect",
+                           "mlir::LLVM::LLVMDialect",
+                           "mlir::scf::SCFDialect"];
+}
+
+def ExpandMath : Pass<"quant-llm-expand-math", "mlir::func::FuncOp"> {
+  let summary = "Write vectorizable math as arithmetic";
+  let description = [{
+    `exp` becomes a polynomial (below 2 units in the last place in f32), powers
+    with small constant exponents become products; functions of f16 and bf16 are
+    computed in f32. All others are left to the C library.
+  }];
+  let dependentDialects = ["mlir::arith::ArithDialect",
+                           "mlir::math::MathDialect",
+                           "mlir::vector::VectorDialect"];
+}
+
+#endif // QK_CONVERSION_HOSTTOLLVM_PASSES_TD

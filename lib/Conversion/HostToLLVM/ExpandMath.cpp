@@ -1,0 +1,33 @@
+//===- ExpandMath.cpp - Vectorizable math as arithmetic -------------------===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "qk/Conversion/HostToLLVM/Passes.h"
+#include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/Dialect/Math/Transforms/Passes.h"
+#include "mlir/Transforms/GreedyPatternRewriteDriver.h"
+
+namespace qk {
+#define GEN_PASS_DEF_EXPANDMATH
+#include "qk/Conversion/HostToLLVM/Passes.h.inc"
+} // namespace qk
+
+using namespace mlir;
+
+namespace {
+struct ExpandMath : qk::impl::ExpandMathBase<ExpandMath> {
+  void runOnOperation() override {
+    RewritePatternSet patterns(&getContext());
+    populateMathAlgebraicSimplificationPatterns(patterns);
+    auto isExp = [](StringRef name) {
+      return name == math::ExpOp::getOperationName();
+    };
+    populateMathF32ExpansionPatterns(patterns, isExp);
+    populateMathPolynomialApproximationPatterns(patterns, isExp);
+    if (failed(applyPatternsGreedily(getOperation(), std::move(patterns))))
+      signalPassFailure();
+  }
+};
+} // namespace

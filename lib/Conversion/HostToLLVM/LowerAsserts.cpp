@@ -1,0 +1,83 @@
+//===- LowerAsserts.cpp - cf.assert to the runtime's hook -----------------===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "qk/Conversion/HostToLLVM/Passes.h"
+#include "mlir/Dialect/ControlFlow/IR/ControlFlowOps.h"
+
+namespace qk {
+#define GEN_PASS_DEF_LOWERASSERTS
+#include "qk/Conversion/HostToLLVM/Passes.h.inc"
+} // namespace qk
+
+using namespace mlir;
+
+static constexpr llvm::StringLiteral hookName = "qk_assert_fail";
+
+/// The message, and where the assertion stands if the module knows.
+static std::string messageOf(cf::AssertOp op) {
+  std::string text = op.getMsg().str();
+  if (auto where = op.getLoc()->findInstanceOf<FileLineColLoc>()) {
+    llvm::raw_string_ostream os(text);
+    os << " (" << where.getFilename().getValue() << ":" << where.getLine()
+       << ":" << where.getColumn() << ")";
+  }
+  return text;
+}
+
+namespace {
+struct LowerAsserts : qk::impl::LowerAssertsBase<LowerAsserts> {
+  void runOnOperation() override {
+    texts.clear();
+    SmallVector<cf::AssertOp> asserts;
+    getOperation().walk([&](cf::AssertOp op) { asserts.push_back(op); });
+    if (asserts.empty())
+      return;
+    OpBuilder builder = OpBuilder::atBlockBegin(getOperation().getBody());
+    auto pointer = LLVM::LLVMPointerType::get(&getContext());
+    if (!getOperation().lookupSymbol(hookName)) {
+      auto hook = func::FuncOp::create(
+          builder, getOperation().getLoc(), hookName,
+          builder.getFunctionType({pointer, builder.getI64Type()}, {}));
+      hook.setPrivate();
+    }
+    for (cf::AssertOp op : asserts) {
+      Location loc = op.getLoc();
+      std::string message = messageOf(op);
+      LLVM::GlobalOp text = textOf(message);
+      builder.setInsertionPoint(op);
+      Value one = arith::ConstantIntOp::create(builder, loc, 1, 1);
+      Value failed = arith::XOrIOp::create(builder, loc, op.getArg(), one);
+      auto branch = scf::IfOp::create(builder, loc, failed,
+                                      /*withElseRegion=*/false);
+      builder.setInsertionPointToStart(branch.thenBlock());
+      Value address = LLVM::AddressOfOp::create(builder, loc, text);
+      Value size =
+          arith::ConstantIntOp::create(builder, loc, message.size(), 64);
+      func::CallOp::create(builder, loc, hookName, TypeRange(),
+                           ValueRange{address, size});
+      op.erase();
+    }
+  }
+
+private:
+  /// One constant per distinct message.
+  LLVM::GlobalOp textOf(StringRef message) {
+    LLVM::GlobalOp &global = texts[message];
+    if (!global) {
+      OpBuilder builder = OpBuilder::atBlockBegin(getOperation().getBody());
+      auto type = LLVM::LLVMArrayType::get(builder.getI8Type(), message.size());
+      global = LLVM::GlobalOp::create(
+          builder, getOperation().getLoc(), type, /*isConstant=*/true,
+          LLVM::Linkage::Private,
+          ("qk_assert_message_" + Twine(texts.size() - 1)).str(),
+          builder.getStringAttr(message));
+    }
+    return global;
+  }
+
+  llvm::StringMap<LLVM::GlobalOp> texts;
+};
+} // namespace

@@ -1,0 +1,113 @@
+//===- Pipeline.cpp - The whole way from tensors to the LLVM dialect ------===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "qk/Conversion/HostToLLVM/Passes.h"
+#include "mlir/Conversion/Passes.h"
+#include "mlir/Dialect/Arith/Transforms/Passes.h"
+#include "mlir/Dialect/Bufferization/Pipelines/Passes.h"
+#include "mlir/Dialect/Bufferization/Transforms/Passes.h"
+#include "mlir/Dialect/Linalg/Passes.h"
+#include "mlir/Dialect/MemRef/Transforms/Passes.h"
+#include "mlir/InitAllDialects.h"
+#include "mlir/InitAllExtensions.h"
+#include "mlir/Pass/PassManager.h"
+#include "mlir/Pass/PassRegistry.h"
+#include "mlir/Transforms/Passes.h"
+
+using namespace mlir;
+
+static void simplify(OpPassManager &pm) {
+  pm.addPass(createCanonicalizerPass());
+  pm.addPass(createCSEPass());
+}
+
+void qk::buildHostBufferizePipeline(OpPassManager &pm,
+                                    const HostToLLVMOptions &options) {
+  pm.addPass(createMarkEntryPoints());
+  // Sizes first: most conditions that exporters write are decidable.
+  pm.addNestedPass<func::FuncOp>(arith::createIntRangeOptimizationsPass());
+  simplify(pm);
+  pm.addNestedPass<func::FuncOp>(createSimplifyShapes());
+  simplify(pm);
+  pm.addNestedPass<func::FuncOp>(createNormalizeContractions());
+  pm.addNestedPass<func::FuncOp>(createFuseElementwise());
+  simplify(pm);
+
+  pm.addPass(bufferization::createEmptyTensorToAllocTensorPass());
+  bufferization::OneShotBufferizePassOptions bufferize;
+  bufferize.bufferizeFunctionBoundaries = true;
+  bufferize.functionBoundaryTypeConversion =
+      bufferization::LayoutMapOption::IdentityLayoutMap;
+  pm.addPass(bufferization::createOneShotBufferizePass(bufferize));
+  ExternalizeConstantsOptions externalize;
+  externalize.weights.assign(options.weights.begin(), options.weights.end());
+  pm.addPass(createExternalizeConstants(externalize));
+  simplify(pm);
+  bufferization::BufferDeallocationPipelineOptions deallocation;
+  bufferization::buildBufferDeallocationPipeline(pm, deallocation);
+  // Ownership puts every release at the end of the block, which would keep all
+  // intermediate results of a forward alive.
+  pm.addNestedPass<func::FuncOp>(
+      bufferization::createOptimizeAllocationLivenessPass());
+  pm.addPass(createConvertBufferizationToMemRefPass());
+  simplify(pm);
+  pm.addPass(createContractionsToBLAS());
+}
+
+void qk::buildBuffersToLLVMPipeline(OpPassManager &pm,
+                                    const HostToLLVMOptions &options) {
+  LinalgToParallelLoopsOptions loops;
+  if (!options.parallel)
+    loops.minWork = std::numeric_limits<int64_t>::max();
+  pm.addNestedPass<func::FuncOp>(createLinalgToParallelLoops(loops));
+  pm.addNestedPass<func::FuncOp>(createExpandMath());
+  pm.addPass(createLowerAsserts());
+  simplify(pm);
+  pm.addPass(createLoopInvariantCodeMotionPass());
+  pm.addPass(createConvertVectorToSCFPass());
+  pm.addPass(createConvertSCFToOpenMPPass());
+  // Needed in between: memref.alloca_scope fails to verify otherwise.
+  pm.addPass(createCanonicalizerPass());
+  pm.addPass(memref::createExpandStridedMetadataPass());
+  pm.addPass(createLowerAffinePass());
+  arith::ArithExpandOpsPassOptions expand;
+  expand.includeBf16 = true;
+  pm.addNestedPass<func::FuncOp>(arith::createArithExpandOpsPass(expand));
+  simplify(pm);
+  pm.addPass(createSCFToControlFlowPass());
+  pm.addPass(createConvertMathToLLVMPass());
+  pm.addPass(createConvertMathToFuncs());
+  pm.addPass(createConvertMathToLibmPass());
+  ConvertVectorToLLVMPassOptions vector;
+  vector.reassociateFPReductions = false;
+  pm.addPass(createConvertVectorToLLVMPass(vector));
+  pm.addPass(memref::createExpandStridedMetadataPass());
+  pm.addPass(createLowerAffinePass());
+  pm.addPass(createFinalizeMemRefToLLVMConversionPass());
+  pm.addPass(createConvertOpenMPToLLVMPass());
+  pm.addPass(createConvertToLLVMPass());
+  simplify(pm);
+  pm.addPass(createReconcileUnrealizedCastsPass());
+}
+
+void qk::buildHostToLLVMPipeline(OpPassManager &pm,
+                                 const HostToLLVMOptions &options) {
+  buildHostBufferizePipeline(pm, options);
+  buildBuffersToLLVMPipeline(pm, options);
+}
+
+void qk::registerHostToLLVMPipelines() {
+  PassPipelineRegistration<HostToLLVMOptions>(
+      "quant-llm-host-to-llvm",
+      "lower a tensor-level module to the LLVM dialect, contractions as calls "
+      "of the runtime",
+      buildHostToLLVMPipeline);
+}
+
+void qk::registerHostToLLVMExtensions(DialectRegistry &registry) {
+  registerAllDialects(registry);
+  registerAllExtensions(registry);
+}
