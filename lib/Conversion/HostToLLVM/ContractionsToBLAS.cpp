@@ -4,12 +4,12 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "qk/Conversion/HostToLLVM/Passes.h"
 #include "mlir/Dialect/Arith/Utils/Utils.h"
 #include "mlir/Dialect/Linalg/IR/LinalgInterfaces.h"
 #include "mlir/Dialect/Utils/StaticValueUtils.h"
 #include "mlir/IR/Matchers.h"
 #include "mlir/Interfaces/ViewLikeInterface.h"
+#include "qk/Conversion/HostToLLVM/Passes.h"
 
 namespace qk {
 #define GEN_PASS_DEF_CONTRACTIONSTOBLAS
@@ -105,8 +105,7 @@ Extent CallWriter::extentOf(unsigned dim) {
     std::optional<unsigned> where = position(dim, role);
     extent.stride[role] = where ? strides[role][*where] : index(0);
     if (where && !extent.size)
-      extent.size =
-          memref::DimOp::create(rewriter, loc, buffers[role], *where);
+      extent.size = memref::DimOp::create(rewriter, loc, buffers[role], *where);
   }
   return extent;
 }
@@ -126,8 +125,7 @@ bool CallWriter::mayMerge(const Extent &outer, const Extent &inner) const {
     int64_t outerStride = staticStrides[role][*o],
             innerStride = staticStrides[role][*i];
     if (ShapedType::isDynamic(size) || ShapedType::isDynamic(outerStride) ||
-        ShapedType::isDynamic(innerStride) ||
-        outerStride != size * innerStride)
+        ShapedType::isDynamic(innerStride) || outerStride != size * innerStride)
       return false;
   }
   return true;
@@ -142,8 +140,8 @@ SmallVector<Extent> CallWriter::extentsOf(ArrayRef<unsigned> loops) {
       continue;
     Extent next = extentOf(dim);
     if (!extents.empty() && mayMerge(extents.back(), next)) {
-      next.size = arith::MulIOp::create(rewriter, loc, extents.back().size,
-                                        next.size);
+      next.size =
+          arith::MulIOp::create(rewriter, loc, extents.back().size, next.size);
       next.outer = extents.back().outer;
       extents.back() = next;
     } else {
@@ -169,10 +167,10 @@ static Value rootOf(Value buffer) {
 }
 
 static bool isZeroFill(linalg::LinalgOp fill) {
-  if (fill.getNumDpsInits() != 1 || fill.getNumLoops() != fill.getNumParallelLoops())
+  if (fill.getNumDpsInits() != 1 ||
+      fill.getNumLoops() != fill.getNumParallelLoops())
     return false;
-  Value yielded =
-      fill.getBlock()->getTerminator()->getOperand(0);
+  Value yielded = fill.getBlock()->getTerminator()->getOperand(0);
   if (auto argument = dyn_cast<BlockArgument>(yielded))
     if (argument.getOwner() == fill.getBlock())
       yielded = fill->getOperand(argument.getArgNumber());
@@ -209,14 +207,14 @@ LogicalResult CallWriter::write(func::FuncOp gemm) {
   rewriter.setInsertionPoint(op);
   std::array<Value, 3> address;
   for (Role role : {A, B, C}) {
-    auto metadata = memref::ExtractStridedMetadataOp::create(rewriter, loc,
-                                                             buffers[role]);
+    auto metadata =
+        memref::ExtractStridedMetadataOp::create(rewriter, loc, buffers[role]);
     for (auto [known, value] :
          llvm::zip_equal(staticStrides[role], metadata.getStrides()))
       strides[role].push_back(ShapedType::isDynamic(known) ? Value(value)
                                                            : index(known));
-    Value base = memref::ExtractAlignedPointerAsIndexOp::create(
-        rewriter, loc, buffers[role]);
+    Value base = memref::ExtractAlignedPointerAsIndexOp::create(rewriter, loc,
+                                                                buffers[role]);
     Value bytes = arith::MulIOp::create(rewriter, loc, metadata.getOffset(),
                                         index(sizeof(float)));
     address[role] = arith::AddIOp::create(rewriter, loc, base, bytes);
@@ -265,18 +263,18 @@ LogicalResult CallWriter::write(func::FuncOp gemm) {
   Value betaOne =
       arith::ConstantOp::create(rewriter, loc, rewriter.getF32FloatAttr(1.0f));
   auto loop = [&](const Extent &extent, bool isReduction) {
-    auto each =
-        scf::ForOp::create(rewriter, loc, zero, extent.size, one);
+    auto each = scf::ForOp::create(rewriter, loc, zero, extent.size, one);
     rewriter.setInsertionPointToStart(each.getBody());
     Value iv = each.getInductionVar();
     for (Role role : {A, B, C}) {
-      Value step = arith::MulIOp::create(rewriter, loc, iv, extent.stride[role]);
+      Value step =
+          arith::MulIOp::create(rewriter, loc, iv, extent.stride[role]);
       step = arith::MulIOp::create(rewriter, loc, step, index(sizeof(float)));
       address[role] = arith::AddIOp::create(rewriter, loc, address[role], step);
     }
     if (isReduction && fill) {
-      Value first = arith::CmpIOp::create(
-          rewriter, loc, arith::CmpIPredicate::eq, iv, zero);
+      Value first = arith::CmpIOp::create(rewriter, loc,
+                                          arith::CmpIPredicate::eq, iv, zero);
       beta = arith::SelectOp::create(rewriter, loc, f32, first, beta, betaOne);
     }
   };
@@ -290,22 +288,15 @@ LogicalResult CallWriter::write(func::FuncOp gemm) {
   auto asPointer = [&](Value value) -> Value {
     return LLVM::IntToPtrOp::create(rewriter, loc, pointer, toI64(value));
   };
-  SmallVector<Value> arguments = {toI64(outer.size),
-                                  toI64(rows.size),
-                                  toI64(columns->size),
-                                  toI64(sum.size),
-                                  asPointer(address[left]),
-                                  toI64(outer.stride[left]),
-                                  toI64(rows.stride[left]),
-                                  toI64(sum.stride[left]),
-                                  asPointer(address[right]),
-                                  toI64(outer.stride[right]),
-                                  toI64(sum.stride[right]),
-                                  toI64(columns->stride[right]),
-                                  asPointer(address[C]),
-                                  toI64(outer.stride[C]),
-                                  toI64(rows.stride[C]),
-                                  beta};
+  SmallVector<Value> arguments = {
+      toI64(outer.size),         toI64(rows.size),
+      toI64(columns->size),      toI64(sum.size),
+      asPointer(address[left]),  toI64(outer.stride[left]),
+      toI64(rows.stride[left]),  toI64(sum.stride[left]),
+      asPointer(address[right]), toI64(outer.stride[right]),
+      toI64(sum.stride[right]),  toI64(columns->stride[right]),
+      asPointer(address[C]),     toI64(outer.stride[C]),
+      toI64(rows.stride[C]),     beta};
   func::CallOp::create(rewriter, loc, gemm, arguments);
   if (fill)
     rewriter.eraseOp(fill);
@@ -319,10 +310,10 @@ static func::FuncOp declareGemm(ModuleOp module) {
   OpBuilder builder = OpBuilder::atBlockBegin(module.getBody());
   Type i64 = builder.getI64Type(), f32 = builder.getF32Type();
   Type pointer = LLVM::LLVMPointerType::get(module.getContext());
-  auto type = builder.getFunctionType({i64, i64, i64, i64, pointer, i64, i64,
-                                       i64, pointer, i64, i64, i64, pointer,
-                                       i64, i64, f32},
-                                      {});
+  auto type =
+      builder.getFunctionType({i64, i64, i64, i64, pointer, i64, i64, i64,
+                               pointer, i64, i64, i64, pointer, i64, i64, f32},
+                              {});
   auto gemm = func::FuncOp::create(builder, module.getLoc(), gemmName, type);
   gemm.setPrivate();
   return gemm;
@@ -334,8 +325,7 @@ struct ContractionsToBLAS
   void runOnOperation() override {
     SmallVector<linalg::LinalgOp> contractions;
     getOperation().walk([&](linalg::LinalgOp op) {
-      if (op.hasPureBufferSemantics() &&
-          linalg::isaContractionOpInterface(op))
+      if (op.hasPureBufferSemantics() && linalg::isaContractionOpInterface(op))
         contractions.push_back(op);
     });
     if (contractions.empty())

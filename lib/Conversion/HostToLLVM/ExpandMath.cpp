@@ -4,10 +4,10 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "qk/Conversion/HostToLLVM/Passes.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/Math/Transforms/Passes.h"
 #include "mlir/Transforms/GreedyPatternRewriteDriver.h"
+#include "qk/Conversion/HostToLLVM/Passes.h"
 
 namespace qk {
 #define GEN_PASS_DEF_EXPANDMATH

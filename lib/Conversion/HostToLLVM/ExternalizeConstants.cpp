@@ -4,10 +4,10 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "mlir/IR/DialectResourceBlobManager.h"
 #include "qk/Conversion/HostToLLVM/Passes.h"
 #include "qk/Conversion/HostToLLVM/StorageTypes.h"
 #include "qk/Storage/ParameterStore.h"
-#include "mlir/IR/DialectResourceBlobManager.h"
 
 namespace qk {
 #define GEN_PASS_DEF_EXTERNALIZECONSTANTS
@@ -62,8 +62,7 @@ private:
 
   /// The entry that says where the bytes of `global` are, null if it stays.
   FailureOr<DictionaryAttr> externalize(memref::GlobalOp global) {
-    auto value =
-        dyn_cast_or_null<ElementsAttr>(global.getInitialValueAttr());
+    auto value = dyn_cast_or_null<ElementsAttr>(global.getInitialValueAttr());
     if (!value)
       return DictionaryAttr();
     ShapedType type = value.getShapedType();
@@ -104,8 +103,8 @@ private:
     auto dense = dyn_cast<DenseIntElementsAttr>(value);
     if (!dense || !dense.getElementType().isInteger(1))
       return value;
-    auto type = RankedTensorType::get(
-        dense.getType().getShape(), IntegerType::get(value.getContext(), 8));
+    auto type = RankedTensorType::get(dense.getType().getShape(),
+                                      IntegerType::get(value.getContext(), 8));
     if (dense.isSplat())
       return DenseElementsAttr::get(
           type, static_cast<int8_t>(dense.getSplatValue<bool>()));

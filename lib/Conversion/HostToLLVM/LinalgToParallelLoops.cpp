@@ -4,13 +4,13 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "qk/Conversion/HostToLLVM/Passes.h"
 #include "mlir/Dialect/Affine/IR/AffineOps.h"
 #include "mlir/Dialect/ControlFlow/IR/ControlFlowOps.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/Utils/StaticValueUtils.h"
 #include "mlir/Interfaces/SideEffectInterfaces.h"
 #include "mlir/Interfaces/ViewLikeInterface.h"
+#include "qk/Conversion/HostToLLVM/Passes.h"
 
 namespace qk {
 #define GEN_PASS_DEF_LINALGTOPARALLELLOOPS
@@ -78,6 +78,7 @@ public:
   /// Writes the loops from `outer.size()` inwards.
   void write(ArrayRef<Value> outer, ArrayRef<OpFoldResult> extents) {
     ivs.assign(outer.begin(), outer.end());
+    loadAvailable();
     // From here inwards only reductions: results live in registers.
     firstCarried = kinds.size();
     while (firstCarried > outer.size() &&
@@ -106,8 +107,29 @@ private:
     OpBuilder::InsertionGuard guard(builder);
     builder.setInsertionPointToStart(each.getBody());
     ivs.push_back(each.getInductionVar());
+    loadAvailable();
     writeLoop(depth + 1, extents);
     ivs.pop_back();
+  }
+
+  /// Loads the inputs that the loops so far determine: further in, a store
+  /// could be to the same place for all that LLVM knows, and they (and what is
+  /// computed from them) would be loaded again and again.
+  void loadAvailable() {
+    for (OpOperand *input : op.getDpsInputOperands()) {
+      if (loaded.contains(input) || !op.payloadUsesValueFromOperand(input))
+        continue;
+      bool available =
+          ivs.size() == kinds.size() ||
+          llvm::all_of(op.getMatchingIndexingMap(input).getResults(),
+                       [&](AffineExpr expr) {
+                         auto dim = dyn_cast<AffineDimExpr>(expr);
+                         return isa<AffineConstantExpr>(expr) ||
+                                (dim && dim.getPosition() < ivs.size());
+                       });
+      if (available)
+        loaded[input] = load(*input);
+    }
   }
 
   SmallVector<Value> writeCarried(unsigned depth,
@@ -119,6 +141,7 @@ private:
     OpBuilder::InsertionGuard guard(builder);
     builder.setInsertionPointToStart(each.getBody());
     ivs.push_back(each.getInductionVar());
+    loadAvailable();
     SmallVector<Value> carried(each.getRegionIterArgs());
     carried = writeCarried(depth + 1, extents, carried);
     ivs.pop_back();
@@ -139,6 +162,9 @@ private:
     for (AffineExpr expr : map.getResults()) {
       if (auto dim = dyn_cast<AffineDimExpr>(expr))
         indices.push_back(ivs[dim.getPosition()]);
+      else if (auto constant = dyn_cast<AffineConstantExpr>(expr))
+        indices.push_back(
+            arith::ConstantIndexOp::create(builder, loc, constant.getValue()));
       else
         indices.push_back(affine::AffineApplyOp::create(
             builder, loc, AffineMap::get(map.getNumDims(), 0, expr), ivs));
@@ -157,10 +183,10 @@ private:
   SmallVector<Value> writeBody(ArrayRef<Value> results) {
     Block *body = op.getBlock();
     IRMapping mapping;
-    for (OpOperand *input : op.getDpsInputOperands())
-      if (op.payloadUsesValueFromOperand(input))
-        mapping.map(op.getMatchingBlockArgument(input), load(*input));
-    for (auto [init, result] : llvm::zip_equal(op.getDpsInitsMutable(), results))
+    for (auto [input, value] : loaded)
+      mapping.map(op.getMatchingBlockArgument(input), value);
+    for (auto [init, result] :
+         llvm::zip_equal(op.getDpsInitsMutable(), results))
       if (result)
         mapping.map(op.getMatchingBlockArgument(&init), result);
     for (Operation &inner : body->without_terminator()) {
@@ -195,10 +221,9 @@ private:
     auto flags = dyn_cast<arith::ArithFastMathInterface>(copy);
     if (!combines || !flags)
       return;
-    copy.setAttr(
-        flags.getFastMathAttrName(),
-        arith::FastMathFlagsAttr::get(op.getContext(),
-                                      flags.getFastMathFlagsAttr().getValue() |
+    copy.setAttr(flags.getFastMathAttrName(),
+                 arith::FastMathFlagsAttr::get(
+                     op.getContext(), flags.getFastMathFlagsAttr().getValue() |
                                           arith::FastMathFlags::reassoc));
   }
 
@@ -207,6 +232,7 @@ private:
   Location loc;
   SmallVector<utils::IteratorType> kinds;
   SmallVector<Value> ivs;
+  llvm::SmallMapVector<OpOperand *, Value, 4> loaded;
   unsigned firstCarried = 0;
 };
 
@@ -336,8 +362,7 @@ private:
         return false;
     // Whoever reads buffers by index in its body may read any row.
     auto readsFreely = [](linalg::LinalgOp op) {
-      return op
-          ->walk([](memref::LoadOp) { return WalkResult::interrupt(); })
+      return op->walk([](memref::LoadOp) { return WalkResult::interrupt(); })
           .wasInterrupted();
     };
     if (readsFreely(op))
@@ -378,8 +403,8 @@ private:
       for (auto [x, y] :
            llvm::zip_equal(first.getResults(), second.getResults())) {
         auto dx = dyn_cast<AffineDimExpr>(x), dy = dyn_cast<AffineDimExpr>(y);
-        aligned |= dx && dy && dx.getPosition() == dim &&
-                   dy.getPosition() == dim;
+        aligned |=
+            dx && dy && dx.getPosition() == dim && dy.getPosition() == dim;
       }
       if (!aligned)
         return true;
@@ -412,7 +437,8 @@ private:
     for (auto [op, sizes] : llvm::zip_equal(group.ops, extents))
       NestWriter(builder, op).write(ivs, sizes);
     for (Operation *release : group.releases)
-      release->moveAfter(rows);
+      if (release->isBeforeInBlock(rows))
+        release->moveAfter(rows);
     for (linalg::LinalgOp op : group.ops)
       op.erase();
   }

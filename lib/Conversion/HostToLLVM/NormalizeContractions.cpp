@@ -4,9 +4,9 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "qk/Conversion/HostToLLVM/Passes.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/Linalg/IR/LinalgInterfaces.h"
+#include "qk/Conversion/HostToLLVM/Passes.h"
 
 namespace qk {
 #define GEN_PASS_DEF_NORMALIZECONTRACTIONS
@@ -65,12 +65,10 @@ static Value convert(OpBuilder &builder, Location loc, Value value, Type to) {
              emptyLike(builder, loc, value, to),
              ArrayRef<AffineMap>{identity, identity}, kinds,
              [&](OpBuilder &inner, Location, ValueRange arguments) {
-               Value result =
-                   extends
-                       ? Value(arith::ExtFOp::create(inner, loc, to,
-                                                     arguments[0]))
-                       : Value(arith::TruncFOp::create(inner, loc, to,
-                                                       arguments[0]));
+               Value result = extends ? Value(arith::ExtFOp::create(
+                                            inner, loc, to, arguments[0]))
+                                      : Value(arith::TruncFOp::create(
+                                            inner, loc, to, arguments[0]));
                linalg::YieldOp::create(inner, loc, result);
              })
       .getResult(0);

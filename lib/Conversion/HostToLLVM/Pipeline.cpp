@@ -4,7 +4,6 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "qk/Conversion/HostToLLVM/Passes.h"
 #include "mlir/Conversion/Passes.h"
 #include "mlir/Dialect/Arith/Transforms/Passes.h"
 #include "mlir/Dialect/Bufferization/Pipelines/Passes.h"
@@ -16,6 +15,7 @@
 #include "mlir/Pass/PassManager.h"
 #include "mlir/Pass/PassRegistry.h"
 #include "mlir/Transforms/Passes.h"
+#include "qk/Conversion/HostToLLVM/Passes.h"
 
 using namespace mlir;
 
@@ -33,7 +33,13 @@ void qk::buildHostBufferizePipeline(OpPassManager &pm,
   pm.addNestedPass<func::FuncOp>(createSimplifyShapes());
   simplify(pm);
   pm.addNestedPass<func::FuncOp>(createNormalizeContractions());
+  // Without dimensions of size one neighbours have the same loops.
+  pm.addPass(createLinalgFoldUnitExtentDimsPass());
+  simplify(pm);
   pm.addNestedPass<func::FuncOp>(createFuseElementwise());
+  simplify(pm);
+  // Folding reshapes into operations brought some back.
+  pm.addPass(createLinalgFoldUnitExtentDimsPass());
   simplify(pm);
 
   pm.addPass(bufferization::createEmptyTensorToAllocTensorPass());

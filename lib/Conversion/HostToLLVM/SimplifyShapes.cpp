@@ -4,12 +4,12 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "qk/Conversion/HostToLLVM/Passes.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/Utils/ReshapeOpsUtils.h"
 #include "mlir/Dialect/Utils/StaticValueUtils.h"
 #include "mlir/Interfaces/ValueBoundsOpInterface.h"
 #include "mlir/Transforms/GreedyPatternRewriteDriver.h"
+#include "qk/Conversion/HostToLLVM/Passes.h"
 
 namespace qk {
 #define GEN_PASS_DEF_SIMPLIFYSHAPES
@@ -64,8 +64,8 @@ struct ReshapeByGroups : OpRewritePattern<tensor::ReshapeOp> {
       }
       Value element = stripCasts(sizes.getElements()[dim]);
       if (!element.getType().isIndex())
-        element = arith::IndexCastOp::create(
-            rewriter, op.getLoc(), rewriter.getIndexType(), element);
+        element = arith::IndexCastOp::create(rewriter, op.getLoc(),
+                                             rewriter.getIndexType(), element);
       shape.push_back(element);
     }
     rewriter.replaceOpWithNewOp<tensor::ExpandShapeOp>(
@@ -174,9 +174,9 @@ private:
       return nullptr;
     Value extent = stripCasts(compare.getLhs());
     if (!extent.getType().isIndex() ||
-        !areEqual(Variable(extent),
-                  Variable(op.getDpsInits()[0],
-                           static_cast<int64_t>(loop.getDim()))))
+        !areEqual(
+            Variable(extent),
+            Variable(op.getDpsInits()[0], static_cast<int64_t>(loop.getDim()))))
       return nullptr;
     return loop;
   }
@@ -193,8 +193,8 @@ private:
         maps, op.getIteratorTypesArray());
     rewriter.inlineRegionBefore(op.getRegion(), wider.getRegion(),
                                 wider.getRegion().begin());
-    Value element = wider.getBody()->insertArgument(
-        position, extract.getType(), extract.getLoc());
+    Value element = wider.getBody()->insertArgument(position, extract.getType(),
+                                                    extract.getLoc());
     rewriter.replaceOp(extract, element);
     rewriter.replaceOp(op, wider.getResults());
   }
@@ -222,8 +222,7 @@ struct DropUnusedResults : OpRewritePattern<linalg::GenericOp> {
         if (!isMemoryEffectFree(&inner))
           for (Value operand : inner.getOperands())
             collect(operand, body, needed, seen);
-      BlockArgument init =
-          body->getArgument(op.getNumDpsInputs() + result);
+      BlockArgument init = body->getArgument(op.getNumDpsInputs() + result);
       SmallVector<AffineMap> maps = op.getIndexingMapsArray();
       maps.erase(maps.begin() + op.getNumDpsInputs() + result);
       if (seen.contains(init) ||
@@ -265,10 +264,12 @@ private:
     Operation *yield = body->getTerminator();
     rewriter.modifyOpInPlace(yield, [&] { yield->eraseOperand(result); });
     // What computed only the dropped result is dead, last user first.
-    for (Operation &inner :
-         llvm::make_early_inc_range(llvm::reverse(body->without_terminator())))
-      if (inner.use_empty() && isMemoryEffectFree(&inner))
-        rewriter.eraseOp(&inner);
+    SmallVector<Operation *> inner;
+    for (Operation &each : body->without_terminator())
+      inner.push_back(&each);
+    for (Operation *each : llvm::reverse(inner))
+      if (each->use_empty() && isMemoryEffectFree(each))
+        rewriter.eraseOp(each);
     body->eraseArgument(argument);
     SmallVector<Value> replacements;
     for (unsigned i = 0, next = 0; i < op.getNumResults(); ++i)

@@ -23,7 +23,8 @@ namespace qk {
 /// Discardable attributes that a lowered module carries.
 /// On a public function: TypeAttr of its FunctionType in tensors.
 inline constexpr llvm::StringLiteral signatureAttrName = "quant_llm.signature";
-/// On the module: ArrayAttr of {symbol, path, offset, bytes} or {symbol, value}.
+/// On the module: ArrayAttr of {symbol, path, offset, bytes} or {symbol,
+/// value}.
 inline constexpr llvm::StringLiteral externalsAttrName = "quant_llm.externals";
 
 #define GEN_PASS_DECL
@@ -32,8 +33,7 @@ inline constexpr llvm::StringLiteral externalsAttrName = "quant_llm.externals";
 #define GEN_PASS_REGISTRATION
 #include "qk/Conversion/HostToLLVM/Passes.h.inc"
 
-struct HostToLLVMOptions
-    : public mlir::PassPipelineOptions<HostToLLVMOptions> {
+struct HostToLLVMOptions : public mlir::PassPipelineOptions<HostToLLVMOptions> {
   ListOption<std::string> weights{
       *this, "weights",
       llvm::cl::desc("safetensors files with the data of named resources")};

@@ -7,8 +7,8 @@
 #ifndef QK_CONVERSION_HOSTTOLLVM_STORAGETYPES_H
 #define QK_CONVERSION_HOSTTOLLVM_STORAGETYPES_H
 
-#include "qk/Storage/DataType.h"
 #include "mlir/IR/BuiltinTypes.h"
+#include "qk/Storage/DataType.h"
 
 namespace qk {
 
