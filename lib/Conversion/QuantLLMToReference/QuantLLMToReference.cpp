@@ -39,7 +39,8 @@ static bool isSubByteCodes(Type type) {
 static bool isLowered(Operation *op) {
   if (auto parameter = dyn_cast<ParameterOp>(op))
     return isSubByteCodes(parameter.getResult().getType());
-  return isa<LinearOp, TransposeOp, ScaleColumnsOp>(op);
+  return isa<LinearOp, TransposeOp, MatmulOp, QuantizeOp, DequantizeOp,
+             ScaleColumnsOp, RoundToNearestOp>(op);
 }
 
 /// Ops of the dialect that may stay.
@@ -78,6 +79,13 @@ static LogicalResult checkLowerable(ModuleOp module) {
              << "uses a tensor of sub-byte codes, which becomes a tensor of "
                 "i8 here; expected only quant_llm ops, functions, calls, "
                 "constants and scf ops to use one";
+    if (auto constant = dyn_cast<arith::ConstantOp>(op);
+        constant && isSubByteCodes(constant.getType()) &&
+        !isa<DenseIntElementsAttr>(constant.getValue()))
+      return constant.emitOpError()
+             << "expected codes written in the module, got "
+             << constant.getValue()
+             << "; bind it as a parameter first (--quant-llm-bind-parameters)";
     return WalkResult::advance();
   });
   return failure(result.wasInterrupted());
@@ -92,11 +100,7 @@ struct ConvertConstant : public OpConversionPattern<arith::ConstantOp> {
   LogicalResult
   matchAndRewrite(arith::ConstantOp op, OpAdaptor,
                   ConversionPatternRewriter &rewriter) const override {
-    auto codes = dyn_cast<DenseIntElementsAttr>(op.getValue());
-    if (!codes)
-      return op.emitOpError()
-             << "expected codes written in the module, got " << op.getValue()
-             << "; bind it as a parameter first (--quant-llm-bind-parameters)";
+    auto codes = cast<DenseIntElementsAttr>(op.getValue());
     rewriter.replaceOpWithNewOp<arith::ConstantOp>(
         op, codes.mapValues(rewriter.getI8Type(),
                             [](const APInt &code) { return code.zext(8); }));
@@ -129,6 +133,8 @@ struct QuantLLMToReference
 
     RewritePatternSet patterns(context);
     populateModelToReferencePatterns(converter, patterns);
+    populateMatmulToReferencePatterns(converter, patterns);
+    populateRoundingToReferencePatterns(converter, patterns);
     patterns.add<ConvertConstant>(converter, context);
     populateFunctionOpInterfaceTypeConversionPattern<func::FuncOp>(patterns,
                                                                    converter);

@@ -15,10 +15,10 @@ namespace qk {
 /// parameter (of sub-byte elements), transpose, linear, scale_columns.
 void populateModelToReferencePatterns(const mlir::TypeConverter &converter,
                                       mlir::RewritePatternSet &patterns);
-/// matmul, quantize, dequantize.
-void populateExecutionToReferencePatterns(const mlir::TypeConverter &converter,
-                                          mlir::RewritePatternSet &patterns);
-/// round_to_nearest.
+/// matmul, dequantize.
+void populateMatmulToReferencePatterns(const mlir::TypeConverter &converter,
+                                       mlir::RewritePatternSet &patterns);
+/// quantize, round_to_nearest.
 void populateRoundingToReferencePatterns(const mlir::TypeConverter &converter,
                                          mlir::RewritePatternSet &patterns);
 

@@ -7,6 +7,7 @@
 #include "TensorProgram.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Arith/Utils/Utils.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 
@@ -154,6 +155,16 @@ Value TensorProgram::flatten(Value tensor) {
         RankedTensorType::get({1, type.getDimSize(0)}, elementOf(tensor)),
         tensor, ArrayRef<ReassociationIndices>{{0, 1}},
         Sizes{getIndexAttr(1), sizesOf(tensor)[0]});
+  // All leading dimensions are 1: a slice, because collapsing them where the
+  // strides are dynamic crashes --expand-strided-metadata of MLIR 22.1.
+  if (llvm::all_of(type.getShape().drop_back(),
+                   [](int64_t size) { return size == 1; })) {
+    Sizes offsets(rank, getIndexAttr(0)), strides(rank, getIndexAttr(1));
+    return tensor::ExtractSliceOp::create(
+        *this,
+        RankedTensorType::get({1, type.getShape().back()}, elementOf(tensor)),
+        tensor, offsets, sizesOf(tensor), strides);
+  }
   ReassociationIndices leading =
       llvm::to_vector<2>(llvm::seq<int64_t>(0, rank - 1));
   return tensor::CollapseShapeOp::create(
@@ -172,6 +183,15 @@ Value TensorProgram::unflatten(Value tensor, Value like) {
   sizes.back() = sizesOf(tensor)[1];
   SmallVector<int64_t> shape(typeOf(like).getShape());
   shape.back() = type.getDimSize(1);
+  // --expand-strided-metadata of MLIR 22.1 crashes on an expand_shape into two
+  // dynamic dimensions.
+  if (llvm::count_if(ArrayRef(shape).drop_back(), ShapedType::isDynamic) > 1) {
+    SmallVector<Value> values =
+        getValueOrCreateConstantIndexOp(*this, getLoc(), sizes);
+    return tensor::ReshapeOp::create(
+        *this, RankedTensorType::get(shape, elementOf(tensor)), tensor,
+        tensor::FromElementsOp::create(*this, values));
+  }
   ReassociationIndices leading =
       llvm::to_vector<2>(llvm::seq<int64_t>(0, rank - 1));
   return tensor::ExpandShapeOp::create(

@@ -1,0 +1,253 @@
+//===- Rounding.cpp - Quantisers of activations and weights as linalg -----===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "Codes.h"
+#include "QuantLLMToReference.h"
+#include "TensorProgram.h"
+
+#include "qk/Dialect/QuantLLM/IR/QuantLLM.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+
+using namespace mlir;
+using namespace qk;
+using namespace qk::quant_llm;
+using Input = TensorProgram::Input;
+using Sizes = TensorProgram::Sizes;
+static constexpr int64_t kOne = TensorProgram::kOne;
+
+/// a == 0 ? b : c
+static Value ifZero(ImplicitLocOpBuilder &b, Value a, Value then,
+                    Value otherwise) {
+  Value isZero = arith::CmpFOp::create(b, arith::CmpFPredicate::OEQ, a,
+                                       constantOf(b, a.getType(), 0));
+  return arith::SelectOp::create(b, isZero, then, otherwise);
+}
+
+/// max |x| over the last `reduced` of `sizes`.
+static Value absMax(TensorProgram &program, ArrayRef<OpFoldResult> sizes,
+                    int64_t reduced, Input x) {
+  return program.reduce(sizes, reduced, program.getF32FloatAttr(0), x,
+                        [](ImplicitLocOpBuilder &b, ValueRange args) -> Value {
+                          Value magnitude = math::AbsFOp::create(b, args[0]);
+                          return arith::MaximumFOp::create(b, args[1],
+                                                           magnitude);
+                        });
+}
+
+/// The one element of `tensor` as a tensor of `rank` dimensions.
+static Value reshapeOne(TensorProgram &program, Value tensor, int64_t rank) {
+  int64_t from = TensorProgram::typeOf(tensor).getRank();
+  if (from == rank)
+    return tensor;
+  Value zero = arith::ConstantIndexOp::create(program, 0);
+  Value element = tensor::ExtractOp::create(program, tensor,
+                                            SmallVector<Value>(from, zero));
+  SmallVector<int64_t> shape(rank, 1);
+  return tensor::FromElementsOp::create(
+      program, RankedTensorType::get(shape, element.getType()), element);
+}
+
+namespace {
+
+/// s = max |x| / cmax; c = clamp(round(x / s), -cmax, cmax)
+struct LowerQuantize : public OpConversionPattern<QuantizeOp> {
+  using OpConversionPattern::OpConversionPattern;
+
+  LogicalResult
+  matchAndRewrite(QuantizeOp op, OpAdaptor adaptor,
+                  ConversionPatternRewriter &rewriter) const override {
+    TensorProgram program(op.getLoc(), rewriter);
+    ActivationSchemeAttr scheme = op.getScheme();
+    Value x = program.toF32(program.flatten(adaptor.getX()));
+    int64_t k = TensorProgram::typeOf(x).getDimSize(1);
+    int64_t rank = TensorProgram::typeOf(adaptor.getX()).getRank();
+    bool perTensor = scheme.getGranularity() == Granularity::PerTensor;
+    bool grouped = scheme.getGranularity() == Granularity::PerTokenGroup;
+    Value groups =
+        program.splitGroups(x, grouped ? std::min(scheme.getGroup(), k) : k);
+
+    // Scales as [M,G], for the whole tensor as [1,1].
+    Value scales;
+    if (adaptor.getStaticScale())
+      scales = reshapeOne(program, adaptor.getStaticScale(), 2);
+    else
+      scales = scalesOf(program, groups, perTensor, scheme.getMaxCode());
+
+    int64_t row = perTensor ? kOne : 0, column = perTensor ? kOne : 1;
+    Type element = TensorProgram::elementOf(op.getCodes());
+    Value codes = program.compute(
+        program.sizesOf(groups), element,
+        {Input{groups, {0, 1, 2}}, Input{scales, {row, column}}},
+        [&](ImplicitLocOpBuilder &b, ValueRange args) {
+          return roundAndClamp(b, arith::DivFOp::create(b, args[0], args[1]),
+                               -scheme.getMaxCode(), scheme.getMaxCode(),
+                               element);
+        });
+    codes = program.unflatten(program.joinGroups(codes, k), adaptor.getX());
+    scales = perTensor ? reshapeOne(program, scales, rank)
+                       : program.unflatten(scales, adaptor.getX());
+    rewriter.replaceOp(op, {program.castTo(codes, op.getCodes().getType()),
+                            program.castTo(scales, op.getScales().getType())});
+    return success();
+  }
+
+private:
+  static Value scalesOf(TensorProgram &program, Value groups, bool perTensor,
+                        int64_t maxCode) {
+    Sizes sizes = program.sizesOf(groups);
+    Value largest;
+    if (perTensor) {
+      OpFoldResult one = program.getIndexAttr(1);
+      largest = absMax(program, Sizes{one, one, sizes[0], sizes[1], sizes[2]},
+                       3, {groups, {2, 3, 4}});
+    } else {
+      largest = absMax(program, sizes, 1, {groups, {0, 1, 2}});
+    }
+    return program.compute(
+        program.sizesOf(largest), program.getF32Type(), Input{largest, {0, 1}},
+        [&](ImplicitLocOpBuilder &b, ValueRange args) {
+          Value scale = arith::DivFOp::create(
+              b, args[0], constantOf(b, b.getF32Type(), maxCode));
+          return ifZero(b, scale, constantOf(b, b.getF32Type(), 1), scale);
+        });
+  }
+};
+
+/// Range, scale, zero point and codes of each group of a weight.
+struct LowerRoundToNearest : public OpConversionPattern<RoundToNearestOp> {
+  using OpConversionPattern::OpConversionPattern;
+
+  LogicalResult
+  matchAndRewrite(RoundToNearestOp op, OpAdaptor adaptor,
+                  ConversionPatternRewriter &rewriter) const override {
+    TensorProgram program(op.getLoc(), rewriter);
+    numerics::Scheme scheme = op.getScheme().getScheme();
+    Value weight = program.toF32(adaptor.getWeight());
+    int64_t k = TensorProgram::typeOf(weight).getDimSize(1);
+    Value groups = program.splitGroups(weight, scheme.groupLength(k));
+
+    Value hi = extreme(program, groups, /*largest=*/true);
+    Value lo = extreme(program, groups, /*largest=*/false);
+    if (op.getSymmetric()) {
+      hi = program.compute(
+          program.sizesOf(hi), program.getF32Type(),
+          {Input{lo, {0, 1}}, Input{hi, {0, 1}}},
+          [](ImplicitLocOpBuilder &b, ValueRange args) -> Value {
+            Value negated = arith::NegFOp::create(b, args[0]);
+            return arith::MaximumFOp::create(b, negated, args[1]);
+          });
+      lo = program.compute(
+          program.sizesOf(hi), program.getF32Type(), Input{hi, {0, 1}},
+          [](ImplicitLocOpBuilder &b, ValueRange args) -> Value {
+            return arith::NegFOp::create(b, args[0]);
+          });
+    }
+    Value scales = scalesOf(program, lo, hi, op.getScheme());
+    SmallVector<Value> results(2);
+    SmallVector<Input> inputs = {{groups, {0, 1, 2}}, {scales, {0, 1}}};
+    if (!op.getSymmetric()) {
+      results.push_back(zeroPointsOf(program, lo, hi, scales, op.getScheme()));
+      inputs.push_back({results[2], {0, 1}});
+    }
+    Value codes =
+        program.compute(program.sizesOf(groups), program.getI8Type(), inputs,
+                        [&](ImplicitLocOpBuilder &b, ValueRange args) {
+                          return codeOf(b, args, scheme);
+                        });
+    results[0] = program.joinGroups(codes, k);
+    results[1] = scales;
+    rewriter.replaceOp(op, results);
+    return success();
+  }
+
+private:
+  /// max(0, the largest) or min(0, the smallest) of each group, [N,G].
+  static Value extreme(TensorProgram &program, Value groups, bool largest) {
+    return program.reduce(
+        program.sizesOf(groups), 1, program.getF32FloatAttr(0),
+        Input{groups, {0, 1, 2}},
+        [&](ImplicitLocOpBuilder &b, ValueRange args) -> Value {
+          if (largest)
+            return arith::MaximumFOp::create(b, args[0], args[1]);
+          return arith::MinimumFOp::create(b, args[0], args[1]);
+        });
+  }
+
+  /// (hi - lo) / (2^b - 1), rounded to the scale type and kept within what it
+  /// can divide by; 1 where the group is all zeros.
+  static Value scalesOf(TensorProgram &program, Value lo, Value hi,
+                        SchemeAttr scheme) {
+    Type type = scheme.getScaleType();
+    const auto &semantics = cast<FloatType>(type).getFloatSemantics();
+    double largest = APFloat::getLargest(semantics).convertToDouble();
+    // Subnormal f16 survives every conversion; subnormal f32 and bf16 do not.
+    double smallest = (type.isF16() ? APFloat::getSmallest(semantics)
+                                    : APFloat::getSmallestNormalized(semantics))
+                          .convertToDouble();
+    int64_t steps = scheme.getScheme().codeMax() - scheme.getScheme().codeMin();
+    return program.compute(
+        program.sizesOf(lo), type, {Input{lo, {0, 1}}, Input{hi, {0, 1}}},
+        [&](ImplicitLocOpBuilder &b, ValueRange args) {
+          Type f32 = b.getF32Type();
+          Value range = arith::SubFOp::create(b, args[1], args[0]);
+          Value ideal =
+              arith::DivFOp::create(b, range, constantOf(b, f32, steps));
+          Value stored = extendToF32(b, roundFromF32(b, ideal, type));
+          stored =
+              arith::MinimumFOp::create(b, stored, constantOf(b, f32, largest));
+          stored = arith::MaximumFOp::create(b, stored,
+                                             constantOf(b, f32, smallest));
+          stored = ifZero(b, ideal, constantOf(b, f32, 1), stored);
+          return roundFromF32(b, stored, type);
+        });
+  }
+
+  /// cmin + round(-lo / s), a code; the default where the group is all zeros.
+  static Value zeroPointsOf(TensorProgram &program, Value lo, Value hi,
+                            Value scales, SchemeAttr attr) {
+    numerics::Scheme scheme = attr.getScheme();
+    Type type = attr.getZeroPointType();
+    return program.compute(
+        program.sizesOf(lo), type,
+        {Input{lo, {0, 1}}, Input{hi, {0, 1}}, Input{scales, {0, 1}}},
+        [&](ImplicitLocOpBuilder &b, ValueRange args) -> Value {
+          Value negated = arith::NegFOp::create(b, args[0]);
+          Value steps =
+              arith::DivFOp::create(b, negated, extendToF32(b, args[2]));
+          Value zero = roundAndClamp(
+              b, steps, 0, scheme.codeMax() - scheme.codeMin(), b.getI32Type());
+          zero = arith::AddIOp::create(
+              b, zero, constantOf(b, b.getI32Type(), scheme.codeMin()));
+          zero = arith::TruncIOp::create(b, type, zero);
+          return ifZero(b, arith::SubFOp::create(b, args[1], args[0]),
+                        constantOf(b, type, scheme.defaultZeroPoint()), zero);
+        });
+  }
+
+  /// clamp(round(w / s) + z, cmin, cmax) of args w, s and, if there is one, z.
+  static Value codeOf(ImplicitLocOpBuilder &b, ValueRange args,
+                      const numerics::Scheme &scheme) {
+    Type f32 = b.getF32Type();
+    Value steps = arith::DivFOp::create(b, args[0], extendToF32(b, args[1]));
+    Value rounded = math::RoundEvenOp::create(b, steps);
+    Value zero = args.size() > 2
+                     ? arith::SIToFPOp::create(b, f32, args[2]).getResult()
+                     : constantOf(b, f32, scheme.defaultZeroPoint());
+    return roundAndClamp(b, arith::AddFOp::create(b, rounded, zero),
+                         scheme.codeMin(), scheme.codeMax(), b.getI8Type());
+  }
+};
+
+} // namespace
+
+void qk::populateRoundingToReferencePatterns(const TypeConverter &converter,
+                                             RewritePatternSet &patterns) {
+  patterns.add<LowerQuantize, LowerRoundToNearest>(converter,
+                                                   patterns.getContext());
+}
