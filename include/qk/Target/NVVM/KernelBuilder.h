@@ -1,0 +1,57 @@
+//===- KernelBuilder.h - GPU kernels as IR ----------------------*- C++ -*-===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+///
+/// \file
+/// Builds the kernels that KernelTable.h chooses, as `gpu.func`s in gpu,
+/// arith, vector, scf, memref and (for pointers) llvm ops.
+///
+/// Kernel ABI, the same for every family (all arrays contiguous, row-major):
+///
+///   kernel(x, weight, [permutation,] [bias,] y, m, n)
+///     x       T [M,K]        pointer to global memory
+///     weight  bytes          in the kernel's layout, 16-byte aligned
+///     permutation  i32 [K]   only where the problem has one
+///     bias    [N]            only where the problem has one, of its type
+///     y       T [M,N]        pointer to global memory
+///     m, n    i32            rows of x; channels
+///
+/// The grid and block are launchShape()'s: tokens along x (up to 2³¹ blocks),
+/// channels along y (up to 65535 blocks, two million channels).
+///
+//===----------------------------------------------------------------------===//
+
+#ifndef QK_TARGET_NVVM_KERNELBUILDER_H
+#define QK_TARGET_NVVM_KERNELBUILDER_H
+
+#include "qk/Target/NVVM/KernelTable.h"
+
+#include "mlir/Dialect/GPU/IR/GPUDialect.h"
+#include "mlir/IR/Builders.h"
+
+namespace mlir {
+class OpPassManager;
+} // namespace mlir
+
+namespace qk::nvvm {
+
+/// Creates an empty `gpu.module @name` for `chip` at the builder's insertion
+/// point, with its NVVM target attached.
+mlir::gpu::GPUModuleOp createKernelModule(mlir::OpBuilder &builder,
+                                          mlir::Location loc,
+                                          llvm::StringRef name,
+                                          const Chip &chip);
+
+/// Adds the kernel `choice` to `module` (or returns the one already there).
+mlir::gpu::GPUFuncOp buildKernel(mlir::gpu::GPUModuleOp module,
+                                 mlir::Location loc,
+                                 const KernelChoice &choice);
+
+/// Lowers kernels to the LLVM and NVVM dialects; runs on `gpu.module`.
+void buildKernelLoweringPipeline(mlir::OpPassManager &pm);
+
+} // namespace qk::nvvm
+
+#endif // QK_TARGET_NVVM_KERNELBUILDER_H

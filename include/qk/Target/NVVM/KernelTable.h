@@ -1,0 +1,142 @@
+//===- KernelTable.h - Which GPU kernel for which matmul --------*- C++ -*-===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+///
+/// \file
+/// The choice of a kernel by (chip, scheme, shape, range of M), with reasons,
+/// as plain data: no LLVM header, testable by itself. A new kernel family adds
+/// an enumerator, a configuration and its rows in KernelTable.cpp.
+///
+//===----------------------------------------------------------------------===//
+
+#ifndef QK_TARGET_NVVM_KERNELTABLE_H
+#define QK_TARGET_NVVM_KERNELTABLE_H
+
+#include "qk/Target/NVVM/Layout.h"
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace qk::nvvm {
+
+//===----------------------------------------------------------------------===//
+// Chips
+//===----------------------------------------------------------------------===//
+
+/// A GPU architecture that code is generated for.
+struct Chip {
+  /// As ptxas calls it: `sm_80`.
+  std::string_view name;
+  /// Compute capability times ten; `a` targets run on this one only.
+  int capability;
+  bool isArchitectureSpecific;
+  /// The oldest PTX version that knows the chip, as an LLVM feature.
+  std::string_view ptxFeature;
+};
+
+/// All chips, in order of capability.
+const std::vector<Chip> &allChips();
+/// The chip of that name or nothing; `knownChips()` is for the message.
+const Chip *findChip(std::string_view name);
+/// "sm_75, sm_80, …".
+std::string knownChips();
+
+//===----------------------------------------------------------------------===//
+// Problems and kernels
+//===----------------------------------------------------------------------===//
+
+/// Type of x and y, or of the bias.
+enum class ElementType : uint8_t { F16, BF16, F32 };
+std::string_view elementTypeName(ElementType type);
+int64_t elementTypeBytes(ElementType type);
+
+/// One quantised matmul, all that is fixed when its kernel is compiled:
+///   y[m,n] = Σₖ x[m,p(k)]·s[n,⌊k/g⌋]·(c[n,k] − z[n,⌊k/g⌋]) + b[n]
+/// M and N are arguments of the kernel.
+struct MatmulProblem {
+  numerics::Scheme scheme;
+  int64_t k = 0;
+  bool hasZeroPoints = false;
+  bool hasPermutation = false;
+  /// Type of the bias, if there is one.
+  std::optional<ElementType> bias;
+  /// Type of x and y.
+  ElementType type = ElementType::F32;
+
+  SimtLayout layout() const { return {scheme, k, hasZeroPoints}; }
+  friend bool operator==(const MatmulProblem &,
+                         const MatmulProblem &) = default;
+};
+
+enum class KernelFamily : uint8_t {
+  /// Plain FMA: a lane owns channels, the warps of a block split K.
+  Simt,
+};
+std::string_view kernelFamilyName(KernelFamily family);
+
+/// Parameters of the SIMT family.
+struct SimtConfig {
+  /// Rows of x that a block handles at once.
+  int tokens = 1;
+  /// Row blocks (of 32 channels) that a warp handles at once.
+  int rowBlocks = 1;
+  /// Warps of a block; each takes its share of K.
+  int warps = 8;
+  /// Units of a warp in a stage, for which x is in shared memory at once.
+  int units = 4;
+
+  friend bool operator==(const SimtConfig &, const SimtConfig &) = default;
+};
+
+/// Threads and blocks of a launch.
+struct LaunchShape {
+  int64_t grid[3] = {1, 1, 1};
+  int64_t block[3] = {1, 1, 1};
+};
+
+/// A kernel and the calls it is for.
+struct KernelChoice {
+  KernelFamily family = KernelFamily::Simt;
+  SimtConfig simt;
+  MatmulProblem problem;
+  /// M from … to, both included; `to` = -1: no limit.
+  int64_t mFrom = 1;
+  int64_t mTo = -1;
+  /// Why this one, for people.
+  std::string reason;
+
+  /// The kernel's symbol: equal for equal kernels, different otherwise.
+  std::string name() const;
+  Layout layout() const { return Layout::Simt; }
+  /// Grid and block for a launch with this M and N.
+  LaunchShape launchShape(int64_t m, int64_t n) const;
+  /// Channels and tokens that one block of the grid covers.
+  int64_t blockChannels() const;
+  int64_t blockTokens() const { return simt.tokens; }
+  int64_t threads() const { return 32 * simt.warps; }
+  /// The cap on registers a thread that the kernel is compiled for.
+  int64_t maxRegisters() const;
+  /// Bytes of (static) shared memory.
+  int64_t sharedBytes() const;
+};
+
+/// The kernels that together cover every M ≥ 1 for `problem` on `chip`, by
+/// ascending M. Never empty: SIMT covers everything.
+std::vector<KernelChoice> chooseKernels(const Chip &chip,
+                                        const MatmulProblem &problem);
+
+/// The one for `m` rows.
+KernelChoice chooseKernel(const Chip &chip, const MatmulProblem &problem,
+                          int64_t m);
+
+/// What the problem's kernels are called together, without the range of M.
+std::string problemName(const MatmulProblem &problem);
+
+} // namespace qk::nvvm
+
+#endif // QK_TARGET_NVVM_KERNELTABLE_H

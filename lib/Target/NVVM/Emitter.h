@@ -1,0 +1,169 @@
+//===- Emitter.h - Short names for the ops of a kernel ----------*- C++ -*-===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+///
+/// \file
+/// What kernel builders write often, so that they read like their algorithm.
+/// Integers are i32 unless a name says otherwise; addresses are byte offsets
+/// (i64) from pointers to global memory.
+///
+//===----------------------------------------------------------------------===//
+
+#ifndef QK_LIB_TARGET_NVVM_EMITTER_H
+#define QK_LIB_TARGET_NVVM_EMITTER_H
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/GPU/IR/GPUDialect.h"
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+#include "mlir/Dialect/LLVMIR/NVVMDialect.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/IR/ImplicitLocOpBuilder.h"
+
+namespace qk::nvvm {
+
+struct Emitter : mlir::ImplicitLocOpBuilder {
+  using Value = mlir::Value;
+  using Type = mlir::Type;
+  using ImplicitLocOpBuilder::ImplicitLocOpBuilder;
+
+  // Constants.
+  Value i32(int64_t value) {
+    return mlir::arith::ConstantIntOp::create(*this, value, 32);
+  }
+  Value i64(int64_t value) {
+    return mlir::arith::ConstantIntOp::create(*this, value, 64);
+  }
+  Value f32(float value) {
+    return mlir::arith::ConstantFloatOp::create(*this, getF32Type(),
+                                                llvm::APFloat(value));
+  }
+
+  // Arithmetic on values of one type.
+  Value add(Value a, Value b) {
+    return mlir::arith::AddIOp::create(*this, a, b);
+  }
+  Value mul(Value a, Value b) {
+    return mlir::arith::MulIOp::create(*this, a, b);
+  }
+  Value divu(Value a, Value b) {
+    return mlir::arith::DivUIOp::create(*this, a, b);
+  }
+  Value remu(Value a, Value b) {
+    return mlir::arith::RemUIOp::create(*this, a, b);
+  }
+  Value minu(Value a, Value b) {
+    return mlir::arith::MinUIOp::create(*this, a, b);
+  }
+  Value bitAnd(Value a, Value b) {
+    return mlir::arith::AndIOp::create(*this, a, b);
+  }
+  Value bitOr(Value a, Value b) {
+    return mlir::arith::OrIOp::create(*this, a, b);
+  }
+  Value shl(Value a, int bits) {
+    return bits ? mlir::arith::ShLIOp::create(*this, a, i32(bits)) : a;
+  }
+  Value shr(Value a, int bits) {
+    return bits ? mlir::arith::ShRUIOp::create(*this, a, i32(bits)) : a;
+  }
+  Value ltu(Value a, Value b) {
+    return mlir::arith::CmpIOp::create(*this, mlir::arith::CmpIPredicate::ult,
+                                       a, b);
+  }
+  Value select(Value condition, Value yes, Value no) {
+    return mlir::arith::SelectOp::create(*this, condition, yes, no);
+  }
+  /// i32 → i64; the values are never negative.
+  Value wide(Value a) {
+    return mlir::arith::ExtUIOp::create(*this, getI64Type(), a);
+  }
+  /// a / size rounded up.
+  Value ceilDiv(Value a, int64_t size) {
+    return size == 1 ? a : divu(add(a, i32(size - 1)), i32(size));
+  }
+
+  // Floats.
+  Value addf(Value a, Value b) {
+    return mlir::arith::AddFOp::create(*this, a, b);
+  }
+  Value subf(Value a, Value b) {
+    return mlir::arith::SubFOp::create(*this, a, b);
+  }
+  Value mulf(Value a, Value b) {
+    return mlir::arith::MulFOp::create(*this, a, b);
+  }
+  Value fma(Value a, Value b, Value c) {
+    return mlir::LLVM::FMAOp::create(*this, a.getType(), a, b, c);
+  }
+  Value bitcast(Type type, Value a) {
+    return mlir::arith::BitcastOp::create(*this, type, a);
+  }
+  /// Any float type to and from f32.
+  Value toF32(Value a) {
+    return a.getType().isF32()
+               ? a
+               : Value(mlir::arith::ExtFOp::create(*this, getF32Type(), a));
+  }
+  Value fromF32(Type type, Value a) {
+    return type.isF32() ? a
+                        : Value(mlir::arith::TruncFOp::create(*this, type, a));
+  }
+
+  // Global memory.
+  Value at(Value pointer, Value byteOffset) {
+    return mlir::LLVM::GEPOp::create(
+        *this, pointer.getType(), getI8Type(), pointer,
+        mlir::ArrayRef<mlir::LLVM::GEPArg>{byteOffset});
+  }
+  /// A load of memory that nobody writes while the kernel runs.
+  Value loadConst(Type type, Value pointer, int64_t alignment) {
+    return mlir::LLVM::LoadOp::create(*this, type, pointer, alignment,
+                                      /*isVolatile=*/false,
+                                      /*isNonTemporal=*/false,
+                                      /*isInvariant=*/true);
+  }
+  void storeGlobal(Value value, Value pointer, int64_t alignment) {
+    mlir::LLVM::StoreOp::create(*this, value, pointer, alignment);
+  }
+
+  // The grid.
+  Value asI32(Value index) {
+    return mlir::arith::IndexCastOp::create(*this, getI32Type(), index);
+  }
+  Value threadId() {
+    return asI32(mlir::gpu::ThreadIdOp::create(*this, mlir::gpu::Dimension::x));
+  }
+  Value blockId(mlir::gpu::Dimension dim) {
+    return asI32(mlir::gpu::BlockIdOp::create(*this, dim));
+  }
+  void barrier() { mlir::gpu::BarrierOp::create(*this); }
+  void warpBarrier() { mlir::NVVM::SyncWarpOp::create(*this, i32(-1)); }
+
+  /// for (i = from; i < to; i += step) state = body(i, state)
+  template <typename Body>
+  mlir::SmallVector<Value> loop(Value from, Value to, Value step,
+                                mlir::ValueRange state, Body body) {
+    auto op = mlir::scf::ForOp::create(*this, from, to, step, state);
+    mlir::OpBuilder::InsertionGuard guard(*this);
+    // Without state the builder has made the terminator already.
+    setInsertionPointToStart(op.getBody());
+    mlir::SmallVector<Value> next = body(
+        op.getInductionVar(), mlir::SmallVector<Value>(op.getRegionIterArgs()));
+    if (!state.empty())
+      mlir::scf::YieldOp::create(*this, next);
+    return op.getResults();
+  }
+  /// if (condition) body()
+  template <typename Body> void when(Value condition, Body body) {
+    auto op = mlir::scf::IfOp::create(*this, condition, /*else=*/false);
+    mlir::OpBuilder::InsertionGuard guard(*this);
+    setInsertionPointToStart(op.thenBlock());
+    body();
+  }
+};
+
+} // namespace qk::nvvm
+
+#endif // QK_LIB_TARGET_NVVM_EMITTER_H

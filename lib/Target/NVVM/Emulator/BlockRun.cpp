@@ -1,0 +1,344 @@
+//===- BlockRun.cpp - One thread block on fibres ----------------*- C++ -*-===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "BlockRun.h"
+
+#include <cstring>
+#include <sys/mman.h>
+
+namespace qk::nvvm {
+
+BlockRun *BlockRun::current = nullptr;
+
+BlockRun::BlockRun(const LaunchShape &shape, std::vector<GlobalBuffer> global,
+                   std::vector<SharedBuffer> shared, uint64_t seed)
+    : shape(shape), global(std::move(global)), shared(std::move(shared)),
+      random(seed), randomOrder(seed != 0) {
+  threads.resize(shape.block[0] * shape.block[1] * shape.block[2]);
+  // Touched pages only cost memory; kernels compiled without optimisation
+  // keep much on the stack.
+  stackBytes = 256 << 10;
+  void *memory =
+      mmap(nullptr, stackBytes * threads.size(), PROT_READ | PROT_WRITE,
+           MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  if (memory == MAP_FAILED)
+    error = "no memory for the stacks of " + std::to_string(threads.size()) +
+            " threads";
+  else
+    stacks = static_cast<char *>(memory);
+}
+
+BlockRun::~BlockRun() {
+  if (stacks)
+    munmap(stacks, stackBytes * threads.size());
+}
+
+std::string BlockRun::run(const std::function<void()> &body) {
+  BlockRun *outer = std::exchange(current, this);
+  for (block[2] = 0; block[2] < shape.grid[2]; ++block[2])
+    for (block[1] = 0; block[1] < shape.grid[1]; ++block[1])
+      for (block[0] = 0; block[0] < shape.grid[0] && error.empty(); ++block[0])
+        runBlock(body);
+  current = outer;
+  return error;
+}
+
+//===----------------------------------------------------------------------===//
+// Scheduling
+//===----------------------------------------------------------------------===//
+
+void BlockRun::enterThread() {
+  BlockRun &self = *current;
+  (*self.body)();
+  self.threads[self.running].state = State::Done;
+  setcontext(&self.scheduler);
+}
+
+void BlockRun::runBlock(const std::function<void()> &threadBody) {
+  body = &threadBody;
+  epoch = 1;
+  words.clear();
+  for (const SharedBuffer &buffer : shared) {
+    // NaN in every float type: what is not written shows.
+    std::memset(buffer.data, 0xff, buffer.bytes);
+    words.emplace_back((buffer.bytes + 3) / 4);
+  }
+  for (size_t i = 0; i < threads.size(); ++i) {
+    Thread &thread = threads[i];
+    thread.state = State::Ready;
+    thread.warpEpoch = 0;
+    getcontext(&thread.context);
+    thread.context.uc_stack.ss_sp = stacks + i * stackBytes;
+    thread.context.uc_stack.ss_size = stackBytes;
+    thread.context.uc_link = nullptr;
+    makecontext(&thread.context, enterThread, 0);
+  }
+  while (error.empty()) {
+    running = pickReady();
+    if (running >= 0) {
+      swapcontext(&scheduler, &threads[running].context);
+      continue;
+    }
+    // Nobody can run: everybody is done, at a barrier, or stuck.
+    size_t done = 0, waiting = 0;
+    int example = -1;
+    for (size_t i = 0; i < threads.size(); ++i) {
+      done += threads[i].state == State::Done;
+      waiting += threads[i].state == State::AtBarrier;
+      if (threads[i].state != State::Done)
+        example = int(i);
+    }
+    if (done == threads.size())
+      return;
+    if (waiting == threads.size()) {
+      releaseBarrier();
+      continue;
+    }
+    running = example;
+    error = where() + "waits for ever: " + std::to_string(waiting) + " of " +
+            std::to_string(threads.size()) + " threads are at a barrier, " +
+            std::to_string(done) + " have ended";
+  }
+}
+
+int BlockRun::pickReady() {
+  size_t count = threads.size();
+  size_t start = randomOrder ? random() % count : 0;
+  for (size_t i = 0; i < count; ++i) {
+    size_t candidate = (start + i) % count;
+    if (threads[candidate].state == State::Ready)
+      return int(candidate);
+  }
+  return -1;
+}
+
+void BlockRun::yield() { swapcontext(&threads[running].context, &scheduler); }
+
+void BlockRun::releaseBarrier() {
+  for (size_t i = 0; i < threads.size(); ++i)
+    if (threads[i].site != threads[0].site) {
+      running = int(i);
+      error = where() + "waits at another barrier than thread 0";
+      return;
+    }
+  ++epoch;
+  for (Thread &thread : threads) {
+    thread.state = State::Ready;
+    thread.warpEpoch = 0;
+  }
+}
+
+std::string BlockRun::where() const {
+  return "block (" + std::to_string(block[0]) + ", " +
+         std::to_string(block[1]) + ", " + std::to_string(block[2]) +
+         "), thread " + std::to_string(running) + ": ";
+}
+
+void BlockRun::fail(std::string message) {
+  error = where() + message;
+  setcontext(&scheduler);
+  __builtin_unreachable();
+}
+
+//===----------------------------------------------------------------------===//
+// Registers and rendezvous
+//===----------------------------------------------------------------------===//
+
+int32_t BlockRun::special(Special which) const {
+  int64_t x = shape.block[0], y = shape.block[1];
+  switch (which) {
+  case Special::TidX:
+    return int32_t(running % x);
+  case Special::TidY:
+    return int32_t(running / x % y);
+  case Special::TidZ:
+    return int32_t(running / (x * y));
+  case Special::NTidX:
+  case Special::NTidY:
+  case Special::NTidZ:
+    return int32_t(shape.block[int(which) - int(Special::NTidX)]);
+  case Special::CTAIdX:
+  case Special::CTAIdY:
+  case Special::CTAIdZ:
+    return int32_t(block[int(which) - int(Special::CTAIdX)]);
+  case Special::NCTAIdX:
+  case Special::NCTAIdY:
+  case Special::NCTAIdZ:
+    return int32_t(shape.grid[int(which) - int(Special::NCTAIdX)]);
+  case Special::LaneId:
+    return running % kWarp;
+  case Special::WarpSize:
+    return kWarp;
+  }
+  return 0;
+}
+
+void BlockRun::barrier(int32_t id, int32_t site) {
+  if (id != 0)
+    fail("named barrier " + std::to_string(id) + " is not emulated");
+  threads[running].state = State::AtBarrier;
+  threads[running].site = site;
+  yield();
+}
+
+/// Waits until all lanes of `mask` have arrived at `site`.
+void BlockRun::arriveAtWarp(uint32_t mask, int32_t site) {
+  Thread &self = threads[running];
+  int lane = running % kWarp, first = running - lane;
+  if (!(mask >> lane & 1))
+    fail("executes a warp operation whose mask leaves it out");
+  self.state = State::AtWarp;
+  self.mask = mask;
+  self.site = site;
+  bool all = true;
+  for (int other = 0; other < kWarp; ++other) {
+    if (!(mask >> other & 1))
+      continue;
+    if (size_t(first + other) >= threads.size() ||
+        threads[first + other].state == State::Done)
+      fail("a warp operation waits for lane " + std::to_string(other) +
+           ", which has ended");
+    const Thread &thread = threads[first + other];
+    if (thread.state != State::AtWarp)
+      all = false;
+    else if (thread.site != site || thread.mask != mask)
+      fail("lane " + std::to_string(other) + " is at another warp operation");
+  }
+  if (!all)
+    return yield();
+  for (int other = 0; other < kWarp; ++other)
+    if (mask >> other & 1) {
+      threads[first + other].state = State::Ready;
+      ++threads[first + other].warpEpoch;
+    }
+}
+
+void BlockRun::warpBarrier(uint32_t mask, int32_t site) {
+  arriveAtWarp(mask, site);
+}
+
+uint32_t BlockRun::shuffle(ShuffleMode mode, uint32_t mask, uint32_t value,
+                           int32_t b, int32_t c, int32_t site) {
+  threads[running].value = value;
+  arriveAtWarp(mask, site);
+  // PTX ISA, shfl.sync: segment mask in bits 8-12 of c, clamp in bits 0-4.
+  int lane = running % kWarp, first = running - lane;
+  int segment = c >> 8 & 31, clamp = c & 31;
+  int maxLane = (lane & segment) | (clamp & ~segment);
+  int minLane = lane & segment;
+  int source = lane;
+  bool inRange = false;
+  switch (mode) {
+  case ShuffleMode::Up:
+    source = lane - b;
+    inRange = source >= maxLane;
+    break;
+  case ShuffleMode::Down:
+    source = lane + b;
+    inRange = source <= maxLane;
+    break;
+  case ShuffleMode::Bfly:
+    source = lane ^ b;
+    inRange = source <= maxLane;
+    break;
+  case ShuffleMode::Idx:
+    source = minLane | (b & ~segment);
+    inRange = source <= maxLane;
+    break;
+  }
+  if (!inRange)
+    source = lane;
+  if (!(mask >> source & 1))
+    fail("shuffles from lane " + std::to_string(source) +
+         ", which the mask leaves out");
+  uint32_t result = threads[first + source].value;
+  // Nobody may overwrite its value before all have read.
+  arriveAtWarp(mask, site);
+  return result;
+}
+
+//===----------------------------------------------------------------------===//
+// Memory
+//===----------------------------------------------------------------------===//
+
+void BlockRun::access(const char *address, int64_t bytes, int64_t alignment,
+                      bool isStore) {
+  const char *what = isStore ? "stores " : "loads ";
+  if (reinterpret_cast<uintptr_t>(address) % alignment)
+    fail(what + std::to_string(bytes) + " bytes at an address not aligned to " +
+         std::to_string(alignment));
+  for (size_t b = 0; b < shared.size(); ++b) {
+    int64_t offset = address - shared[b].data;
+    if (offset < 0 || offset >= int64_t(shared[b].bytes))
+      continue;
+    if (offset + bytes > int64_t(shared[b].bytes))
+      fail(what + std::to_string(bytes) + " bytes past the end of " +
+           std::to_string(shared[b].bytes) + " bytes of shared memory");
+    for (int64_t byte = offset & ~3; byte < offset + bytes; byte += 4) {
+      Word &word = words[b][byte / 4];
+      const Thread &self = threads[running];
+      // Ordered: a block barrier lies in between, or both are in one warp
+      // with a warp barrier in between.
+      auto ordered = [&](int32_t other, uint32_t at, uint32_t warpAt) {
+        return at != epoch || other == running ||
+               (other >= 0 && other / kWarp == running / kWarp &&
+                warpAt < self.warpEpoch);
+      };
+      if (!ordered(word.writer, word.writeEpoch, word.writeWarpEpoch))
+        fail(std::string(isStore ? "overwrites" : "reads") + " byte " +
+             std::to_string(byte) + " of shared memory that thread " +
+             std::to_string(word.writer) +
+             " writes, with no barrier in between");
+      if (isStore) {
+        if (!ordered(word.reader, word.readEpoch, word.readWarpEpoch))
+          fail("overwrites byte " + std::to_string(byte) +
+               " of shared memory that " +
+               (word.reader >= 0 ? "thread " + std::to_string(word.reader)
+                                 : std::string("other threads")) +
+               " still read, with no barrier in between");
+        word.writer = running;
+        word.writeEpoch = epoch;
+        word.writeWarpEpoch = self.warpEpoch;
+        continue;
+      }
+      if (word.writeEpoch == 0)
+        fail("reads byte " + std::to_string(byte) +
+             " of shared memory that nobody wrote");
+      bool another = word.readEpoch == epoch && word.reader != running;
+      word.reader = another ? kManyReaders : running;
+      word.readEpoch = epoch;
+      word.readWarpEpoch = self.warpEpoch;
+    }
+    return;
+  }
+  for (const GlobalBuffer &buffer : global) {
+    int64_t offset = address - buffer.data;
+    if (offset < 0 || offset + bytes > int64_t(buffer.bytes))
+      continue;
+    if (isStore && !buffer.writable)
+      fail("stores to an input, at byte " + std::to_string(offset));
+    return;
+  }
+  // Say how far off it is from the nearest buffer.
+  std::string nearest;
+  int64_t best = INT64_MAX;
+  for (size_t b = 0; b < global.size(); ++b) {
+    int64_t past = address + bytes - (global[b].data + global[b].bytes);
+    int64_t before = global[b].data - address;
+    int64_t distance = past > 0 ? past : before;
+    if (distance < best) {
+      best = distance;
+      nearest = std::to_string(distance) +
+                (past > 0 ? " bytes past the end of buffer "
+                          : " bytes before the start of buffer ") +
+                std::to_string(b);
+    }
+  }
+  fail(what + std::to_string(bytes) + " bytes outside the arguments" +
+       (nearest.empty() ? "" : ", " + nearest));
+}
+
+} // namespace qk::nvvm

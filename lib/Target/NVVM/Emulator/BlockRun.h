@@ -1,0 +1,138 @@
+//===- BlockRun.h - One thread block on fibres ------------------*- C++ -*-===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+///
+/// \file
+/// The runtime under an emulated kernel: schedules a block's threads as fibres
+/// and answers the calls that Retarget.cpp puts in place of NVVM intrinsics
+/// and around memory accesses.
+///
+//===----------------------------------------------------------------------===//
+
+#ifndef QK_LIB_TARGET_NVVM_EMULATOR_BLOCKRUN_H
+#define QK_LIB_TARGET_NVVM_EMULATOR_BLOCKRUN_H
+
+#include "qk/Target/NVVM/KernelTable.h"
+
+#include <array>
+#include <functional>
+#include <random>
+#include <string>
+#include <ucontext.h>
+#include <utility>
+#include <vector>
+
+namespace qk::nvvm {
+
+/// Global memory that a kernel may touch.
+struct GlobalBuffer {
+  char *data;
+  size_t bytes;
+  bool writable;
+};
+
+/// A kernel's shared memory, one variable of the module.
+struct SharedBuffer {
+  char *data;
+  size_t bytes;
+};
+
+/// Special registers, in the order of `qk_emu_special`'s argument.
+enum class Special : int32_t {
+  TidX,
+  TidY,
+  TidZ,
+  NTidX,
+  NTidY,
+  NTidZ,
+  CTAIdX,
+  CTAIdY,
+  CTAIdZ,
+  NCTAIdX,
+  NCTAIdY,
+  NCTAIdZ,
+  LaneId,
+  WarpSize,
+};
+
+enum class ShuffleMode : int32_t { Idx, Bfly, Up, Down };
+
+/// Runs the blocks of one launch, one after the other.
+class BlockRun {
+public:
+  static constexpr int kWarp = 32;
+
+  BlockRun(const LaunchShape &shape, std::vector<GlobalBuffer> global,
+           std::vector<SharedBuffer> shared, uint64_t seed);
+  ~BlockRun();
+
+  /// Runs `body` once a thread in every block. Empty, or what went wrong.
+  std::string run(const std::function<void()> &body);
+
+  /// The launch whose thread is running.
+  static BlockRun *current;
+
+  // What a running thread asks for.
+  int32_t special(Special which) const;
+  void barrier(int32_t id, int32_t site);
+  void warpBarrier(uint32_t mask, int32_t site);
+  uint32_t shuffle(ShuffleMode mode, uint32_t mask, uint32_t value,
+                   int32_t lane, int32_t clamp, int32_t site);
+  void access(const char *address, int64_t bytes, int64_t alignment,
+              bool isStore);
+  /// Ends the launch with an error. Does not return.
+  [[noreturn]] void fail(std::string message);
+
+private:
+  enum class State { Ready, AtBarrier, AtWarp, Done };
+  struct Thread {
+    ucontext_t context;
+    State state = State::Ready;
+    int32_t site = 0;
+    uint32_t mask = 0;
+    uint32_t value = 0;
+    /// Warp barriers passed since the last block barrier.
+    uint32_t warpEpoch = 0;
+  };
+  /// Who last touched four bytes of shared memory, since when.
+  struct Word {
+    uint32_t writeEpoch = 0, readEpoch = 0;
+    uint32_t writeWarpEpoch = 0, readWarpEpoch = 0;
+    int32_t writer = -1, reader = -1;
+  };
+  static constexpr int32_t kManyReaders = -2;
+
+  void runBlock(const std::function<void()> &body);
+  static void enterThread();
+  int pickReady();
+  void releaseBarrier();
+  void releaseWarp(int warp);
+  void arriveAtWarp(uint32_t mask, int32_t site);
+  void yield();
+  void checkShared(size_t word, bool isStore);
+  std::string where() const;
+
+  LaunchShape shape;
+  std::vector<GlobalBuffer> global;
+  std::vector<SharedBuffer> shared;
+  std::vector<std::vector<Word>> words;
+  std::mt19937_64 random;
+  bool randomOrder;
+
+  std::vector<Thread> threads;
+  char *stacks = nullptr;
+  size_t stackBytes = 0;
+  ucontext_t scheduler;
+  const std::function<void()> *body = nullptr;
+  int running = -1;
+  std::array<int64_t, 3> block{};
+  /// Block barriers passed, from 1: 0 in a Word is "never".
+  uint32_t epoch = 1;
+  std::string error;
+};
+
+} // namespace qk::nvvm
+
+#endif // QK_LIB_TARGET_NVVM_EMULATOR_BLOCKRUN_H

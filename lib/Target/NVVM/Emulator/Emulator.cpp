@@ -1,0 +1,191 @@
+//===- Emulator.cpp - Runs GPU kernels on the CPU ---------------*- C++ -*-===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "qk/Target/NVVM/Emulator.h"
+
+#include "BlockRun.h"
+#include "Retarget.h"
+
+#include "mlir/Target/LLVMIR/Export.h"
+#include "mlir/Target/LLVMIR/ModuleTranslation.h"
+#include "llvm/ExecutionEngine/Orc/LLJIT.h"
+#include "llvm/Passes/PassBuilder.h"
+#include "llvm/Support/TargetSelect.h"
+
+#include <bit>
+
+using namespace llvm;
+
+//===----------------------------------------------------------------------===//
+// What emulated kernels call
+//===----------------------------------------------------------------------===//
+
+using qk::nvvm::BlockRun;
+
+static int32_t emuSpecial(int32_t which) {
+  return BlockRun::current->special(qk::nvvm::Special(which));
+}
+static void emuBarrier(int32_t id, int32_t site) {
+  BlockRun::current->barrier(id, site);
+}
+static void emuWarpBarrier(int32_t mask, int32_t site) {
+  BlockRun::current->warpBarrier(uint32_t(mask), site);
+}
+static int32_t emuShuffle(int32_t mode, int32_t mask, int32_t value,
+                          int32_t lane, int32_t clamp, int32_t site) {
+  return int32_t(BlockRun::current->shuffle(qk::nvvm::ShuffleMode(mode),
+                                            uint32_t(mask), uint32_t(value),
+                                            lane, clamp, site));
+}
+static void emuAccess(const char *address, int64_t bytes, int64_t alignment,
+                      int32_t isStore) {
+  BlockRun::current->access(address, bytes, alignment, isStore != 0);
+}
+
+// Conversions that x86 code calls where the CPU has no instruction for them.
+static float extendHalf(_Float16 value) { return float(value); }
+static _Float16 truncateToHalf(float value) { return _Float16(value); }
+/// Returned as the backend's __bf16 is: in the low half of xmm0.
+static _Float16 truncateToBFloat(float value) {
+  uint32_t bits = std::bit_cast<uint32_t>(value);
+  uint32_t rounded = bits + 0x7fff + (bits >> 16 & 1);
+  if ((bits & 0x7fffffff) > 0x7f800000)
+    rounded = bits | 0x400000; // NaN stays one
+  return std::bit_cast<_Float16>(uint16_t(rounded >> 16));
+}
+
+namespace qk::nvvm {
+
+//===----------------------------------------------------------------------===//
+// Emulator
+//===----------------------------------------------------------------------===//
+
+struct Emulator::Impl {
+  std::unique_ptr<orc::LLJIT> jit;
+  RetargetedModule kernels;
+  std::vector<SharedBuffer> shared;
+};
+
+Emulator::Emulator(std::unique_ptr<Impl> impl) : impl(std::move(impl)) {}
+Emulator::~Emulator() = default;
+
+static Error defineRuntime(orc::LLJIT &jit) {
+  orc::SymbolMap symbols;
+  auto define = [&](StringRef name, auto *function) {
+    symbols[jit.mangleAndIntern(name)] = {orc::ExecutorAddr::fromPtr(function),
+                                          JITSymbolFlags::Exported |
+                                              JITSymbolFlags::Callable};
+  };
+  define("qk_emu_special", emuSpecial);
+  define("qk_emu_barrier", emuBarrier);
+  define("qk_emu_warp_barrier", emuWarpBarrier);
+  define("qk_emu_shuffle", emuShuffle);
+  define("qk_emu_access", emuAccess);
+  define("__extendhfsf2", extendHalf);
+  define("__truncsfhf2", truncateToHalf);
+  define("__truncsfbf2", truncateToBFloat);
+  return jit.getMainJITDylib().define(orc::absoluteSymbols(symbols));
+}
+
+/// A little optimisation: enough to keep values out of memory.
+static void optimize(Module &module, TargetMachine *machine) {
+  LoopAnalysisManager loops;
+  FunctionAnalysisManager functions;
+  CGSCCAnalysisManager components;
+  ModuleAnalysisManager modules;
+  PassBuilder builder(machine);
+  builder.registerModuleAnalyses(modules);
+  builder.registerCGSCCAnalyses(components);
+  builder.registerFunctionAnalyses(functions);
+  builder.registerLoopAnalyses(loops);
+  builder.crossRegisterProxies(loops, functions, components, modules);
+  builder.buildPerModuleDefaultPipeline(OptimizationLevel::O1)
+      .run(module, modules);
+}
+
+Expected<std::unique_ptr<Emulator>>
+Emulator::create(mlir::gpu::GPUModuleOp gpuModule) {
+  InitializeNativeTarget();
+  InitializeNativeTargetAsmPrinter();
+  auto context = std::make_unique<LLVMContext>();
+  std::unique_ptr<Module> module =
+      mlir::translateModuleToLLVMIR(gpuModule, *context);
+  if (!module)
+    return createStringError("the kernels do not translate to LLVM IR");
+
+  auto builder = orc::JITTargetMachineBuilder::detectHost();
+  if (!builder)
+    return builder.takeError();
+  // What is summed in which order is the kernel's decision.
+  builder->getOptions().AllowFPOpFusion = FPOpFusion::Strict;
+  auto machine = builder->createTargetMachine();
+  if (!machine)
+    return machine.takeError();
+  module->setDataLayout((*machine)->createDataLayout());
+  module->setTargetTriple((*machine)->getTargetTriple());
+
+  auto impl = std::make_unique<Impl>();
+  auto kernels = retarget(*module);
+  if (!kernels)
+    return kernels.takeError();
+  impl->kernels = std::move(*kernels);
+  optimize(*module, machine->get());
+
+  auto jit = orc::LLJITBuilder()
+                 .setJITTargetMachineBuilder(std::move(*builder))
+                 .create();
+  if (!jit)
+    return jit.takeError();
+  impl->jit = std::move(*jit);
+  if (Error error = defineRuntime(*impl->jit))
+    return std::move(error);
+  if (Error error = impl->jit->addIRModule(
+          orc::ThreadSafeModule(std::move(module), std::move(context))))
+    return std::move(error);
+  for (auto &[name, bytes] : impl->kernels.shared) {
+    auto address = impl->jit->lookup(name);
+    if (!address)
+      return address.takeError();
+    impl->shared.push_back({address->toPtr<char *>(), bytes});
+  }
+  return std::unique_ptr<Emulator>(new Emulator(std::move(impl)));
+}
+
+Error Emulator::launch(StringRef name, const LaunchShape &shape,
+                       ArrayRef<EmulatorArgument> arguments, uint64_t seed) {
+  const RetargetedKernel *kernel = nullptr;
+  for (const RetargetedKernel &candidate : impl->kernels.kernels)
+    if (candidate.name == name)
+      kernel = &candidate;
+  if (!kernel)
+    return createStringError("no kernel '%s' in the module",
+                             name.str().c_str());
+  if (kernel->arguments != arguments.size())
+    return createStringError("kernel '%s' takes %u arguments, got %zu",
+                             name.str().c_str(), kernel->arguments,
+                             arguments.size());
+  auto entry = impl->jit->lookup(kernel->entry);
+  if (!entry)
+    return entry.takeError();
+  auto *function = entry->toPtr<void (*)(const void **)>();
+
+  std::vector<GlobalBuffer> buffers;
+  std::vector<const void *> values;
+  for (const EmulatorArgument &argument : arguments) {
+    if (argument.data)
+      buffers.push_back({static_cast<char *>(argument.data), argument.bytes,
+                         argument.writable});
+    values.push_back(argument.data ? static_cast<const void *>(&argument.data)
+                                   : &argument.value);
+  }
+  BlockRun run(shape, std::move(buffers), impl->shared, seed);
+  std::string error = run.run([&] { function(values.data()); });
+  if (!error.empty())
+    return createStringError("%s: %s", name.str().c_str(), error.c_str());
+  return Error::success();
+}
+
+} // namespace qk::nvvm

@@ -1,0 +1,215 @@
+//===- Retarget.cpp - NVVM IR to code for the emulator ----------*- C++ -*-===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "Retarget.h"
+
+#include "BlockRun.h"
+
+#include "llvm/ADT/StringMap.h"
+#include "llvm/Analysis/ValueTracking.h"
+#include "llvm/IR/IRBuilder.h"
+#include "llvm/IR/InstIterator.h"
+#include "llvm/IR/Instructions.h"
+
+using namespace llvm;
+
+namespace qk::nvvm {
+namespace {
+
+constexpr unsigned kSharedSpace = 3;
+
+class Retargeter {
+public:
+  explicit Retargeter(Module &module)
+      : module(module), context(module.getContext()),
+        i32(Type::getInt32Ty(context)), i64(Type::getInt64Ty(context)),
+        pointer(PointerType::get(context, 0)) {}
+
+  Expected<RetargetedModule> run();
+
+private:
+  Error rewriteCall(CallInst &call, StringRef name);
+  void checkAccess(Instruction &access);
+  void addEntry(Function &kernel, RetargetedModule &result);
+  Value *runtimeCall(IRBuilder<> &builder, StringRef name, Type *result,
+                     ArrayRef<Value *> arguments);
+  Value *number(int64_t value) { return ConstantInt::get(i32, value); }
+
+  Module &module;
+  LLVMContext &context;
+  Type *i32, *i64, *pointer;
+  int32_t sites = 0;
+};
+
+Value *Retargeter::runtimeCall(IRBuilder<> &builder, StringRef name,
+                               Type *result, ArrayRef<Value *> arguments) {
+  SmallVector<Type *> types;
+  for (Value *argument : arguments)
+    types.push_back(argument->getType());
+  FunctionCallee callee = module.getOrInsertFunction(
+      name, FunctionType::get(result, types, /*isVarArg=*/false));
+  return builder.CreateCall(callee, arguments);
+}
+
+/// Special registers by what follows `llvm.nvvm.read.ptx.sreg.`.
+static std::optional<Special> specialRegister(StringRef name) {
+  static const StringMap<Special> registers = {
+      {"tid.x", Special::TidX},       {"tid.y", Special::TidY},
+      {"tid.z", Special::TidZ},       {"ntid.x", Special::NTidX},
+      {"ntid.y", Special::NTidY},     {"ntid.z", Special::NTidZ},
+      {"ctaid.x", Special::CTAIdX},   {"ctaid.y", Special::CTAIdY},
+      {"ctaid.z", Special::CTAIdZ},   {"nctaid.x", Special::NCTAIdX},
+      {"nctaid.y", Special::NCTAIdY}, {"nctaid.z", Special::NCTAIdZ},
+      {"laneid", Special::LaneId},    {"warpsize", Special::WarpSize},
+  };
+  auto found = registers.find(name);
+  if (found == registers.end())
+    return std::nullopt;
+  return found->second;
+}
+
+/// shfl.sync.<mode>.<type>
+static std::optional<ShuffleMode> shuffleMode(StringRef name) {
+  auto [mode, type] = name.split('.');
+  if (type != "i32" && type != "f32")
+    return std::nullopt;
+  static const StringMap<ShuffleMode> modes = {{"idx", ShuffleMode::Idx},
+                                               {"bfly", ShuffleMode::Bfly},
+                                               {"up", ShuffleMode::Up},
+                                               {"down", ShuffleMode::Down}};
+  auto found = modes.find(mode);
+  if (found == modes.end())
+    return std::nullopt;
+  return found->second;
+}
+
+/// `name`: the intrinsic's, without `llvm.nvvm.`.
+Error Retargeter::rewriteCall(CallInst &call, StringRef name) {
+  IRBuilder<> builder(&call);
+  Type *nothing = Type::getVoidTy(context);
+  Value *result = nullptr;
+  if (StringRef rest = name; rest.consume_front("read.ptx.sreg.")) {
+    std::optional<Special> which = specialRegister(rest);
+    if (!which)
+      return createStringError("the emulator does not know the register "
+                               "'%s'",
+                               rest.str().c_str());
+    result =
+        runtimeCall(builder, "qk_emu_special", i32, {number(int64_t(*which))});
+  } else if (name == "barrier.cta.sync.aligned.all") {
+    runtimeCall(builder, "qk_emu_barrier", nothing,
+                {call.getArgOperand(0), number(sites++)});
+  } else if (name == "barrier0") {
+    runtimeCall(builder, "qk_emu_barrier", nothing,
+                {number(0), number(sites++)});
+  } else if (name == "bar.warp.sync") {
+    runtimeCall(builder, "qk_emu_warp_barrier", nothing,
+                {call.getArgOperand(0), number(sites++)});
+  } else if (StringRef rest = name;
+             rest.consume_front("shfl.sync.") && shuffleMode(rest)) {
+    Value *value = builder.CreateBitCast(call.getArgOperand(1), i32);
+    result = runtimeCall(builder, "qk_emu_shuffle", i32,
+                         {number(int64_t(*shuffleMode(rest))),
+                          call.getArgOperand(0), value, call.getArgOperand(2),
+                          call.getArgOperand(3), number(sites++)});
+    result = builder.CreateBitCast(result, call.getType());
+  } else {
+    return createStringError("the emulator does not know 'llvm.nvvm.%s'",
+                             name.str().c_str());
+  }
+  if (result)
+    call.replaceAllUsesWith(result);
+  call.eraseFromParent();
+  return Error::success();
+}
+
+void Retargeter::checkAccess(Instruction &access) {
+  Value *address = getLoadStorePointerOperand(&access);
+  // A thread's own variables can't go wrong in these ways.
+  if (isa<AllocaInst>(getUnderlyingObject(address)))
+    return;
+  IRBuilder<> builder(&access);
+  const DataLayout &layout = module.getDataLayout();
+  Type *type = getLoadStoreType(&access);
+  Value *flat = builder.CreateAddrSpaceCast(address, pointer);
+  runtimeCall(builder, "qk_emu_access", Type::getVoidTy(context),
+              {flat, ConstantInt::get(i64, layout.getTypeStoreSize(type)),
+               ConstantInt::get(i64, getLoadStoreAlignment(&access).value()),
+               number(isa<StoreInst>(access))});
+}
+
+void Retargeter::addEntry(Function &kernel, RetargetedModule &result) {
+  std::string name = "qk_emu_entry." + kernel.getName().str();
+  auto *entry = Function::Create(
+      FunctionType::get(Type::getVoidTy(context), {pointer}, false),
+      GlobalValue::ExternalLinkage, name, module);
+  IRBuilder<> builder(BasicBlock::Create(context, "", entry));
+  SmallVector<Value *> arguments;
+  for (Argument &argument : kernel.args()) {
+    Value *slot = builder.CreateLoad(
+        pointer, builder.CreateConstGEP1_32(pointer, entry->getArg(0),
+                                            argument.getArgNo()));
+    arguments.push_back(builder.CreateLoad(argument.getType(), slot));
+  }
+  builder.CreateCall(&kernel, arguments);
+  builder.CreateRetVoid();
+  result.kernels.push_back(
+      {kernel.getName().str(), name, unsigned(kernel.arg_size())});
+}
+
+Expected<RetargetedModule> Retargeter::run() {
+  RetargetedModule result;
+  for (GlobalVariable &variable : module.globals()) {
+    if (variable.getAddressSpace() != kSharedSpace)
+      continue;
+    // Not initialised on a GPU; here it needs a definition.
+    variable.setInitializer(Constant::getNullValue(variable.getValueType()));
+    variable.setLinkage(GlobalValue::ExternalLinkage);
+    variable.setDSOLocal(true);
+    result.shared.push_back(
+        {variable.getName().str(),
+         module.getDataLayout().getTypeAllocSize(variable.getValueType())});
+  }
+
+  SmallVector<Function *> kernels;
+  for (Function &function : module) {
+    if (function.isDeclaration())
+      continue;
+    if (function.getCallingConv() == CallingConv::PTX_Kernel)
+      kernels.push_back(&function);
+    function.setCallingConv(CallingConv::C);
+    function.setAttributes(AttributeList());
+    SmallVector<Instruction *> accesses;
+    SmallVector<CallInst *> calls;
+    for (Instruction &instruction : instructions(function)) {
+      if (isa<LoadInst, StoreInst>(instruction))
+        accesses.push_back(&instruction);
+      if (auto *call = dyn_cast<CallInst>(&instruction))
+        if (Function *callee = call->getCalledFunction();
+            callee && callee->getName().starts_with("llvm.nvvm."))
+          calls.push_back(call);
+    }
+    for (Instruction *access : accesses)
+      checkAccess(*access);
+    for (CallInst *call : calls) {
+      StringRef name = call->getCalledFunction()->getName();
+      if (Error error =
+              rewriteCall(*call, name.drop_front(strlen("llvm.nvvm."))))
+        return std::move(error);
+    }
+  }
+  for (Function *kernel : kernels)
+    addEntry(*kernel, result);
+  return result;
+}
+
+} // namespace
+
+Expected<RetargetedModule> retarget(Module &module) {
+  return Retargeter(module).run();
+}
+
+} // namespace qk::nvvm

@@ -1,0 +1,43 @@
+//===- Retarget.h - NVVM IR to code for the emulator ------------*- C++ -*-===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef QK_LIB_TARGET_NVVM_EMULATOR_RETARGET_H
+#define QK_LIB_TARGET_NVVM_EMULATOR_RETARGET_H
+
+#include "llvm/IR/Module.h"
+#include "llvm/Support/Error.h"
+
+#include <string>
+#include <vector>
+
+namespace qk::nvvm {
+
+/// A kernel of a retargeted module.
+struct RetargetedKernel {
+  std::string name;
+  /// `void entry(void **arguments)`: each points to an argument's value.
+  std::string entry;
+  unsigned arguments;
+};
+
+/// What a retargeted module holds.
+struct RetargetedModule {
+  std::vector<RetargetedKernel> kernels;
+  /// Variables of shared memory, external now.
+  std::vector<std::pair<std::string, uint64_t>> shared;
+};
+
+/// Rewrites `module`, as translated from LLVM and NVVM ops, for this machine:
+///   - `llvm.nvvm.*` become calls of `qk_emu_*` (Emulator.cpp defines them),
+///     each with a number of its own where threads rendezvous;
+///   - every load and store is preceded by a call of `qk_emu_access`;
+///   - shared variables get an external name, kernels an entry.
+/// Fails for an intrinsic that has no emulation, with its name.
+llvm::Expected<RetargetedModule> retarget(llvm::Module &module);
+
+} // namespace qk::nvvm
+
+#endif // QK_LIB_TARGET_NVVM_EMULATOR_RETARGET_H

@@ -1,0 +1,217 @@
+//===- KernelTable.cpp - Which GPU kernel for which matmul ------*- C++ -*-===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "qk/Target/NVVM/KernelTable.h"
+
+#include <algorithm>
+
+namespace qk::nvvm {
+
+using numerics::CodeType;
+using numerics::ScaleType;
+
+static int64_t ceilDiv(int64_t a, int64_t b) { return (a + b - 1) / b; }
+
+//===----------------------------------------------------------------------===//
+// Chips
+//===----------------------------------------------------------------------===//
+
+const std::vector<Chip> &allChips() {
+  // CUDA 13's ptxas knows nothing older than sm_75.
+  static const std::vector<Chip> chips = {
+      {"sm_75", 75, false, "+ptx63"},   {"sm_80", 80, false, "+ptx70"},
+      {"sm_86", 86, false, "+ptx71"},   {"sm_89", 89, false, "+ptx78"},
+      {"sm_90", 90, false, "+ptx78"},   {"sm_90a", 90, true, "+ptx80"},
+      {"sm_100a", 100, true, "+ptx86"}, {"sm_120", 120, false, "+ptx87"},
+  };
+  return chips;
+}
+
+const Chip *findChip(std::string_view name) {
+  for (const Chip &chip : allChips())
+    if (chip.name == name)
+      return &chip;
+  return nullptr;
+}
+
+std::string knownChips() {
+  std::string names;
+  for (const Chip &chip : allChips())
+    names += (names.empty() ? "" : ", ") + std::string(chip.name);
+  return names;
+}
+
+//===----------------------------------------------------------------------===//
+// Names
+//===----------------------------------------------------------------------===//
+
+std::string_view elementTypeName(ElementType type) {
+  switch (type) {
+  case ElementType::F16:
+    return "f16";
+  case ElementType::BF16:
+    return "bf16";
+  case ElementType::F32:
+    return "f32";
+  }
+  return "";
+}
+
+int64_t elementTypeBytes(ElementType type) {
+  return type == ElementType::F32 ? 4 : 2;
+}
+
+std::string_view kernelFamilyName(KernelFamily family) {
+  switch (family) {
+  case KernelFamily::Simt:
+    return "simt";
+  }
+  return "";
+}
+
+static std::string_view codeTypeName(CodeType type) {
+  switch (type) {
+  case CodeType::U2:
+    return "u2";
+  case CodeType::U3:
+    return "u3";
+  case CodeType::U4:
+    return "u4";
+  case CodeType::U8:
+    return "u8";
+  case CodeType::S8:
+    return "s8";
+  }
+  return "";
+}
+
+static std::string_view scaleTypeName(ScaleType type) {
+  switch (type) {
+  case ScaleType::F16:
+    return "f16";
+  case ScaleType::BF16:
+    return "bf16";
+  case ScaleType::F32:
+    return "f32";
+  }
+  return "";
+}
+
+std::string problemName(const MatmulProblem &problem) {
+  std::string name = "qk_matmul_";
+  name += codeTypeName(problem.scheme.codeType);
+  name += "_k" + std::to_string(problem.k);
+  // A group as long as the row is the whole row, however it was written.
+  if (problem.scheme.groups(problem.k) > 1)
+    name += "_g" + std::to_string(problem.scheme.groupLength(problem.k));
+  name += "_s";
+  name += scaleTypeName(problem.scheme.scaleType);
+  if (problem.hasZeroPoints)
+    name += "_zero";
+  if (problem.hasPermutation)
+    name += "_perm";
+  if (problem.bias) {
+    name += "_b";
+    name += elementTypeName(*problem.bias);
+  }
+  name += "_x";
+  name += elementTypeName(problem.type);
+  return name;
+}
+
+std::string KernelChoice::name() const {
+  std::string name = problemName(problem) + "_";
+  name += kernelFamilyName(family);
+  name +=
+      "_" + std::to_string(simt.tokens) + "x" + std::to_string(blockChannels());
+  return name;
+}
+
+//===----------------------------------------------------------------------===//
+// Launch shapes
+//===----------------------------------------------------------------------===//
+
+int64_t KernelChoice::blockChannels() const {
+  return SimtLayout::kLanes * simt.rowBlocks;
+}
+
+int64_t KernelChoice::sharedBytes() const {
+  // The staged slice of x, then (in the same place) the warps' sums.
+  int64_t staged = simt.tokens * simt.warps * simt.units *
+                   problem.layout().unitAtoms() * SimtLayout::kAtom;
+  int64_t sums =
+      int64_t(simt.warps) * simt.tokens * simt.rowBlocks * SimtLayout::kLanes;
+  return 4 * std::max(staged, sums);
+}
+
+int64_t KernelChoice::maxRegisters() const {
+  // What the largest variant needs without a spill (test/Target/NVVM); at 168
+  // three blocks of four warps fit on a multiprocessor, at 96 two of eight.
+  if (simt.tokens == 1)
+    return 96;
+  return problem.scheme.codeType == CodeType::U3 ? 200 : 168;
+}
+
+LaunchShape KernelChoice::launchShape(int64_t m, int64_t n) const {
+  LaunchShape shape;
+  shape.grid[0] = ceilDiv(m, blockTokens());
+  shape.grid[1] = ceilDiv(n, blockChannels());
+  shape.block[0] = threads();
+  return shape;
+}
+
+//===----------------------------------------------------------------------===//
+// The table
+//===----------------------------------------------------------------------===//
+
+/// Warps and units for `tokens` rows: 128 codes a lane in a stage, half of it
+/// for bytes, and no warp without work. Two warps even for a short row: the
+/// sums then go through shared memory, which keeps LLVM from sinking the
+/// computation into the guarded stores.
+static SimtConfig simtConfig(const MatmulProblem &problem, int tokens,
+                             int rowBlocks, int maxWarps) {
+  SimtLayout layout = problem.layout();
+  int64_t atomsInFlight = problem.scheme.bits() == 8 ? 2 : 4;
+  int64_t units = std::clamp<int64_t>(atomsInFlight / layout.unitAtoms(), 1,
+                                      layout.units());
+  int64_t warps =
+      std::clamp<int64_t>(ceilDiv(layout.units(), units), 2, maxWarps);
+  return {tokens, rowBlocks, int(warps), int(units)};
+}
+
+std::vector<KernelChoice> chooseKernels(const Chip &,
+                                        const MatmulProblem &problem) {
+  // The same on every chip so far: SIMT uses nothing newer than sm_75.
+  KernelChoice one;
+  one.problem = problem;
+  one.simt = simtConfig(problem, /*tokens=*/1, /*rowBlocks=*/1, /*maxWarps=*/8);
+  one.mFrom = one.mTo = 1;
+  one.reason = "M = 1 is bound by reading weights: a lane a channel, the warps "
+               "of a block split K";
+
+  KernelChoice many;
+  many.problem = problem;
+  // A unit of u3 is 12 registers: two row blocks of it do not fit.
+  int rowBlocks = problem.scheme.codeType == CodeType::U3 ? 1 : 2;
+  many.simt = simtConfig(problem, /*tokens=*/8, rowBlocks, /*maxWarps=*/4);
+  many.mFrom = 2;
+  many.reason = "M > 1: a code is unpacked once for 8 tokens, a value of x is "
+                "read once for a lane's " +
+                std::to_string(rowBlocks) +
+                " channels; no tensor-core kernel yet";
+  return {one, many};
+}
+
+KernelChoice chooseKernel(const Chip &chip, const MatmulProblem &problem,
+                          int64_t m) {
+  std::vector<KernelChoice> choices = chooseKernels(chip, problem);
+  for (const KernelChoice &choice : choices)
+    if (m >= choice.mFrom && (choice.mTo < 0 || m <= choice.mTo))
+      return choice;
+  return choices.back();
+}
+
+} // namespace qk::nvvm

@@ -1,0 +1,36 @@
+//===- Kernels.h - One body builder a kernel family -------------*- C++ -*-===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef QK_LIB_TARGET_NVVM_KERNELS_H
+#define QK_LIB_TARGET_NVVM_KERNELS_H
+
+#include "Emitter.h"
+#include "qk/Target/NVVM/KernelTable.h"
+
+namespace qk::nvvm {
+
+/// The arguments of a kernel, as its ABI orders them.
+struct KernelArguments {
+  mlir::Value x;
+  mlir::Value weight;
+  /// Null where the problem has none.
+  mlir::Value permutation;
+  mlir::Value bias;
+  mlir::Value y;
+  mlir::Value m;
+  mlir::Value n;
+};
+
+/// The MLIR type.
+mlir::Type mlirType(mlir::MLIRContext *context, ElementType type);
+
+/// Emits the body of `choice`, a SIMT kernel, up to but without its return.
+void emitSimtKernel(Emitter &e, mlir::gpu::GPUFuncOp kernel,
+                    const KernelChoice &choice, const KernelArguments &args);
+
+} // namespace qk::nvvm
+
+#endif // QK_LIB_TARGET_NVVM_KERNELS_H

@@ -1,0 +1,231 @@
+//===- Layout.cpp - Packed weights of the NVVM kernels ----------*- C++ -*-===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "qk/Target/NVVM/Layout.h"
+
+#include <algorithm>
+#include <bit>
+#include <cstring>
+
+namespace qk::nvvm {
+
+using numerics::CodeType;
+using numerics::QuantizedWeight;
+using numerics::ScaleType;
+
+static int64_t ceilDiv(int64_t a, int64_t b) { return (a + b - 1) / b; }
+static int64_t alignTo(int64_t a, int64_t b) { return ceilDiv(a, b) * b; }
+
+std::string_view layoutName(Layout layout) {
+  switch (layout) {
+  case Layout::Simt:
+    return "nvvm-simt";
+  }
+  return "";
+}
+
+std::optional<Layout> layoutByName(std::string_view name) {
+  for (Layout layout : {Layout::Simt})
+    if (name == layoutName(layout))
+      return layout;
+  return std::nullopt;
+}
+
+//===----------------------------------------------------------------------===//
+// Sizes
+//===----------------------------------------------------------------------===//
+
+int64_t SimtLayout::atomsPerGroup() const {
+  return ceilDiv(groupLength(), kAtom);
+}
+
+int64_t SimtLayout::atoms() const {
+  int64_t whole = groups() - 1;
+  int64_t tail = k - whole * groupLength();
+  return whole * atomsPerGroup() + ceilDiv(tail, kAtom);
+}
+
+int64_t SimtLayout::unitAtoms() const {
+  switch (scheme.codeType) {
+  case CodeType::U2:
+    return 2;
+  case CodeType::U3:
+    return 4;
+  case CodeType::U4:
+  case CodeType::U8:
+  case CodeType::S8:
+    return 1;
+  }
+  return 1;
+}
+
+int64_t SimtLayout::unitVectors() const {
+  switch (scheme.codeType) {
+  case CodeType::U2:
+  case CodeType::U4:
+    return 1;
+  case CodeType::U8:
+  case CodeType::S8:
+    return 2;
+  case CodeType::U3:
+    return 3;
+  }
+  return 1;
+}
+
+int64_t SimtLayout::units() const { return ceilDiv(atoms(), unitAtoms()); }
+
+int64_t SimtLayout::scaleBytes() const {
+  return scheme.scaleType == ScaleType::F32 ? 4 : 2;
+}
+
+int64_t SimtLayout::zeroBytes() const { return scheme.bits() == 8 ? 2 : 1; }
+
+int64_t SimtLayout::scalesOffset() const {
+  // A multiple of 512 already.
+  return units() * unitVectors() * kLanes * kVector;
+}
+
+int64_t SimtLayout::zerosOffset() const {
+  return scalesOffset() + alignTo(groups() * kLanes * scaleBytes(), kAlign);
+}
+
+int64_t SimtLayout::blockBytes() const {
+  if (!hasZeroPoints)
+    return zerosOffset();
+  return zerosOffset() + alignTo(groups() * kLanes * zeroBytes(), kAlign);
+}
+
+SimtLayout::CodePlace SimtLayout::place(int atom, int index) const {
+  int bits = scheme.bits();
+  if (scheme.codeType != CodeType::U3) {
+    int perWord = 32 / bits;
+    int wordsPerAtom = kAtom / perWord;
+    return {atom * wordsPerAtom + index / perWord, bits * (index % perWord),
+            bits};
+  }
+  int first = 3 * atom;
+  if (index < 30)
+    return {first + index / 10, 3 * (index % 10), 3};
+  return {first + index - 30, 30, 2, first + 2, index};
+}
+
+SimtLayout simtLayout(const QuantizedWeight &weight) {
+  return {weight.scheme, weight.k, !weight.zeroPoints.empty()};
+}
+
+int64_t packedBytes(const QuantizedWeight &weight, Layout layout) {
+  switch (layout) {
+  case Layout::Simt:
+    return simtLayout(weight).packedBytes(weight.n);
+  }
+  return 0;
+}
+
+//===----------------------------------------------------------------------===//
+// Packing
+//===----------------------------------------------------------------------===//
+
+/// Scales are exact in their type already; conversion only changes the bits.
+static uint32_t scaleBits(float value, ScaleType type) {
+  switch (type) {
+  case ScaleType::F32:
+    return std::bit_cast<uint32_t>(value);
+  case ScaleType::BF16:
+    return std::bit_cast<uint32_t>(value) >> 16;
+  case ScaleType::F16:
+    return std::bit_cast<uint16_t>(static_cast<_Float16>(value));
+  }
+  return 0;
+}
+
+static void orWord(uint8_t *base, int64_t word, uint32_t bits) {
+  uint32_t value;
+  std::memcpy(&value, base + word * 4, 4);
+  value |= bits;
+  std::memcpy(base + word * 4, &value, 4);
+}
+
+static std::string check(const QuantizedWeight &weight) {
+  auto size = [](const char *what, size_t got, int64_t expected) {
+    return std::string("expected ") + std::to_string(expected) + " " + what +
+           ", got " + std::to_string(got);
+  };
+  int64_t groups = weight.scheme.groups(weight.k);
+  if (weight.n < 1 || weight.k < 1)
+    return "expected a weight with at least one row and column, got " +
+           std::to_string(weight.n) + "x" + std::to_string(weight.k);
+  if (weight.codes.size() != size_t(weight.n * weight.k))
+    return size("codes", weight.codes.size(), weight.n * weight.k);
+  if (weight.scales.size() != size_t(weight.n * groups))
+    return size("scales", weight.scales.size(), weight.n * groups);
+  if (!weight.zeroPoints.empty() &&
+      weight.zeroPoints.size() != size_t(weight.n * groups))
+    return size("zero points", weight.zeroPoints.size(), weight.n * groups);
+  int low = weight.scheme.bits() == 8 ? -32768 : -128;
+  int high = weight.scheme.bits() == 8 ? 32767 : 127;
+  for (int16_t zero : weight.zeroPoints)
+    if (zero < low || zero > high)
+      return "expected zero points in " + std::to_string(low) + "…" +
+             std::to_string(high) + ", got " + std::to_string(zero);
+  return "";
+}
+
+/// Packs the channels `row0` … `row0`+31 into their block.
+static void packBlock(const QuantizedWeight &weight, const SimtLayout &layout,
+                      int64_t row0, uint8_t *block) {
+  int64_t rows = std::min(SimtLayout::kLanes, weight.n - row0);
+  int64_t groups = layout.groups(), length = layout.groupLength();
+  int64_t vectors = layout.unitVectors();
+  uint8_t bias = weight.scheme.isSigned() ? 128 : 0;
+  for (int64_t lane = 0; lane < rows; ++lane) {
+    const uint8_t *codes = &weight.codes[(row0 + lane) * weight.k];
+    for (int64_t k = 0; k < weight.k; ++k) {
+      int64_t group = k / length, inGroup = k % length;
+      int64_t atom = group * layout.atomsPerGroup() + inGroup / layout.kAtom;
+      int64_t unit = atom / layout.unitAtoms();
+      SimtLayout::CodePlace place = layout.place(int(atom % layout.unitAtoms()),
+                                                 int(inGroup % layout.kAtom));
+      // Four words a vector; vectors of one index lie side by side.
+      auto vectorOf = [&](int word) {
+        return block + ((unit * vectors + word / 4) * layout.kLanes + lane) *
+                           layout.kVector;
+      };
+      uint32_t code = uint8_t(codes[k] + bias);
+      uint32_t mask = (1u << place.bits) - 1;
+      orWord(vectorOf(place.word), place.word % 4,
+             (code & mask) << place.shift);
+      if (place.highWord >= 0)
+        orWord(vectorOf(place.highWord), place.highWord % 4,
+               (code >> place.bits) << place.highShift);
+    }
+    for (int64_t group = 0; group < groups; ++group) {
+      int64_t from = (row0 + lane) * groups + group;
+      int64_t to = group * layout.kLanes + lane;
+      uint32_t scale = scaleBits(weight.scales[from], weight.scheme.scaleType);
+      std::memcpy(block + layout.scalesOffset() + to * layout.scaleBytes(),
+                  &scale, layout.scaleBytes());
+      if (layout.hasZeroPoints)
+        std::memcpy(block + layout.zerosOffset() + to * layout.zeroBytes(),
+                    &weight.zeroPoints[from], layout.zeroBytes());
+    }
+  }
+}
+
+std::string pack(const QuantizedWeight &weight, Layout, uint8_t *out) {
+  static_assert(std::endian::native == std::endian::little,
+                "packed words are little-endian");
+  if (std::string error = check(weight); !error.empty())
+    return error;
+  SimtLayout layout = simtLayout(weight);
+  std::memset(out, 0, layout.packedBytes(weight.n));
+  for (int64_t block = 0; block < layout.rowBlocks(weight.n); ++block)
+    packBlock(weight, layout, block * layout.kLanes,
+              out + block * layout.blockBytes());
+  return "";
+}
+
+} // namespace qk::nvvm

@@ -1,0 +1,107 @@
+//===- NVVMKernelTableTest.cpp - Choice of GPU kernels --------------------===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "qk/Target/NVVM/KernelTable.h"
+
+#include <gtest/gtest.h>
+
+#include <set>
+
+using namespace qk::numerics;
+using namespace qk::nvvm;
+
+namespace {
+
+MatmulProblem problem(CodeType code, int64_t k, int64_t group) {
+  MatmulProblem result;
+  result.scheme = {code, group, ScaleType::F16};
+  result.k = k;
+  return result;
+}
+
+TEST(NVVMKernelTable, KnowsTheChips) {
+  EXPECT_EQ(knownChips(), "sm_75, sm_80, sm_86, sm_89, sm_90, sm_90a, "
+                          "sm_100a, sm_120");
+  ASSERT_NE(findChip("sm_90a"), nullptr);
+  EXPECT_EQ(findChip("sm_90a")->capability, 90);
+  EXPECT_TRUE(findChip("sm_90a")->isArchitectureSpecific);
+  EXPECT_EQ(findChip("sm_70"), nullptr);
+}
+
+// The ranges of M follow each other without gap, to the end, whatever the case.
+TEST(NVVMKernelTable, CoversEveryM) {
+  for (const Chip &chip : allChips())
+    for (CodeType code :
+         {CodeType::U2, CodeType::U3, CodeType::U4, CodeType::U8, CodeType::S8})
+      for (int64_t k : {1, 64, 172, 4096, 28672}) {
+        std::vector<KernelChoice> choices =
+            chooseKernels(chip, problem(code, k, 32));
+        ASSERT_FALSE(choices.empty());
+        int64_t next = 1;
+        std::set<std::string> names;
+        for (const KernelChoice &choice : choices) {
+          EXPECT_EQ(choice.mFrom, next);
+          next = choice.mTo + 1;
+          EXPECT_FALSE(choice.reason.empty());
+          names.insert(choice.name());
+          // A block fits on every chip of the table: 48 KiB of static shared
+          // memory, 65536 registers.
+          EXPECT_LE(choice.sharedBytes(), 48 << 10);
+          EXPECT_LE(choice.maxRegisters() * choice.threads(), 65536);
+          EXPECT_GE(choice.threads(), 64);
+        }
+        EXPECT_EQ(choices.back().mTo, -1);
+        EXPECT_EQ(names.size(), choices.size());
+      }
+}
+
+TEST(NVVMKernelTable, ChoosesByM) {
+  const Chip &chip = *findChip("sm_80");
+  MatmulProblem p = problem(CodeType::U4, 4096, 128);
+  EXPECT_EQ(chooseKernel(chip, p, 1).simt.tokens, 1);
+  EXPECT_EQ(chooseKernel(chip, p, 2).simt.tokens, 8);
+  EXPECT_EQ(chooseKernel(chip, p, 100000).simt.tokens, 8);
+}
+
+TEST(NVVMKernelTable, NamesTellKernelsApart) {
+  MatmulProblem p = problem(CodeType::U4, 4096, 128);
+  EXPECT_EQ(problemName(p), "qk_matmul_u4_k4096_g128_sf16_xf32");
+  // A group as long as the row is the whole row.
+  EXPECT_EQ(problemName(problem(CodeType::S8, 64, 64)),
+            problemName(problem(CodeType::S8, 64, -1)));
+  std::set<std::string> names{problemName(p)};
+  auto differs = [&](auto change) {
+    MatmulProblem other = p;
+    change(other);
+    EXPECT_TRUE(names.insert(problemName(other)).second) << problemName(other);
+  };
+  differs([](MatmulProblem &o) { o.k = 4095; });
+  differs([](MatmulProblem &o) { o.hasZeroPoints = true; });
+  differs([](MatmulProblem &o) { o.hasPermutation = true; });
+  differs([](MatmulProblem &o) { o.bias = ElementType::F32; });
+  differs([](MatmulProblem &o) { o.bias = ElementType::F16; });
+  differs([](MatmulProblem &o) { o.type = ElementType::BF16; });
+  differs([](MatmulProblem &o) { o.scheme.groupSize = 64; });
+  differs([](MatmulProblem &o) { o.scheme.scaleType = ScaleType::F32; });
+  differs([](MatmulProblem &o) { o.scheme.codeType = CodeType::U3; });
+}
+
+TEST(NVVMKernelTable, GridCoversTheResult) {
+  const Chip &chip = *findChip("sm_80");
+  MatmulProblem p = problem(CodeType::U4, 4096, 128);
+  for (auto [m, n] : std::vector<std::pair<int64_t, int64_t>>{
+           {1, 1}, {1, 33}, {2, 64}, {9, 65}, {2048, 4096}}) {
+    KernelChoice choice = chooseKernel(chip, p, m);
+    LaunchShape shape = choice.launchShape(m, n);
+    EXPECT_GE(shape.grid[0] * choice.blockTokens(), m);
+    EXPECT_LT((shape.grid[0] - 1) * choice.blockTokens(), m);
+    EXPECT_GE(shape.grid[1] * choice.blockChannels(), n);
+    EXPECT_LT((shape.grid[1] - 1) * choice.blockChannels(), n);
+    EXPECT_EQ(shape.block[0], choice.threads());
+  }
+}
+
+} // namespace
