@@ -1,0 +1,92 @@
+//===- Evaluate.h - Computes the constant part of recipes -------*- C++ -*-===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef QK_DIALECT_QUANTLLM_TRANSFORMS_EVALUATE_H
+#define QK_DIALECT_QUANTLLM_TRANSFORMS_EVALUATE_H
+
+#include "mlir/IR/BuiltinOps.h"
+#include "mlir/Support/LLVM.h"
+
+#include <cstdint>
+#include <string>
+
+namespace qk::quant_llm {
+
+/// Statistics of one layer's input of K elements a token. Views; the source
+/// that gave them owns the data.
+struct LayerStatistics {
+  int64_t k = 0;
+  /// 0: the layer saw none.
+  int64_t tokens = 0;
+  /// [K,K], XᵀX / tokens; empty where not collected.
+  mlir::ArrayRef<float> hessian;
+  /// [K]; empty where not collected.
+  mlir::ArrayRef<float> absmax;
+  mlir::ArrayRef<float> absmean;
+};
+
+/// Where evaluate gets statistics from: a file, or a run of the model. Asked
+/// layer by layer in the order of the model, so that a source may hold no more
+/// than a part of the model's statistics at a time.
+class StatisticsSource {
+public:
+  virtual ~StatisticsSource() = default;
+
+  /// Called once, with the layers whose statistics will be asked for, in
+  /// order, and whether any needs more than absmax and absmean.
+  virtual mlir::LogicalResult prepare(mlir::ModuleOp module,
+                                      mlir::ArrayRef<std::string> layers) = 0;
+
+  /// The statistics of a layer; null where the source knows none. Layers that
+  /// read the same tensor get the same arrays. Valid until `release`. Errors
+  /// (a layer's activations are not finite, the run fails) are emitted.
+  virtual mlir::FailureOr<const LayerStatistics *>
+  get(llvm::StringRef layer) = 0;
+
+  /// Called when a layer's statistics are no longer needed.
+  virtual void release(llvm::StringRef layer) {}
+};
+
+/// What evaluate does beside computing; from the module attribute
+/// `quant_llm.evaluate` and the pass's options.
+struct EvaluateOptions {
+  /// Round to nearest where a layer has no tokens or its Hessian can't be
+  /// factored, with a warning; otherwise an error.
+  bool fallbackToRtn = false;
+  /// An error where no layer has statistics, instead of a warning and identity
+  /// Hessians.
+  bool strict = false;
+  /// Safetensors file for the results; empty: resources of the module.
+  std::string outputWeights;
+  /// JSON file; empty: none.
+  std::string report;
+  /// Print a progress line to standard error.
+  bool progress = false;
+
+  /// Reads the module attribute.
+  static EvaluateOptions fromModule(mlir::ModuleOp module);
+};
+
+/// Computes codes, scales, zero points and permutations of every `matmul` whose
+/// recipe isn't evaluated yet, and replaces the recipe by parameters. A module
+/// without a recipe is left as it is (idempotent). `source` may be null: no
+/// statistics. The order of layers is that of the module; the result does not
+/// depend on the number of threads.
+///
+/// Errors, each naming the layer: weights or statistics that are not finite,
+/// statistics of another K than the layer's, missing statistics for some
+/// layers, a Hessian that can't be factored, recipes that this version can't
+/// compute, an output file that can't be written.
+mlir::LogicalResult evaluateRecipes(mlir::ModuleOp module,
+                                    StatisticsSource *source,
+                                    const EvaluateOptions &options);
+
+/// Whether `module` holds a recipe that is not evaluated.
+bool hasRecipe(mlir::ModuleOp module);
+
+} // namespace qk::quant_llm
+
+#endif // QK_DIALECT_QUANTLLM_TRANSFORMS_EVALUATE_H

@@ -1,0 +1,253 @@
+//===- Evaluate.cpp - Computes the constant part of recipes ---------------===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "qk/Dialect/QuantLLM/Transforms/Evaluate.h"
+
+#include "Evaluation/RecipeEvaluator.h"
+#include "Evaluation/Report.h"
+#include "Evaluation/ResultWriter.h"
+
+#include "qk/Dialect/QuantLLM/IR/QuantLLM.h"
+
+#include "mlir/IR/Iterators.h"
+#include "mlir/Interfaces/SideEffectInterfaces.h"
+#include "llvm/ADT/SetVector.h"
+#include "llvm/Support/raw_ostream.h"
+
+#include <chrono>
+
+using namespace mlir;
+using namespace qk;
+using namespace qk::quant_llm;
+
+namespace {
+
+/// A rounding op and the layer it belongs to.
+struct Rounding {
+  Operation *op;
+  std::string layer;
+};
+
+} // namespace
+
+static std::vector<Rounding> collectRoundings(ModuleOp module) {
+  std::vector<Rounding> roundings;
+  llvm::SmallPtrSet<Operation *, 32> seen;
+  module.walk([&](MatmulOp matmul) {
+    Operation *op = matmul.getCodes().getDefiningOp();
+    if (isa_and_present<RoundToNearestOp, RoundCompensatedOp>(op) &&
+        seen.insert(op).second)
+      roundings.push_back({op, matmul.getLayer().str()});
+  });
+  return roundings;
+}
+
+bool qk::quant_llm::hasRecipe(ModuleOp module) {
+  return !collectRoundings(module).empty();
+}
+
+EvaluateOptions EvaluateOptions::fromModule(ModuleOp module) {
+  EvaluateOptions options;
+  auto settings =
+      module->getAttrOfType<DictionaryAttr>(QuantLLMDialect::kEvaluateAttr);
+  if (!settings)
+    return options;
+  if (auto fallback = settings.getAs<StringAttr>("fallback"))
+    options.fallbackToRtn = fallback == "rtn";
+  options.strict = settings.contains("strict");
+  if (auto path = settings.getAs<StringAttr>("output_weights"))
+    options.outputWeights = path.str();
+  if (auto path = settings.getAs<StringAttr>("report"))
+    options.report = path.str();
+  return options;
+}
+
+/// The layers whose statistics a rounding's recipe names.
+static void collectStatisticLayers(Operation *op,
+                                   llvm::SetVector<StringRef> &layers) {
+  if (auto statistic = dyn_cast<StatisticOp>(op))
+    layers.insert(statistic.getLayer());
+  for (Value operand : op->getOperands())
+    if (Operation *producer = operand.getDefiningOp())
+      collectStatisticLayers(producer, layers);
+}
+
+namespace {
+
+/// One evaluate run.
+class Evaluation {
+public:
+  Evaluation(ModuleOp module, StatisticsSource *source,
+             const EvaluateOptions &options)
+      : module(module), source(source), options(options) {}
+
+  LogicalResult run();
+
+private:
+  LogicalResult checkStatistics();
+  LogicalResult evaluate(const Rounding &rounding, RecipeEvaluator &evaluator,
+                         ResultWriter &writer);
+  void showProgress(const Rounding &rounding, size_t index) const;
+  void eraseDeadRecipe();
+
+  ModuleOp module;
+  StatisticsSource *source;
+  const EvaluateOptions &options;
+  std::vector<Rounding> roundings;
+  std::vector<ReportEntry> report;
+  bool identityHessian = false;
+};
+
+} // namespace
+
+/// Which layers have statistics: none at all is a warning (the user tries the
+/// pipeline on a bare model), some missing an error.
+LogicalResult Evaluation::checkStatistics() {
+  llvm::SetVector<StringRef> needed;
+  for (const Rounding &rounding : roundings)
+    collectStatisticLayers(rounding.op, needed);
+  if (source) {
+    std::vector<std::string> layers;
+    if (needed.empty()) {
+      // Round-to-nearest needs none; its error is still worth showing.
+      for (const Rounding &rounding : roundings)
+        layers.push_back(rounding.layer);
+    } else {
+      for (StringRef layer : needed)
+        layers.push_back(layer.str());
+    }
+    return source->prepare(module, layers);
+  }
+  if (needed.empty())
+    return success();
+  std::string message =
+      "no statistics for any of " + std::to_string(needed.size()) +
+      " layers that need them; give --calibrate=\"inputs=FILE.safetensors\" or "
+      "--calibrate=\"stats=FILE.safetensors\"";
+  if (options.strict)
+    return module.emitError() << message;
+  module.emitWarning() << message
+                       << "; going on with identity Hessians, which makes "
+                          "compensated rounding no better than the nearest";
+  identityHessian = true;
+  return success();
+}
+
+void Evaluation::showProgress(const Rounding &rounding, size_t index) const {
+  if (!options.progress)
+    return;
+  llvm::errs() << "\r\033[K[" << index + 1 << "/" << roundings.size() << "] "
+               << rounding.layer;
+  llvm::errs().flush();
+}
+
+static std::string describe(SchemeAttr scheme) {
+  std::string text;
+  llvm::raw_string_ostream stream(text);
+  stream << stringifyCodeType(scheme.getCodeType()) << " group "
+         << scheme.getGroup() << " scale " << scheme.getScaleType();
+  return text;
+}
+
+LogicalResult Evaluation::evaluate(const Rounding &rounding,
+                                   RecipeEvaluator &evaluator,
+                                   ResultWriter &writer) {
+  auto start = std::chrono::steady_clock::now();
+  FailureOr<RoundedWeight> rounded =
+      evaluator.round(rounding.op, rounding.layer);
+  if (failed(rounded))
+    return failure();
+
+  ReportEntry entry;
+  entry.layer = rounding.layer;
+  entry.n = rounded->weight.n;
+  entry.k = rounded->weight.k;
+  if (auto op = dyn_cast<RoundToNearestOp>(rounding.op)) {
+    entry.scheme = describe(op.getScheme());
+    entry.symmetric = op.getSymmetric();
+  } else {
+    auto gptq = cast<RoundCompensatedOp>(rounding.op);
+    entry.scheme = describe(gptq.getScheme());
+    entry.symmetric = gptq.getSymmetric();
+  }
+  entry.method = rounded->method;
+  entry.error = rounded->error;
+  entry.damping = rounded->damping;
+  entry.deadColumns = rounded->deadColumns;
+  entry.fellBack = rounded->fellBack;
+  if (source) {
+    FailureOr<const LayerStatistics *> statistics = source->get(rounding.layer);
+    if (failed(statistics))
+      return failure();
+    if (*statistics) {
+      entry.tokens = (*statistics)->tokens;
+      if (rounded->method == "gptq" && (*statistics)->tokens < entry.k)
+        rounding.op->emitWarning()
+            << "layer '" << rounding.layer << "' saw " << *entry.tokens
+            << " tokens, fewer than its " << entry.k
+            << " input channels: the Hessian is rank-deficient and the result "
+               "rests on damping; calibrate with more samples";
+    }
+    source->release(rounding.layer);
+  }
+  if (identityHessian)
+    for (Operation *user : rounding.op->getUsers())
+      user->setAttr("quant_llm.uncalibrated",
+                    UnitAttr::get(module.getContext()));
+  if (failed(writer.write(rounding.op, rounding.layer, rounded->weight)))
+    return failure();
+  entry.seconds = std::chrono::duration<double>(
+                      std::chrono::steady_clock::now() - start)
+                      .count();
+  report.push_back(std::move(entry));
+  return success();
+}
+
+/// What only the recipe used: statistics, factors, the float weights.
+void Evaluation::eraseDeadRecipe() {
+  module.walk<WalkOrder::PostOrder, ReverseIterator>([&](Operation *op) {
+    if (op->getDialect() &&
+        op->getDialect()->getNamespace() ==
+            QuantLLMDialect::getDialectNamespace() &&
+        isOpTriviallyDead(op))
+      op->erase();
+  });
+}
+
+LogicalResult Evaluation::run() {
+  roundings = collectRoundings(module);
+  if (roundings.empty())
+    return success();
+  if (failed(checkStatistics()))
+    return failure();
+  ResultWriter writer(module, options.outputWeights);
+  for (const Rounding &rounding : roundings)
+    if (failed(writer.declare(rounding.op, rounding.layer)))
+      return failure();
+  RecipeEvaluator evaluator(source, options, identityHessian);
+  for (auto [index, rounding] : llvm::enumerate(roundings)) {
+    showProgress(rounding, index);
+    if (failed(evaluate(rounding, evaluator, writer)))
+      return failure();
+  }
+  if (options.progress)
+    llvm::errs() << "\r\033[K";
+  if (failed(writer.commit()))
+    return failure();
+  if (!options.report.empty() &&
+      failed(writeReport(module, options.report, report)))
+    return failure();
+  eraseDeadRecipe();
+  // Done; a second evaluate has nothing to do.
+  module->removeAttr(QuantLLMDialect::kEvaluateAttr);
+  return success();
+}
+
+LogicalResult qk::quant_llm::evaluateRecipes(ModuleOp module,
+                                             StatisticsSource *source,
+                                             const EvaluateOptions &options) {
+  return Evaluation(module, source, options).run();
+}

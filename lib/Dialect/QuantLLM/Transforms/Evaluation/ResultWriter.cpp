@@ -1,0 +1,188 @@
+//===- ResultWriter.cpp - Where evaluated weights go ----------------------===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "ResultWriter.h"
+
+#include "qk/Dialect/QuantLLM/IR/ParameterData.h"
+#include "qk/Numerics/BitPacking.h"
+
+#include "mlir/IR/AsmState.h"
+#include "mlir/IR/DialectResourceBlobManager.h"
+#include "llvm/Support/FileSystem.h"
+#include "llvm/Support/Path.h"
+
+#include <cstring>
+
+using namespace mlir;
+using namespace qk;
+using namespace qk::quant_llm;
+
+/// The scope that results have.
+static constexpr StringLiteral kScope = "quantized";
+
+/// A result of a rounding op and what its parameter is called.
+struct NamedResult {
+  Value value;
+  StringRef suffix;
+};
+
+static SmallVector<NamedResult> namedResults(Operation *rounding) {
+  SmallVector<NamedResult> results;
+  auto add = [&](Value value, StringRef suffix) {
+    if (value)
+      results.push_back({value, suffix});
+  };
+  if (auto op = dyn_cast<RoundToNearestOp>(rounding)) {
+    add(op.getCodes(), ".codes");
+    add(op.getScales(), ".scales");
+    add(op.getZeroPoints(), ".zero_points");
+  } else {
+    auto gptq = cast<RoundCompensatedOp>(rounding);
+    add(gptq.getCodes(), ".codes");
+    add(gptq.getScales(), ".scales");
+    add(gptq.getZeroPoints(), ".zero_points");
+    add(gptq.getPermutation(), ".permutation");
+  }
+  return results;
+}
+
+static RankedTensorType storageType(Value value) {
+  return ParameterOp::getStorageType(cast<RankedTensorType>(value.getType()));
+}
+
+ResultWriter::ResultWriter(ModuleOp module, StringRef path)
+    : module(module), path(path.str()) {
+  if (!path.empty())
+    file.emplace(path);
+}
+
+LogicalResult ResultWriter::fail(llvm::Error error) {
+  return module.emitError() << "can't write the quantised weights: "
+                            << llvm::toString(std::move(error));
+}
+
+LogicalResult ResultWriter::declare(Operation *rounding, StringRef layer) {
+  if (!file)
+    return success();
+  for (NamedResult result : namedResults(rounding)) {
+    RankedTensorType type = storageType(result.value);
+    storage::DataType dataType = *getDataType(type.getElementType());
+    // Signless i8 holds signed zero points and s8 codes.
+    if (dataType == storage::DataType::U8 && result.suffix == ".zero_points")
+      dataType = storage::DataType::I8;
+    if (llvm::Error error = file->declare((layer + result.suffix).str(),
+                                          dataType, type.getShape()))
+      return fail(std::move(error));
+  }
+  return success();
+}
+
+/// Scales in their storage type; every value is exactly representable.
+static std::vector<uint8_t> scaleBytes(const numerics::QuantizedWeight &weight) {
+  std::vector<uint8_t> bytes;
+  auto append = [&](const void *data, size_t size) {
+    auto *begin = static_cast<const uint8_t *>(data);
+    bytes.insert(bytes.end(), begin, begin + size);
+  };
+  for (float scale : weight.scales) {
+    switch (weight.scheme.scaleType) {
+    case numerics::ScaleType::F32:
+      append(&scale, 4);
+      break;
+    case numerics::ScaleType::F16: {
+      auto half = static_cast<_Float16>(scale);
+      append(&half, 2);
+      break;
+    }
+    case numerics::ScaleType::BF16: {
+      uint32_t bits;
+      std::memcpy(&bits, &scale, 4);
+      auto upper = static_cast<uint16_t>(bits >> 16);
+      append(&upper, 2);
+      break;
+    }
+    }
+  }
+  return bytes;
+}
+
+static std::vector<uint8_t> zeroPointBytes(const std::vector<int16_t> &zeros,
+                                           Type element) {
+  std::vector<uint8_t> bytes;
+  for (int16_t zero : zeros) {
+    bytes.push_back(static_cast<uint8_t>(zero));
+    if (element.isInteger(16))
+      bytes.push_back(static_cast<uint8_t>(zero >> 8));
+  }
+  return bytes;
+}
+
+LogicalResult ResultWriter::emit(OpBuilder &builder, Value result,
+                                 StringRef name, ArrayRef<uint8_t> bytes) {
+  ElementsAttr value;
+  if (file) {
+    if (llvm::Error error = file->write(name, bytes))
+      return fail(std::move(error));
+  } else {
+    ArrayRef<char> chars(reinterpret_cast<const char *>(bytes.data()),
+                         bytes.size());
+    value = DenseResourceElementsAttr::get(
+        storageType(result), name,
+        HeapAsmResourceBlob::allocateAndCopyWithAlign(chars, 64,
+                                                      /*dataIsMutable=*/false));
+  }
+  Value parameter = ParameterOp::create(builder, result.getLoc(),
+                                        result.getType(), kScope, name, value);
+  result.replaceAllUsesWith(parameter);
+  return success();
+}
+
+LogicalResult ResultWriter::write(Operation *rounding, StringRef layer,
+                                  const numerics::QuantizedWeight &weight) {
+  OpBuilder builder(rounding);
+  for (NamedResult result : namedResults(rounding)) {
+    std::vector<uint8_t> bytes;
+    if (result.suffix == ".codes") {
+      bytes = numerics::packRows(weight.codes.data(), weight.n, weight.k,
+                                 weight.scheme.bits());
+    } else if (result.suffix == ".scales") {
+      bytes = scaleBytes(weight);
+    } else if (result.suffix == ".zero_points") {
+      bytes = zeroPointBytes(weight.zeroPoints,
+                             storageType(result.value).getElementType());
+    } else {
+      bytes.resize(weight.permutation.size() * sizeof(int32_t));
+      std::memcpy(bytes.data(), weight.permutation.data(), bytes.size());
+    }
+    if (failed(emit(builder, result.value, (layer + result.suffix).str(),
+                    bytes)))
+      return failure();
+  }
+  rounding->erase();
+  return success();
+}
+
+LogicalResult ResultWriter::commit() {
+  if (!file)
+    return success();
+  if (llvm::Error error = file->commit())
+    return fail(std::move(error));
+  // As given where that is the same file seen from the module's folder.
+  SmallString<256> absolute(path), fromModule(resolveModulePath(module, path));
+  llvm::sys::fs::make_absolute(absolute);
+  llvm::sys::fs::make_absolute(fromModule);
+  bool same = llvm::sys::fs::equivalent(absolute, fromModule);
+  NamedAttrList entries;
+  if (auto old = module->getAttrOfType<DictionaryAttr>(
+          QuantLLMDialect::kWeightsAttr))
+    entries.append(old.getValue());
+  MLIRContext *context = module.getContext();
+  entries.set(kScope, StringAttr::get(context, same ? StringRef(path)
+                                                    : absolute.str()));
+  module->setAttr(QuantLLMDialect::kWeightsAttr,
+                  entries.getDictionary(context));
+  return success();
+}

@@ -1,0 +1,53 @@
+//===- ResultWriter.h - Where evaluated weights go --------------*- C++ -*-===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef QK_LIB_DIALECT_QUANTLLM_TRANSFORMS_EVALUATION_RESULTWRITER_H
+#define QK_LIB_DIALECT_QUANTLLM_TRANSFORMS_EVALUATION_RESULTWRITER_H
+
+#include "qk/Dialect/QuantLLM/IR/QuantLLM.h"
+#include "qk/Numerics/Scheme.h"
+#include "qk/Storage/Safetensors.h"
+
+#include "mlir/IR/Builders.h"
+#include "mlir/IR/BuiltinOps.h"
+
+#include <optional>
+#include <string>
+
+namespace qk::quant_llm {
+
+/// Turns quantised weights into parameters: tensors of a safetensors file, or
+/// resources of the module. The file appears when all is written (commit), or
+/// not at all.
+class ResultWriter {
+public:
+  /// `path` empty: resources.
+  ResultWriter(mlir::ModuleOp module, llvm::StringRef path);
+
+  /// Announces the results of a rounding op of `layer`, in the order in which
+  /// they will be written.
+  mlir::LogicalResult declare(mlir::Operation *rounding, llvm::StringRef layer);
+
+  /// Writes a result and replaces the rounding op by parameters.
+  mlir::LogicalResult write(mlir::Operation *rounding, llvm::StringRef layer,
+                            const numerics::QuantizedWeight &weight);
+
+  mlir::LogicalResult commit();
+
+private:
+  mlir::LogicalResult emit(mlir::OpBuilder &builder, mlir::Value result,
+                           llvm::StringRef name,
+                           llvm::ArrayRef<uint8_t> bytes);
+  mlir::LogicalResult fail(llvm::Error error);
+
+  mlir::ModuleOp module;
+  std::string path;
+  std::optional<storage::SafetensorsWriter> file;
+};
+
+} // namespace qk::quant_llm
+
+#endif // QK_LIB_DIALECT_QUANTLLM_TRANSFORMS_EVALUATION_RESULTWRITER_H
