@@ -4,26 +4,109 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "qk/Conversion/HostToLLVM/Passes.h"
-#include "qk/Conversion/Passes.h"
+#include "qk/Calibration/Passes.h"
 #include "qk/Dialect/QuantLLM/IR/QuantLLM.h"
 #include "qk/Dialect/QuantLLM/Transforms/Passes.h"
+#include "qk/Pipelines/Pipelines.h"
+#include "qk/Pipelines/Register.h"
 
 #include "mlir/InitAllDialects.h"
 #include "mlir/InitAllExtensions.h"
 #include "mlir/InitAllPasses.h"
+#include "mlir/Support/FileUtilities.h"
 #include "mlir/Tools/mlir-opt/MlirOptMain.h"
+#include "llvm/Support/InitLLVM.h"
+#include "llvm/Support/MemoryBuffer.h"
+#include "llvm/Support/ToolOutputFile.h"
+
+using namespace mlir;
+
+static llvm::cl::opt<std::string> weights(
+    "weights",
+    llvm::cl::desc("Safetensors file that constants without data refer to "
+                   "(quant-llm-bind-parameters before all other passes)"),
+    llvm::cl::value_desc("file"));
+
+namespace {
+/// The evaluate that follows a method, unless its options said `recipe-only`.
+struct EvaluateUnlessRecipeOnly
+    : public PassWrapper<EvaluateUnlessRecipeOnly, OperationPass<ModuleOp>> {
+  MLIR_DEFINE_EXPLICIT_INTERNAL_INLINE_TYPE_ID(EvaluateUnlessRecipeOnly)
+
+  void runOnOperation() override {
+    if (getOperation()->hasAttr(
+            qk::quant_llm::QuantLLMDialect::kRecipeOnlyAttr))
+      return;
+    OpPassManager evaluate(ModuleOp::getOperationName());
+    evaluate.addPass(qk::calibration::createEvaluatePass());
+    if (failed(runPipeline(evaluate, getOperation())))
+      signalPassFailure();
+  }
+};
+} // namespace
+
+/// What the user typed, between binding `--weights` and evaluating.
+static LogicalResult setUpPipeline(PassManager &manager,
+                                   const MlirOptMainConfig &typed) {
+  if (!weights.empty()) {
+    qk::quant_llm::BindParametersPassOptions bind;
+    bind.weights = weights;
+    manager.addPass(qk::quant_llm::createBindParametersPass(bind));
+  }
+  if (failed(typed.setupPassPipeline(manager)))
+    return failure();
+  bool methodAsked = llvm::any_of(manager.getPasses(), [](Pass &pass) {
+    return pass.getArgument().starts_with("quant-llm-apply-");
+  });
+  if (methodAsked)
+    manager.addPass(std::make_unique<EvaluateUnlessRecipeOnly>());
+  return success();
+}
+
+static LogicalResult run(int argc, char **argv) {
+  registerAllPasses();
+  qk::registerPasses();
+  qk::registerMethodPipelines(/*shortNames=*/true);
+  DialectRegistry registry;
+  registerAllDialects(registry);
+  registerAllExtensions(registry);
+  qk::registerDialects(registry);
+
+  std::string help = registerCLIOptions(
+      "qk: quantises language models and compiles them\n", registry);
+  // A message about a layer need not print the layer, let alone the model.
+  auto *printOp = static_cast<llvm::cl::opt<bool> *>(
+      llvm::cl::getRegisteredOptions().lookup("mlir-print-op-on-diagnostic"));
+  if (printOp)
+    printOp->setInitialValue(false);
+  auto [inputName, outputName] = parseCLIOptions(argc, argv, help);
+  MlirOptMainConfig typed = MlirOptMainConfig::createFromCLOptions();
+  if (typed.shouldShowDialects() || typed.shouldListPasses())
+    return MlirOptMain(argc, argv, inputName, outputName, registry);
+  MlirOptMainConfig config = typed;
+  config.setPassPipelineSetupFn(
+      [&typed](PassManager &manager) { return setUpPipeline(manager, typed); });
+
+  std::string message;
+  std::unique_ptr<llvm::MemoryBuffer> input =
+      openInputFile(inputName, &message);
+  if (!input) {
+    llvm::errs() << message << "\n";
+    return failure();
+  }
+  std::unique_ptr<llvm::ToolOutputFile> output =
+      openOutputFile(outputName, &message);
+  if (!output) {
+    llvm::errs() << message << "\n";
+    return failure();
+  }
+  if (failed(MlirOptMain(output->os(), std::move(input), registry, config)))
+    return failure();
+  output->keep();
+  return success();
+}
 
 int main(int argc, char **argv) {
-  mlir::registerAllPasses();
-  qk::quant_llm::registerQuantLLMPasses();
-  qk::registerQKConversionPasses();
-  qk::registerHostToLLVMPasses();
-  qk::registerHostToLLVMPipelines();
-  mlir::DialectRegistry registry;
-  mlir::registerAllDialects(registry);
-  mlir::registerAllExtensions(registry);
-  registry.insert<qk::quant_llm::QuantLLMDialect>();
-  return mlir::asMainReturnCode(mlir::MlirOptMain(
-      argc, argv, "qk: quantisation of language models\n", registry));
+  llvm::InitLLVM initialise(argc, argv);
+  return asMainReturnCode(run(argc, argv));
 }

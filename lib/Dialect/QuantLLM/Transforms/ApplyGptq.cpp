@@ -26,8 +26,8 @@ struct ApplyGptq : public qk::quant_llm::impl::ApplyGptqPassBase<ApplyGptq> {
         module, bits, groupSize, symmetric, scaleType, scaleSearch);
     FailureOr<Order> columnOrder = checkOptions();
     if (failed(rounding) || failed(columnOrder) ||
-        failed(recordSettings(module, {fallback, strict, outputWeights, report,
-                                       recipeOnly})))
+        failed(recordSettings(
+            module, {fallback, strict, outputWeights, report, recipeOnly})))
       return signalPassFailure();
     std::vector<RecipeLayer> layers = collectLayers(module);
     if (failed(checkHasLayers(module, layers)))
@@ -41,14 +41,15 @@ private:
     ModuleOp module = getOperation();
     std::optional<Order> columnOrder = symbolizeOrder(order);
     if (!columnOrder)
-      return module.emitError() << "expected order to be none or activation, "
-                                   "got '"
-                                << order << "'";
+      return emitError(module.getLoc())
+             << "expected order to be none or activation, "
+                "got '"
+             << order << "'";
     if (!(damping > 0))
-      return module.emitError()
+      return emitError(module.getLoc())
              << "expected damping to be greater than 0, got " << damping;
     if (blockSize < 1)
-      return module.emitError()
+      return emitError(module.getLoc())
              << "expected block-size to be at least 1, got " << blockSize;
     return *columnOrder;
   }
@@ -60,8 +61,7 @@ private:
     Location location = layer.uses.front()->getLoc();
     int64_t k = cast<RankedTensorType>(layer.weight.getType()).getDimSize(1);
     Value hessian = StatisticOp::create(
-        builder, location,
-        RankedTensorType::get({k, k}, builder.getF32Type()),
+        builder, location, RankedTensorType::get({k, k}, builder.getF32Type()),
         StatisticKind::Hessian, layer.layer);
     // The activation was divided by what the weight was multiplied with.
     for (Value factors : layer.columnScales)

@@ -128,10 +128,11 @@ LogicalResult Evaluation::checkStatistics() {
       " layers that need them; give --calibrate=\"inputs=FILE.safetensors\" or "
       "--calibrate=\"stats=FILE.safetensors\"";
   if (options.strict)
-    return module.emitError() << message;
-  module.emitWarning() << message
-                       << "; going on with identity Hessians, which makes "
-                          "compensated rounding no better than the nearest";
+    return emitError(module.getLoc()) << message;
+  emitWarning(module.getLoc())
+      << message
+      << "; going on with identity Hessians, which makes "
+         "compensated rounding no better than the nearest";
   identityHessian = true;
   return success();
 }
@@ -199,9 +200,9 @@ LogicalResult Evaluation::evaluate(const Rounding &rounding,
                     UnitAttr::get(module.getContext()));
   if (failed(writer.write(rounding.op, rounding.layer, rounded->weight)))
     return failure();
-  entry.seconds = std::chrono::duration<double>(
-                      std::chrono::steady_clock::now() - start)
-                      .count();
+  entry.seconds =
+      std::chrono::duration<double>(std::chrono::steady_clock::now() - start)
+          .count();
   report.push_back(std::move(entry));
   return success();
 }

@@ -65,15 +65,17 @@ qk::quant_llm::checkHasLayers(ModuleOp module,
                               const std::vector<RecipeLayer> &layers) {
   if (!layers.empty())
     return success();
-  return module.emitError(
+  return emitError(
+      module.getLoc(),
       "no linear layer to quantise: raising found none, or the options skip "
       "all; the remarks of --quant-llm-raise-linear say what was rejected and "
       "why");
 }
 
-FailureOr<RoundingScheme> qk::quant_llm::getRoundingScheme(
-    ModuleOp module, int64_t bits, int64_t groupSize, bool symmetric,
-    StringRef scaleType, StringRef scaleSearch) {
+FailureOr<RoundingScheme>
+qk::quant_llm::getRoundingScheme(ModuleOp module, int64_t bits,
+                                 int64_t groupSize, bool symmetric,
+                                 StringRef scaleType, StringRef scaleSearch) {
   MLIRContext *context = module.getContext();
   std::optional<CodeType> codeType;
   switch (bits) {
@@ -90,27 +92,29 @@ FailureOr<RoundingScheme> qk::quant_llm::getRoundingScheme(
     codeType = symmetric ? CodeType::S8 : CodeType::U8;
     break;
   default:
-    return module.emitError()
+    return emitError(module.getLoc())
            << "expected bits to be 2, 3, 4 or 8 (codes of type u2, u3, u4, "
               "u8 or s8), got "
            << bits;
   }
   if (groupSize != -1 && groupSize < 1)
-    return module.emitError() << "expected group-size to be -1 (the whole row) "
-                                 "or at least 1, got "
-                              << groupSize;
+    return emitError(module.getLoc())
+           << "expected group-size to be -1 (the whole row) "
+              "or at least 1, got "
+           << groupSize;
   Type type = llvm::StringSwitch<Type>(scaleType)
                   .Case("f16", Float16Type::get(context))
                   .Case("bf16", BFloat16Type::get(context))
                   .Case("f32", Float32Type::get(context))
                   .Default(Type());
   if (!type)
-    return module.emitError() << "expected scale-type to be f16, bf16 or f32, "
-                                 "got '"
-                              << scaleType << "'";
+    return emitError(module.getLoc())
+           << "expected scale-type to be f16, bf16 or f32, "
+              "got '"
+           << scaleType << "'";
   std::optional<ScaleSearch> search = symbolizeScaleSearch(scaleSearch);
   if (!search)
-    return module.emitError()
+    return emitError(module.getLoc())
            << "expected scale-search to be none or mse, got '" << scaleSearch
            << "'";
   return RoundingScheme{SchemeAttr::get(context, *codeType, groupSize, type),
@@ -146,16 +150,16 @@ void qk::quant_llm::replaceUses(const RecipeLayer &layer, SchemeAttr scheme,
   }
 }
 
-LogicalResult
-qk::quant_llm::recordSettings(ModuleOp module,
-                              const EvaluateSettings &settings) {
+LogicalResult qk::quant_llm::recordSettings(ModuleOp module,
+                                            const EvaluateSettings &settings) {
   if (settings.fallback != "error" && settings.fallback != "rtn")
-    return module.emitError() << "expected fallback to be error or rtn, got '"
-                              << settings.fallback << "'";
+    return emitError(module.getLoc())
+           << "expected fallback to be error or rtn, got '" << settings.fallback
+           << "'";
   Builder builder(module.getContext());
   NamedAttrList entries;
-  if (auto old = module->getAttrOfType<DictionaryAttr>(
-          QuantLLMDialect::kEvaluateAttr))
+  if (auto old =
+          module->getAttrOfType<DictionaryAttr>(QuantLLMDialect::kEvaluateAttr))
     entries.append(old.getValue());
   if (settings.fallback != "error")
     entries.set("fallback", builder.getStringAttr(settings.fallback));

@@ -57,7 +57,7 @@ qk::quant_llm::writeReport(ModuleOp module, StringRef path,
     stream << "\n";
   }
   auto fail = [&](llvm::Error error) {
-    return module.emitError()
+    return emitError(module.getLoc())
            << "can't write the report: " << llvm::toString(std::move(error));
   };
   llvm::Expected<storage::AtomicFile> file = storage::AtomicFile::create(path);

@@ -60,8 +60,8 @@ ResultWriter::ResultWriter(ModuleOp module, StringRef path)
 }
 
 LogicalResult ResultWriter::fail(llvm::Error error) {
-  return module.emitError() << "can't write the quantised weights: "
-                            << llvm::toString(std::move(error));
+  return emitError(module.getLoc()) << "can't write the quantised weights: "
+                                    << llvm::toString(std::move(error));
 }
 
 LogicalResult ResultWriter::declare(Operation *rounding, StringRef layer) {
@@ -81,7 +81,8 @@ LogicalResult ResultWriter::declare(Operation *rounding, StringRef layer) {
 }
 
 /// Scales in their storage type; every value is exactly representable.
-static std::vector<uint8_t> scaleBytes(const numerics::QuantizedWeight &weight) {
+static std::vector<uint8_t>
+scaleBytes(const numerics::QuantizedWeight &weight) {
   std::vector<uint8_t> bytes;
   auto append = [&](const void *data, size_t size) {
     auto *begin = static_cast<const uint8_t *>(data);
@@ -157,8 +158,8 @@ LogicalResult ResultWriter::write(Operation *rounding, StringRef layer,
       bytes.resize(weight.permutation.size() * sizeof(int32_t));
       std::memcpy(bytes.data(), weight.permutation.data(), bytes.size());
     }
-    if (failed(emit(builder, result.value, (layer + result.suffix).str(),
-                    bytes)))
+    if (failed(
+            emit(builder, result.value, (layer + result.suffix).str(), bytes)))
       return failure();
   }
   rounding->erase();
@@ -176,12 +177,12 @@ LogicalResult ResultWriter::commit() {
   llvm::sys::fs::make_absolute(fromModule);
   bool same = llvm::sys::fs::equivalent(absolute, fromModule);
   NamedAttrList entries;
-  if (auto old = module->getAttrOfType<DictionaryAttr>(
-          QuantLLMDialect::kWeightsAttr))
+  if (auto old =
+          module->getAttrOfType<DictionaryAttr>(QuantLLMDialect::kWeightsAttr))
     entries.append(old.getValue());
   MLIRContext *context = module.getContext();
-  entries.set(kScope, StringAttr::get(context, same ? StringRef(path)
-                                                    : absolute.str()));
+  entries.set(kScope, StringAttr::get(context,
+                                      same ? StringRef(path) : absolute.str()));
   module->setAttr(QuantLLMDialect::kWeightsAttr,
                   entries.getDictionary(context));
   return success();

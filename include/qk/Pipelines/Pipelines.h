@@ -1,0 +1,116 @@
+//===- Pipelines.h - What a user types --------------------------*- C++ -*-===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef QK_PIPELINES_PIPELINES_H
+#define QK_PIPELINES_PIPELINES_H
+
+#include "mlir/Pass/PassManager.h"
+#include "mlir/Pass/PassOptions.h"
+
+#include <string>
+
+namespace qk {
+
+/// Options of every method that rounds. Defaults are contracts of the project
+/// (docs/Options.md).
+template <typename Derived>
+struct RoundingPipelineOptions : mlir::PassPipelineOptions<Derived> {
+  template <typename T>
+  using Option =
+      typename mlir::PassPipelineOptions<Derived>::template Option<T>;
+  template <typename T>
+  using ListOption =
+      typename mlir::PassPipelineOptions<Derived>::template ListOption<T>;
+
+  Option<int64_t> bits{*this, "bits",
+                       llvm::cl::desc("Bits of a code: 2, 3, 4 or 8"),
+                       llvm::cl::init(4)};
+  Option<int64_t> groupSize{
+      *this, "group-size",
+      llvm::cl::desc("Columns that share a scale; -1: the whole row"),
+      llvm::cl::init(128)};
+  Option<bool> symmetric{
+      *this, "symmetric",
+      llvm::cl::desc("No zero points: the range is symmetric about 0"),
+      llvm::cl::init(false)};
+  Option<std::string> scaleType{
+      *this, "scale-type",
+      llvm::cl::desc("Type that scales are stored in: f16, bf16 or f32"),
+      llvm::cl::init("f16")};
+  Option<std::string> scaleSearch{
+      *this, "scale-search",
+      llvm::cl::desc(
+          "none: the range of the group; mse: shrink it to the smallest error"),
+      llvm::cl::init("none")};
+  ListOption<std::string> skip{
+      *this, "skip", llvm::cl::desc("Globs of layer names to leave in float")};
+  ListOption<std::string> only{
+      *this, "only",
+      llvm::cl::desc("Globs of the only layer names to quantise")};
+  Option<std::string> fallback{
+      *this, "fallback",
+      llvm::cl::desc("Where a layer has no tokens or its Hessian can't be "
+                     "factored: error, or rtn (round to nearest)"),
+      llvm::cl::init("error")};
+  Option<bool> strict{
+      *this, "strict",
+      llvm::cl::desc(
+          "Missing statistics are an error even where no layer has any"),
+      llvm::cl::init(false)};
+  Option<std::string> outputWeights{
+      *this, "output-weights",
+      llvm::cl::desc("Safetensors file to write codes, scales and zero points "
+                     "to; default: resources of the module"),
+      llvm::cl::init("")};
+  Option<std::string> report{
+      *this, "report",
+      llvm::cl::desc("JSON file to write each layer's shape, scheme, error and "
+                     "time to"),
+      llvm::cl::init("")};
+  Option<bool> recipeOnly{
+      *this, "recipe-only",
+      llvm::cl::desc("Leave the recipe in the module, not evaluated"),
+      llvm::cl::init(false)};
+};
+
+struct RtnPipelineOptions : RoundingPipelineOptions<RtnPipelineOptions> {};
+
+struct GptqPipelineOptions : RoundingPipelineOptions<GptqPipelineOptions> {
+  Option<std::string> order{
+      *this, "order",
+      llvm::cl::desc("Order of columns: none, or activation (falling diagonal "
+                     "of the Hessian)"),
+      llvm::cl::init("activation")};
+  Option<bool> staticGroups{
+      *this, "static-groups",
+      llvm::cl::desc("Scales from the original weight, so that no permutation "
+                     "exists at run time"),
+      llvm::cl::init(true)};
+  Option<double> damping{
+      *this, "damping",
+      llvm::cl::desc("Added to the Hessian's diagonal, as a share of its mean"),
+      llvm::cl::init(0.01)};
+  Option<int64_t> blockSize{
+      *this, "block-size",
+      llvm::cl::desc("Columns between updates of the rest of the weight"),
+      llvm::cl::init(128)};
+};
+
+/// Raises linear layers and writes the recipe of round-to-nearest.
+void buildRtnPipeline(mlir::OpPassManager &manager,
+                      const RtnPipelineOptions &options);
+
+/// Raises linear layers and writes the recipe of GPTQ.
+void buildGptqPipeline(mlir::OpPassManager &manager,
+                       const GptqPipelineOptions &options);
+
+/// Registers the methods' pipelines: `quant-llm-<method>`, and with
+/// `shortNames` (qk-opt's own flags) `<method>` and `calibrate` too.
+void registerMethodPipelines(bool shortNames);
+
+} // namespace qk
+
+#endif // QK_PIPELINES_PIPELINES_H

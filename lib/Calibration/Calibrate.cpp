@@ -1,0 +1,58 @@
+//===- Calibrate.cpp - Records what to calibrate on -----------------------===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "qk/Calibration/Passes.h"
+
+#include "qk/Dialect/QuantLLM/IR/ParameterData.h"
+#include "qk/Dialect/QuantLLM/IR/QuantLLM.h"
+
+#include "llvm/Support/FileSystem.h"
+#include "llvm/Support/Path.h"
+
+using namespace mlir;
+using namespace qk;
+
+namespace qk::calibration {
+#define GEN_PASS_DEF_CALIBRATEPASS
+#include "qk/Calibration/Passes.h.inc"
+} // namespace qk::calibration
+
+namespace {
+struct Calibrate : public calibration::impl::CalibratePassBase<Calibrate> {
+  using CalibratePassBase::CalibratePassBase;
+
+  void runOnOperation() override {
+    ModuleOp module = getOperation();
+    if (inputs.empty() == stats.empty()) {
+      emitError(module.getLoc())
+          << "expected one of inputs=FILE and stats=FILE to "
+             "calibrate with, got "
+          << (inputs.empty() ? "none" : "both");
+      return signalPassFailure();
+    }
+    StringRef path = inputs.empty() ? stats : inputs;
+    if (auto file = storage::SafetensorsFile::open(path); !file) {
+      emitError(module.getLoc())
+          << "can't calibrate: " << llvm::toString(file.takeError());
+      return signalPassFailure();
+    }
+    // As given where that is the same file seen from the module's folder.
+    SmallString<256> absolute(path),
+        fromModule(quant_llm::resolveModulePath(module, path));
+    llvm::sys::fs::make_absolute(absolute);
+    llvm::sys::fs::make_absolute(fromModule);
+    bool same = llvm::sys::fs::equivalent(absolute, fromModule);
+    Builder builder(module.getContext());
+    NamedAttrList entries;
+    entries.set(inputs.empty() ? "stats" : "inputs",
+                builder.getStringAttr(same ? path : absolute.str()));
+    if (!entry.empty())
+      entries.set("entry", builder.getStringAttr(entry));
+    module->setAttr(quant_llm::QuantLLMDialect::kCalibrationAttr,
+                    entries.getDictionary(module.getContext()));
+  }
+};
+} // namespace

@@ -1,0 +1,34 @@
+//===- Sources.cpp - Where a module's statistics come from ----------------===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "qk/Calibration/Sources.h"
+
+#include "qk/Calibration/StatisticsFile.h"
+#include "qk/Dialect/QuantLLM/IR/ParameterData.h"
+#include "qk/Dialect/QuantLLM/IR/QuantLLM.h"
+
+using namespace mlir;
+using namespace qk;
+using namespace qk::calibration;
+
+FailureOr<std::unique_ptr<quant_llm::StatisticsSource>>
+qk::calibration::createStatisticsSource(ModuleOp module) {
+  auto calibration = module->getAttrOfType<DictionaryAttr>(
+      quant_llm::QuantLLMDialect::kCalibrationAttr);
+  if (!calibration)
+    return std::unique_ptr<quant_llm::StatisticsSource>();
+  if (auto stats = calibration.getAs<StringAttr>("stats")) {
+    auto file =
+        StatisticsFile::open(quant_llm::resolveModulePath(module, stats));
+    if (!file)
+      return emitError(module.getLoc())
+             << "can't read statistics: " << llvm::toString(file.takeError());
+    return std::unique_ptr<quant_llm::StatisticsSource>(std::move(*file));
+  }
+  return emitError(module.getLoc(),
+                   "running the model for calibration is not linked "
+                   "into this tool; give stats=FILE");
+}

@@ -1,0 +1,26 @@
+//===- Register.cpp - Everything qk has, for a tool -----------------------===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "qk/Pipelines/Register.h"
+
+#include "qk/Calibration/Passes.h"
+#include "qk/Conversion/HostToLLVM/Passes.h"
+#include "qk/Conversion/Passes.h"
+#include "qk/Dialect/QuantLLM/IR/QuantLLM.h"
+#include "qk/Dialect/QuantLLM/Transforms/Passes.h"
+
+void qk::registerDialects(mlir::DialectRegistry &registry) {
+  registry.insert<quant_llm::QuantLLMDialect>();
+  registerHostToLLVMExtensions(registry);
+}
+
+void qk::registerPasses() {
+  quant_llm::registerQuantLLMPasses();
+  calibration::registerQKCalibrationPasses();
+  registerQKConversionPasses();
+  registerHostToLLVMPasses();
+  registerHostToLLVMPipelines();
+}
