@@ -23,6 +23,8 @@ for name in ("QK_SHARED", "OMP_NUM_THREADS", "CUDA_HOME", "OPENBLAS_CORETYPE",
              "ASAN_OPTIONS", "LSAN_OPTIONS", "UBSAN_OPTIONS"):
     if name in os.environ:
         config.environment[name] = os.environ[name]
+config.environment.setdefault(
+    "LSAN_OPTIONS", "suppressions=%s:print_suppressions=0" % (config.qk_source_dir + "/test/lsan.supp"))
 
 opt = "qk-opt"
 if lit_config.params.get("verify_roundtrip"):

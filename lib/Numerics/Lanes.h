@@ -47,6 +47,14 @@ QK_INLINE inline Lanes multiplyAdd(Lanes a, Lanes b, Lanes c) {
   return a * b + c;
 }
 
+/// Pairwise, so in the same order on every target.
+QK_INLINE inline float sumOfLanes(Lanes value) {
+  auto eight = value.lo + value.hi;
+  auto four = eight.lo + eight.hi;
+  auto two = four.lo + four.hi;
+  return two.x + two.y;
+}
+
 #if defined(__x86_64__)
 namespace detail {
 template <typename Body>

@@ -106,9 +106,7 @@ struct MatrixVector {
         sum[v] =
             multiplyAdd(loadLanes(source[v] + j), loadLanes(x + j), sum[v]);
     for (int v = 0; v < V; ++v) {
-      float total = 0.0f;
-      for (int64_t lane = 0; lane < kLanes; ++lane)
-        total += sum[v][lane];
+      float total = sumOfLanes(sum[v]);
       for (int64_t rest = j; rest < cols; ++rest)
         total += source[v][rest] * x[rest];
       store(row + v, total);
@@ -169,9 +167,9 @@ struct MatrixVector {
 } // namespace
 
 /// Whether `work` (flops, or bytes that stream) is worth waking threads for:
-/// about ten microseconds on one core.
+/// about twenty microseconds on one core.
 static bool worthThreads(int64_t items, int64_t work) {
-  return items > 1 && work >= 1'000'000 && omp_get_max_threads() > 1 &&
+  return items > 1 && work >= 2'000'000 && omp_get_max_threads() > 1 &&
          !omp_in_parallel();
 }
 
@@ -239,7 +237,7 @@ void qk_sgemm_batch(int64_t batch, int64_t m, int64_t n, int64_t k,
     return (size + step - 1) / step;
   };
   while (batch * count(m, rows) * count(n, cols) < 16 &&
-         rows * cols * k >= 1'000'000) {
+         rows * cols * k >= 2'000'000) {
     int64_t &larger = rows >= cols ? rows : cols;
     larger = (larger / 2 + 15) / 16 * 16;
   }
