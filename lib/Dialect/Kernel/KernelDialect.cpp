@@ -55,6 +55,7 @@ ParseResult UnpackOp::parse(OpAsmParser &parser, OperationState &result) {
   int64_t bits, count;
   SmallVector<OpAsmParser::UnresolvedOperand> planes;
   VectorType type;
+  SMLoc countLocation;
   Builder &builder = parser.getBuilder();
   auto &properties = result.getOrAddProperties<Properties>();
   if (succeeded(parser.parseOptionalKeyword("in_place")))
@@ -62,12 +63,11 @@ ParseResult UnpackOp::parse(OpAsmParser &parser, OperationState &result) {
   if (parser.parseInteger(bits) || parser.parseOperandList(planes) ||
       parser.parseOptionalAttrDict(result.attributes) ||
       parser.parseColonType(type) || parser.parseArrow() ||
-      parser.parseInteger(count) ||
+      parser.getCurrentLocation(&countLocation) || parser.parseInteger(count) ||
       parser.resolveOperands(planes, type, result.operands))
     return failure();
   if (count < 0 || count > 64)
-    return parser.emitError(parser.getCurrentLocation(),
-                            "expected at most 64 fields, got ")
+    return parser.emitError(countLocation, "expected at most 64 fields, got ")
            << count;
   properties.bits = builder.getI64IntegerAttr(bits);
   result.addTypes(SmallVector<Type>(count, type));

@@ -11,6 +11,7 @@
 #include "mlir/Pass/Pass.h"
 
 namespace mlir {
+class DialectRegistry;
 class OpPassManager;
 } // namespace mlir
 
@@ -19,6 +20,11 @@ namespace qk {
 #define GEN_PASS_DECL
 #define GEN_PASS_REGISTRATION
 #include "qk/Conversion/CPU/Passes.h.inc"
+
+/// Dialects that the passes create ops of, and what lets one-shot-bufferize
+/// handle parameters, `packed_matmul` and the `quantize` that quant-llm-pack
+/// makes: calls of kernels on buffers.
+void registerCPUConversionExtensions(mlir::DialectRegistry &registry);
 
 namespace cpu {
 

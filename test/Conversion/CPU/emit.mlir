@@ -1,0 +1,35 @@
+// RUN: qk-opt %s --quant-llm-emit-cpu-kernels=isa=avx512-vnni,portable | FileCheck %s
+// RUN: qk-opt %s --quant-llm-emit-cpu-kernels=isa=avx2 | FileCheck %s --check-prefix=ONE
+// RUN: not qk-opt %s --quant-llm-emit-cpu-kernels=isa=avx9 2>&1 | FileCheck %s --check-prefix=UNKNOWN
+// Bodies of declared kernels, per level, and the dispatch between them.
+
+// UNKNOWN: unknown isa 'avx9', expected avx512-vnni, avx-vnni, avx2 or portable
+
+// CHECK: func.func private @qk_cpu_level() -> i32
+// CHECK-LABEL: func.func private @kernel(
+// CHECK: %[[LEVEL:.*]] = call @qk_cpu_level()
+// CHECK: %[[HAS:.*]] = arith.cmpi sge, %[[LEVEL]], %c3_i32
+// CHECK: scf.if %[[HAS]]
+// CHECK: call @"kernel.avx512-vnni"
+// CHECK: else
+// CHECK: call @kernel.portable
+
+// CHECK-LABEL: func.func private @kernel.portable.tile
+// CHECK-NOT: vpdpbusd
+// CHECK-LABEL: func.func private @"kernel.avx512-vnni"
+// CHECK-SAME: target_cpu = "x86-64-v4"
+// CHECK: scf.parallel
+// CHECK: func.call @"kernel.avx512-vnni.tile"
+// CHECK: memref.dealloc
+// CHECK-LABEL: func.func private @"kernel.avx512-vnni.tile"
+// CHECK-SAME: target_features = #llvm.target_features<["+avx512f"
+// CHECK: llvm.call_intrinsic "llvm.x86.avx512.vpdpbusd.512"
+
+// A single level is called directly.
+// ONE-LABEL: func.func private @kernel(
+// ONE-NEXT: call @kernel.avx2(
+// ONE-NEXT: return
+// ONE-LABEL: func.func private @kernel.avx2.tile
+// ONE-NOT: qk_kernel.dot
+// ONE: llvm.call_intrinsic "llvm.x86.avx2.pmadd.wd"
+func.func private @kernel(memref<?x?xi16, strided<[?, 1], offset: ?>>, memref<?x?xf32, strided<[?, 1], offset: ?>>, memref<?xi8>, memref<?x?xf32, strided<[?, 1], offset: ?>>) attributes {qk_kernel.matmul = array<i64: 2, 4, 0, 10, 0, 0, 1, 0, 0>}

@@ -1,0 +1,85 @@
+// RUN: qk-opt %s | qk-opt | FileCheck %s
+// RUN: qk-opt %s --qk-kernel-lower | FileCheck %s --check-prefix=LOWER
+// Assembly and lowering of kernel ops.
+
+// CHECK-LABEL: func.func @unpack4
+// CHECK: qk_kernel.unpack 4 %{{.*}} : vector<64xi8> -> 2
+// The mask alone, and the shift alone: one instruction a field.
+// LOWER-LABEL: func.func @unpack4
+// LOWER-SAME: %[[W:.*]]: vector<64xi8>
+// LOWER: %[[LO:.*]] = arith.andi %[[W]], %{{.*}} : vector<64xi8>
+// LOWER: %[[HI:.*]] = arith.shrui %[[W]], %{{.*}} : vector<64xi8>
+// LOWER-NEXT: return %[[LO]], %[[HI]]
+func.func @unpack4(%w: vector<64xi8>) -> (vector<64xi8>, vector<64xi8>) {
+  %0:2 = qk_kernel.unpack 4 %w : vector<64xi8> -> 2
+  return %0#0, %0#1 : vector<64xi8>, vector<64xi8>
+}
+
+// CHECK-LABEL: func.func @unpack4_in_place
+// CHECK: qk_kernel.unpack in_place 4 %{{.*}} : vector<64xi8> -> 2
+// LOWER-LABEL: func.func @unpack4_in_place
+// LOWER-NOT: arith.sh
+// LOWER: dense<-16>
+// LOWER-NOT: arith.sh
+// LOWER: return
+func.func @unpack4_in_place(%w: vector<64xi8>) -> (vector<64xi8>, vector<64xi8>) {
+  %0:2 = qk_kernel.unpack in_place 4 %w : vector<64xi8> -> 2
+  return %0#0, %0#1 : vector<64xi8>, vector<64xi8>
+}
+
+// CHECK-LABEL: func.func @unpack3
+// CHECK: qk_kernel.unpack 3 %{{.*}}, %{{.*}}, %{{.*}} : vector<32xi8> -> 8
+// LOWER-LABEL: func.func @unpack3
+// LOWER-COUNT-8: arith.ori
+func.func @unpack3(%a: vector<32xi8>, %b: vector<32xi8>, %h: vector<32xi8>) -> vector<32xi8> {
+  %0:8 = qk_kernel.unpack 3 %a, %b, %h : vector<32xi8> -> 8
+  return %0#7 : vector<32xi8>
+}
+
+// 8 bits need nothing.
+// LOWER-LABEL: func.func @unpack8
+// LOWER-NEXT: return %{{.*}} : vector<32xi8>
+func.func @unpack8(%w: vector<32xi8>) -> vector<32xi8> {
+  %0 = qk_kernel.unpack 8 %w : vector<32xi8> -> 1
+  return %0 : vector<32xi8>
+}
+
+// CHECK-LABEL: func.func @dot512
+// CHECK: qk_kernel.dot %{{.*}}, %{{.*}}, %{{.*}} : vector<16xi32>, vector<64xi8>
+// LOWER-LABEL: func.func @dot512
+// LOWER: llvm.call_intrinsic "llvm.x86.avx512.vpdpbusd.512"
+func.func @dot512(%a: vector<16xi32>, %u: vector<64xi8>, %s: vector<64xi8>) -> vector<16xi32> attributes {qk_kernel.level = "avx512-vnni"} {
+  %0 = qk_kernel.dot %a, %u, %s : vector<16xi32>, vector<64xi8>
+  return %0 : vector<16xi32>
+}
+
+// LOWER-LABEL: func.func @dot256
+// LOWER: llvm.call_intrinsic "llvm.x86.avx512.vpdpbusd.256"
+func.func @dot256(%a: vector<8xi32>, %u: vector<32xi8>, %s: vector<32xi8>) -> vector<8xi32> attributes {qk_kernel.level = "avx-vnni"} {
+  %0 = qk_kernel.dot %a, %u, %s : vector<8xi32>, vector<32xi8>
+  return %0 : vector<8xi32>
+}
+
+// LOWER-LABEL: func.func @dot_avx2
+// LOWER-COUNT-2: llvm.call_intrinsic "llvm.x86.avx2.pmadd.wd"
+func.func @dot_avx2(%a: vector<8xi32>, %u: vector<32xi8>, %s: vector<32xi8>) -> vector<8xi32> attributes {qk_kernel.level = "avx2"} {
+  %0 = qk_kernel.dot %a, %u, %s : vector<8xi32>, vector<32xi8>
+  return %0 : vector<8xi32>
+}
+
+// Without a level, and for vectors that a level has no instruction for, the
+// portable form.
+// LOWER-LABEL: func.func @dot_portable
+// LOWER-NOT: llvm.
+// LOWER-COUNT-4: arith.muli
+func.func @dot_portable(%a: vector<8xi32>, %u: vector<32xi8>, %s: vector<32xi8>) -> vector<8xi32> {
+  %0 = qk_kernel.dot %a, %u, %s : vector<8xi32>, vector<32xi8>
+  return %0 : vector<8xi32>
+}
+// LOWER-LABEL: func.func @dot_other_width
+// LOWER-NOT: llvm.call
+// LOWER-COUNT-4: arith.muli
+func.func @dot_other_width(%a: vector<4xi32>, %u: vector<16xi8>, %s: vector<16xi8>) -> vector<4xi32> attributes {qk_kernel.level = "avx512-vnni"} {
+  %0 = qk_kernel.dot %a, %u, %s : vector<4xi32>, vector<16xi8>
+  return %0 : vector<4xi32>
+}
