@@ -143,26 +143,16 @@ struct QuantizeModel : KernelCallModel<QuantizeModel, QuantizeOp> {
                           BufferizationState &state) const {
     auto op = cast<QuantizeOp>(operation);
     Location loc = op.getLoc();
-    auto type = cast<RankedTensorType>(op.getX().getType());
-    ActivationSchemeAttr scheme = op.getScheme();
-    if (type.getRank() != 2 ||
-        scheme.getGranularity() == Granularity::PerTensor)
-      return op.emitError("expected a per-token quantize of two dimensions, "
-                          "which quant-llm-pack makes; lower others with "
-                          "quant-llm-to-reference");
-    cpu::QuantizerSpec spec;
-    spec.k = type.getDimSize(1);
-    spec.groupLength = scheme.getGranularity() == Granularity::PerToken
-                           ? spec.k
-                           : std::min<int64_t>(scheme.getGroup(), spec.k);
-    spec.activation =
-        scheme.getBits() == 8 ? cpu::Activation::Int8 : cpu::Activation::Int16;
-    Type element = type.getElementType();
-    spec.element = element.isF16()    ? cpu::Element::F16
-                   : element.isBF16() ? cpu::Element::BF16
-                                      : cpu::Element::F32;
-    func::FuncOp kernel =
-        cpu::declareQuantizer(op->getParentOfType<ModuleOp>(), spec);
+    auto symbol =
+        op->getAttrOfType<FlatSymbolRefAttr>(QuantLLMDialect::kKernelAttr);
+    auto kernel =
+        symbol ? SymbolTable::lookupNearestSymbolFrom<func::FuncOp>(op, symbol)
+               : func::FuncOp();
+    if (!kernel || !cpu::quantizerSpec(kernel))
+      return op.emitError("expected a quantiser that quant-llm-pack declared, "
+                          "got ")
+             << (symbol ? "@" + symbol.getValue().str() : "none")
+             << "; lower other quantize ops with quant-llm-to-reference";
     ArrayRef<Type> types = kernel.getArgumentTypes();
     FailureOr<Value> x = getBuffer(b, op.getX(), options, state);
     if (failed(x))

@@ -184,6 +184,12 @@ private:
           whole ? Granularity::PerToken : Granularity::PerTokenGroup,
           whole ? -1 : group);
       auto quantize = QuantizeOp::create(b, loc, x, xScheme);
+      quantize->setAttr(
+          QuantLLMDialect::kKernelAttr,
+          FlatSymbolRefAttr::get(
+              cpu::declareQuantizer(getOperation(),
+                                    {spec.k, group, activation, spec.element})
+                  .getSymNameAttr()));
       x = quantize.getCodes();
       xScales = quantize.getScales();
     }

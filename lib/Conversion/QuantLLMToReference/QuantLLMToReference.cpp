@@ -45,6 +45,8 @@ static bool isLowered(Operation *op) {
 
 /// Ops of the dialect that may stay.
 static bool isKept(Operation *op) {
+  if (isa<QuantizeOp>(op))
+    return op->hasAttr(QuantLLMDialect::kKernelAttr);
   return isa<ParameterOp, ObserveOp, PackedMatmulOp>(op);
 }
 

@@ -31,7 +31,7 @@ func.func private @k(memref<?x?xi16, strided<[?, 1], offset: ?>>, memref<?x?xf32
 // -----
 
 func.func @per_tensor(%x: tensor<?x10xf32>) -> (tensor<?x10xi8>, tensor<1x1xf32>) {
-  // expected-error@below {{expected a per-token quantize of two dimensions, which quant-llm-pack makes; lower others with quant-llm-to-reference}}
+  // expected-error@below {{expected a quantiser that quant-llm-pack declared, got none; lower other quantize ops with quant-llm-to-reference}}
   // expected-error@below {{failed to bufferize op}}
   %c, %s = quant_llm.quantize %x scheme(<8, per_tensor>) : tensor<?x10xf32> -> tensor<?x10xi8>, tensor<1x1xf32>
   return %c, %s : tensor<?x10xi8>, tensor<1x1xf32>

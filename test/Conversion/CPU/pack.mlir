@@ -7,7 +7,7 @@
 // CHECK-SAME: %[[X:.*]]: tensor<?x10xf32>
 // CHECK-NOT: fc.codes
 // CHECK: %[[BYTES:.*]] = quant_llm.parameter ""::"fc.packed" : tensor<1152xi8> = dense_resource<fc.packed>
-// CHECK: %[[XQ:.*]], %[[XS:.*]] = quant_llm.quantize %[[X]] scheme(<16, per_token_group, group = 4>)
+// CHECK: %[[XQ:.*]], %[[XS:.*]] = quant_llm.quantize %[[X]] scheme(<16, per_token_group, group = 4>) {quant_llm.kernel = @qk_quantize_int16_g4_k10_f32}
 // CHECK: quant_llm.packed_matmul %[[XQ]], %[[BYTES]] x_scales(%[[XS]]) scheme(<u4, group = 4, scale = f16>) x_scheme(<16, per_token_group, group = 4>) n = 4 k = 10 layout("cpu-tile64") kernel(@qk_matmul_u4_g4_f16_k10_int16_f32) name("fc")
 // FLOAT-LABEL: func.func @plain
 // FLOAT-NOT: quantize

@@ -9,6 +9,7 @@
 
 #include "mlir/IR/BuiltinOps.h"
 #include "mlir/Pass/Pass.h"
+#include "mlir/Pass/PassOptions.h"
 
 namespace mlir {
 class DialectRegistry;
@@ -20,6 +21,33 @@ namespace qk {
 #define GEN_PASS_DECL
 #define GEN_PASS_REGISTRATION
 #include "qk/Conversion/CPU/Passes.h.inc"
+
+/// Options of the way to the CPU.
+struct LowerToCPUOptions : mlir::PassPipelineOptions<LowerToCPUOptions> {
+  ListOption<std::string> isa{
+      *this, "isa",
+      llvm::cl::desc(
+          "ISA levels to compile kernels for: avx512-vnni, avx-vnni, "
+          "avx2, portable (default: all, dispatched at run time)")};
+  Option<std::string> activations{
+      *this, "activations",
+      llvm::cl::desc("what quantised matmuls multiply codes with: int16, int8 "
+                     "(per token and group, by a visible quantize) or float"),
+      llvm::cl::init("int16")};
+  ListOption<std::string> weights{
+      *this, "weights",
+      llvm::cl::desc("safetensors files with the data of named resources")};
+};
+
+/// Lowers a module whose recipes have been evaluated to the LLVM dialect:
+/// quantised matmuls become calls of kernels on packed bytes, all else goes
+/// the way of buildHostToLLVMPipeline. Needs registerHostToLLVMExtensions and
+/// registerCPUConversionExtensions.
+void buildLowerToCPUPipeline(mlir::OpPassManager &pm,
+                             const LowerToCPUOptions &options);
+
+/// Registers the pipeline `quant-llm-lower-to-cpu`.
+void registerLowerToCPUPipeline();
 
 /// Dialects that the passes create ops of, and what lets one-shot-bufferize
 /// handle parameters, `packed_matmul` and the `quantize` that quant-llm-pack

@@ -67,6 +67,9 @@ def QuantLLM_Dialect : Dialect {
     /// (where to write weights and the report, what to do without tokens).
     static constexpr ::llvm::StringLiteral kEvaluateAttr =
         "quant_llm.evaluate";
+    /// On a `quantize`: the symbol of the kernel that computes it, once it has
+    /// been chosen. The reference lowering leaves it alone.
+    static constexpr ::llvm::StringLiteral kKernelAttr = "quant_llm.kernel";
 
   private:
     std::shared_ptr<::qk::storage::ParameterStore> store;

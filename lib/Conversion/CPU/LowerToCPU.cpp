@@ -1,0 +1,36 @@
+//===- LowerToCPU.cpp - The whole way to CPU code ---------------*- C++ -*-===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "qk/Conversion/CPU/Passes.h"
+#include "qk/Conversion/HostToLLVM/Passes.h"
+#include "qk/Conversion/Passes.h"
+
+#include "mlir/Pass/PassManager.h"
+#include "mlir/Pass/PassRegistry.h"
+
+using namespace mlir;
+
+void qk::buildLowerToCPUPipeline(OpPassManager &pm,
+                                 const LowerToCPUOptions &options) {
+  HostToLLVMOptions host;
+  host.weights = options.weights;
+  pm.addPass(createPackForCPU({options.activations}));
+  // Float layers that were raised and not quantised.
+  pm.addPass(createQuantLLMToReference());
+  buildHostBufferizePipeline(pm, host);
+  EmitCPUKernelsOptions kernels;
+  kernels.isa.assign(options.isa.begin(), options.isa.end());
+  pm.addPass(createEmitCPUKernels(kernels));
+  buildBuffersToLLVMPipeline(pm, host);
+}
+
+void qk::registerLowerToCPUPipeline() {
+  PassPipelineRegistration<LowerToCPUOptions>(
+      "quant-llm-lower-to-cpu",
+      "lower a module of evaluated recipes to the LLVM dialect, quantised "
+      "matmuls as calls of generated kernels",
+      buildLowerToCPUPipeline);
+}
