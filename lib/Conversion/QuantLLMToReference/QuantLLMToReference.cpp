@@ -39,12 +39,15 @@ static bool isSubByteCodes(Type type) {
 static bool isLowered(Operation *op) {
   if (auto parameter = dyn_cast<ParameterOp>(op))
     return isSubByteCodes(parameter.getResult().getType());
-  return isa<LinearOp, TransposeOp, MatmulOp, QuantizeOp, DequantizeOp,
-             ScaleColumnsOp, RoundToNearestOp>(op);
+  if (isa<QuantizeOp>(op))
+    return !op->hasAttr(QuantLLMDialect::kKernelAttr);
+  return isa<LinearOp, TransposeOp, MatmulOp, DequantizeOp, ScaleColumnsOp,
+             RoundToNearestOp>(op);
 }
 
 /// Ops of the dialect that may stay.
 static bool isKept(Operation *op) {
+  // Those that a kernel computes.
   if (isa<QuantizeOp>(op))
     return op->hasAttr(QuantLLMDialect::kKernelAttr);
   return isa<ParameterOp, ObserveOp, PackedMatmulOp>(op);
