@@ -7,14 +7,17 @@
 #include "qk/Pipelines/Register.h"
 
 #include "qk/Calibration/Passes.h"
+#include "qk/Conversion/CPU/Passes.h"
 #include "qk/Conversion/HostToLLVM/Passes.h"
 #include "qk/Conversion/Passes.h"
+#include "qk/Dialect/Kernel/Passes.h"
 #include "qk/Dialect/QuantLLM/IR/QuantLLM.h"
 #include "qk/Dialect/QuantLLM/Transforms/Passes.h"
 
 void qk::registerDialects(mlir::DialectRegistry &registry) {
   registry.insert<quant_llm::QuantLLMDialect>();
   registerHostToLLVMExtensions(registry);
+  registerCPUConversionExtensions(registry);
 }
 
 void qk::registerPasses() {
@@ -23,4 +26,7 @@ void qk::registerPasses() {
   registerQKConversionPasses();
   registerHostToLLVMPasses();
   registerHostToLLVMPipelines();
+  registerCPUConversionPasses();
+  registerLowerToCPUPipeline();
+  kernel::registerKernelPasses();
 }
