@@ -58,8 +58,7 @@ qk::quant_llm::openScope(ModuleOp module, StringRef scope, Location location) {
   auto path = weights ? weights.getAs<StringAttr>(scope) : StringAttr();
   if (!path)
     return std::shared_ptr<const storage::SafetensorsFile>();
-  auto *dialect =
-      module.getContext()->getLoadedDialect<QuantLLMDialect>();
+  auto *dialect = module.getContext()->getLoadedDialect<QuantLLMDialect>();
   auto file = dialect->getStore().open(resolveModulePath(module, path));
   if (!file) {
     emitError(location) << "can't read the weights of scope '" << scope
@@ -69,8 +68,9 @@ qk::quant_llm::openScope(ModuleOp module, StringRef scope, Location location) {
   return *file;
 }
 
-FailureOr<ParameterData> qk::quant_llm::getElementsData(
-    ElementsAttr value, function_ref<InFlightDiagnostic()> emitError) {
+FailureOr<ParameterData>
+qk::quant_llm::getElementsData(ElementsAttr value,
+                               function_ref<InFlightDiagnostic()> emitError) {
   ParameterData data;
   auto type = value.getShapedType();
   int64_t count = type.getNumElements();
@@ -116,10 +116,10 @@ FailureOr<ParameterData> qk::quant_llm::getParameterData(ParameterOp op) {
   if (failed(file))
     return failure();
   if (!*file)
-    return op.emitError()
-           << "parameter '" << op.getName() << "' has no data: the module "
-           << "names no file for scope '" << op.getScope()
-           << "'; name it with --weights=FILE.safetensors";
+    return op.emitError() << "parameter '" << op.getName()
+                          << "' has no data: the module "
+                          << "names no file for scope '" << op.getScope()
+                          << "'; name it with --weights=FILE.safetensors";
   RankedTensorType type = op.getStorageType();
   auto dataType = getDataType(type.getElementType());
   if (!dataType)
@@ -189,9 +189,10 @@ static FailureOr<ParameterOp> getParameter(Operation *user, StringRef what,
                               "leaves; run quant-llm-evaluate first";
 }
 
-FailureOr<numerics::QuantizedWeight> qk::quant_llm::readQuantizedWeight(
-    Operation *user, SchemeAttr scheme, Value codes, Value scales,
-    Value zeroPoints, Value permutation) {
+FailureOr<numerics::QuantizedWeight>
+qk::quant_llm::readQuantizedWeight(Operation *user, SchemeAttr scheme,
+                                   Value codes, Value scales, Value zeroPoints,
+                                   Value permutation) {
   numerics::QuantizedWeight weight;
   weight.scheme = scheme.getScheme();
   auto type = cast<RankedTensorType>(codes.getType());

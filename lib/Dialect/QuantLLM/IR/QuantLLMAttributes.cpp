@@ -79,8 +79,7 @@ IntegerType SchemeAttr::getStorageType() const {
 }
 
 IntegerType SchemeAttr::getZeroPointType() const {
-  return IntegerType::get(getContext(),
-                          getCodeType() == CodeType::U8 ? 16 : 8);
+  return IntegerType::get(getContext(), getCodeType() == CodeType::U8 ? 16 : 8);
 }
 
 //===----------------------------------------------------------------------===//

@@ -73,9 +73,9 @@ LogicalResult QuantLLMDialect::verifyOperationAttribute(Operation *op,
   if (name == kWeightsAttr || name == kCalibrationAttr) {
     auto dictionary = dyn_cast<DictionaryAttr>(attr.getValue());
     if (!dictionary)
-      return op->emitOpError() << "expected attribute " << name
-                               << " to be a dictionary of strings, got "
-                               << attr.getValue();
+      return op->emitOpError()
+             << "expected attribute " << name
+             << " to be a dictionary of strings, got " << attr.getValue();
     for (NamedAttribute entry : dictionary)
       if (!isa<StringAttr>(entry.getValue()))
         return op->emitOpError()

@@ -63,10 +63,11 @@ RankedTensorType ParameterOp::getStorageType(RankedTensorType type) {
   return RankedTensorType::get(shape, IntegerType::get(type.getContext(), 8));
 }
 
-LogicalResult TransposeOp::inferReturnTypes(
-    MLIRContext *, std::optional<Location> location, ValueRange operands,
-    DictionaryAttr, OpaqueProperties, RegionRange,
-    SmallVectorImpl<Type> &inferred) {
+LogicalResult TransposeOp::inferReturnTypes(MLIRContext *,
+                                            std::optional<Location> location,
+                                            ValueRange operands, DictionaryAttr,
+                                            OpaqueProperties, RegionRange,
+                                            SmallVectorImpl<Type> &inferred) {
   auto type = dyn_cast<RankedTensorType>(operands[0].getType());
   if (!type || type.getRank() != 2)
     return emitOptionalError(location, "expected a weight of two dimensions");
@@ -75,10 +76,11 @@ LogicalResult TransposeOp::inferReturnTypes(
   return success();
 }
 
-LogicalResult LinearOp::inferReturnTypes(
-    MLIRContext *, std::optional<Location> location, ValueRange operands,
-    DictionaryAttr, OpaqueProperties, RegionRange,
-    SmallVectorImpl<Type> &inferred) {
+LogicalResult LinearOp::inferReturnTypes(MLIRContext *,
+                                         std::optional<Location> location,
+                                         ValueRange operands, DictionaryAttr,
+                                         OpaqueProperties, RegionRange,
+                                         SmallVectorImpl<Type> &inferred) {
   auto x = dyn_cast<RankedTensorType>(operands[0].getType());
   auto weight = dyn_cast<RankedTensorType>(operands[1].getType());
   if (!x || !weight || x.getRank() == 0 || weight.getRank() != 2)
@@ -126,8 +128,8 @@ void RoundToNearestOp::build(OpBuilder &builder, OperationState &state,
                              ScaleSearch scaleSearch) {
   SmallVector<Type> types;
   quantizedTypes(weight, scheme, !symmetric, types);
-  build(builder, state, types[0], types[1],
-        symmetric ? Type() : types[2], weight, scheme, symmetric, scaleSearch);
+  build(builder, state, types[0], types[1], symmetric ? Type() : types[2],
+        weight, scheme, symmetric, scaleSearch);
 }
 
 void RoundCompensatedOp::build(OpBuilder &builder, OperationState &state,

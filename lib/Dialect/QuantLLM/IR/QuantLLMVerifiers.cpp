@@ -79,9 +79,9 @@ static LogicalResult checkQuantized(Operation *op, SchemeAttr scheme,
   auto expectedScales =
       RankedTensorType::get({n, groups}, scheme.getScaleType());
   if (scales.getType() != expectedScales)
-    return op->emitOpError() << "expected scales of type " << expectedScales
-                             << " (N rows, ceil(K/group) columns), got "
-                             << scales.getType();
+    return op->emitOpError()
+           << "expected scales of type " << expectedScales
+           << " (N rows, ceil(K/group) columns), got " << scales.getType();
   auto expectedZeros =
       RankedTensorType::get({n, groups}, scheme.getZeroPointType());
   if (zeroPoints && zeroPoints.getType() != expectedZeros)
@@ -94,8 +94,7 @@ static LogicalResult checkQuantized(Operation *op, SchemeAttr scheme,
 /// A rounding op's results fit its weight.
 static LogicalResult checkRounded(Operation *op, Value weight,
                                   SchemeAttr scheme, bool symmetric,
-                                  Value codes, Value scales,
-                                  Value zeroPoints) {
+                                  Value codes, Value scales, Value zeroPoints) {
   if (failed(checkStatic(op, "the weight", weight)))
     return failure();
   if (tensorType(codes).getShape() != tensorType(weight).getShape())
@@ -115,8 +114,7 @@ static LogicalResult checkRounded(Operation *op, Value weight,
 
 /// `permutation` has K elements, `bias` N.
 static LogicalResult checkPermutationAndBias(Operation *op, Value permutation,
-                                             Value bias, int64_t n,
-                                             int64_t k) {
+                                             Value bias, int64_t n, int64_t k) {
   if (permutation &&
       failed(checkSize(op, "the size of the permutation", lastSize(permutation),
                        k, "K of the weight")))
@@ -132,11 +130,11 @@ static LogicalResult checkInputScales(Operation *op, Value x, Value xScales,
                                       Attribute xScheme) {
   bool quantized = isa<IntegerType>(tensorType(x).getElementType());
   if (quantized && !xScales)
-    return op->emitOpError() << "expected x_scales for x of type "
-                             << x.getType() << ", got none";
+    return op->emitOpError()
+           << "expected x_scales for x of type " << x.getType() << ", got none";
   if (!quantized && xScales)
-    return op->emitOpError() << "expected no x_scales for x of type "
-                             << x.getType();
+    return op->emitOpError()
+           << "expected no x_scales for x of type " << x.getType();
   if (quantized != static_cast<bool>(xScheme))
     return op->emitOpError()
            << "expected x_scheme just where x is quantised, got x of type "
@@ -148,10 +146,9 @@ static LogicalResult checkInputScales(Operation *op, Value x, Value xScales,
 static LogicalResult checkLeading(Operation *op, Value x, Value y) {
   auto xs = tensorType(x).getShape(), ys = tensorType(y).getShape();
   if (xs.size() != ys.size() ||
-      !llvm::all_of(llvm::zip(xs.drop_back(), ys.drop_back()),
-                    [](auto pair) {
-                      return fits(std::get<0>(pair), std::get<1>(pair));
-                    }))
+      !llvm::all_of(llvm::zip(xs.drop_back(), ys.drop_back()), [](auto pair) {
+        return fits(std::get<0>(pair), std::get<1>(pair));
+      }))
     return op->emitOpError() << "expected y to have the leading dimensions of "
                              << x.getType() << ", got " << y.getType();
   return success();
@@ -172,9 +169,8 @@ LogicalResult ParameterOp::verify() {
   if (std::optional<ElementsAttr> value = getValue())
     if (value->getShapedType() != getStorageType())
       return emitOpError() << "expected a value of type " << getStorageType()
-                           << " (the storage type of "
-                           << getResult().getType() << "), got "
-                           << value->getShapedType();
+                           << " (the storage type of " << getResult().getType()
+                           << "), got " << value->getShapedType();
   return success();
 }
 
@@ -205,8 +201,8 @@ LogicalResult ObserveOp::verify() {
   if (failed(checkHasDimension(*this, "x", getX())))
     return failure();
   if (ShapedType::isDynamic(lastSize(getX())))
-    return emitOpError()
-           << "expected a static last dimension of x, got " << getX().getType();
+    return emitOpError() << "expected a static last dimension of x, got "
+                         << getX().getType();
   // (C2)
   return checkLayer(*this, getLayer());
 }

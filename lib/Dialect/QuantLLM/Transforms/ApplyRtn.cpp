@@ -25,8 +25,8 @@ struct ApplyRtn : public qk::quant_llm::impl::ApplyRtnPassBase<ApplyRtn> {
     FailureOr<RoundingScheme> rounding = getRoundingScheme(
         module, bits, groupSize, symmetric, scaleType, scaleSearch);
     if (failed(rounding) ||
-        failed(recordSettings(module, {fallback, strict, outputWeights, report,
-                                       recipeOnly})))
+        failed(recordSettings(
+            module, {fallback, strict, outputWeights, report, recipeOnly})))
       return signalPassFailure();
     std::vector<RecipeLayer> layers = collectLayers(module);
     if (failed(checkHasLayers(module, layers)))
@@ -35,8 +35,8 @@ struct ApplyRtn : public qk::quant_llm::impl::ApplyRtnPassBase<ApplyRtn> {
       OpBuilder builder(module.getContext());
       builder.setInsertionPointAfterValue(layer.weight);
       auto op = RoundToNearestOp::create(
-          builder, layer.uses.front()->getLoc(), layer.weight,
-          rounding->scheme, rounding->symmetric, rounding->scaleSearch);
+          builder, layer.uses.front()->getLoc(), layer.weight, rounding->scheme,
+          rounding->symmetric, rounding->scaleSearch);
       replaceUses(layer, rounding->scheme,
                   {op.getCodes(), op.getScales(), op.getZeroPoints(), {}});
     }

@@ -41,8 +41,8 @@ static void recordWeights(ModuleOp module, StringRef weights) {
               llvm::sys::fs::equivalent(absolute, fromModule);
   MLIRContext *context = module.getContext();
   NamedAttrList entries;
-  if (auto old = module->getAttrOfType<DictionaryAttr>(
-          QuantLLMDialect::kWeightsAttr))
+  if (auto old =
+          module->getAttrOfType<DictionaryAttr>(QuantLLMDialect::kWeightsAttr))
     entries.append(old.getValue());
   entries.set(kModelScope,
               StringAttr::get(context, same ? weights : absolute.str()));
@@ -71,9 +71,8 @@ static FailureOr<StringRef> findScope(ModuleOp module, StringRef name,
   auto file = openScope(module, weights.getValue().back().getName(), location);
   if (failed(file))
     return failure();
-  return emitError(location)
-         << "resource without data: "
-         << llvm::toString((*file)->get(name).takeError());
+  return emitError(location) << "resource without data: "
+                             << llvm::toString((*file)->get(name).takeError());
 }
 
 /// Whether a constant holds a weight.

@@ -19,8 +19,8 @@ FailureOr<LayerFilter> LayerFilter::create(ArrayRef<std::string> skip,
   auto add = [&](StringRef option, StringRef text) -> LogicalResult {
     llvm::Expected<llvm::GlobPattern> glob = llvm::GlobPattern::create(text);
     if (!glob) {
-      emitError(location) << option << " pattern '" << text << "': "
-                          << llvm::toString(glob.takeError());
+      emitError(location) << option << " pattern '" << text
+                          << "': " << llvm::toString(glob.takeError());
       return failure();
     }
     filter.patterns.push_back({option.str(), text.str(), std::move(*glob)});
@@ -62,10 +62,10 @@ LogicalResult LayerFilter::checkAllMatched(ArrayRef<std::string> layers,
         nearest = layer;
       }
     }
-    InFlightDiagnostic diagnostic =
-        emitError(location) << pattern.option << " pattern '" << pattern.text
-                            << "' matches none of " << layers.size()
-                            << " linear layers";
+    InFlightDiagnostic diagnostic = emitError(location)
+                                    << pattern.option << " pattern '"
+                                    << pattern.text << "' matches none of "
+                                    << layers.size() << " linear layers";
     if (!nearest.empty())
       diagnostic << "; the nearest name is '" << nearest << "'";
     return diagnostic;

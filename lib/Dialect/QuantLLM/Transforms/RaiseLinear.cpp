@@ -106,9 +106,8 @@ std::vector<Candidate> RaiseLinear::findCandidates() {
       candidate.match = *finding.match;
       Value weight = candidate.match.weight;
       candidate.layer = names.get(weight, function.getName());
-      candidate.isHead =
-          isGathered(weight) || candidate.layer == "lm_head" ||
-          StringRef(candidate.layer).ends_with(".lm_head");
+      candidate.isHead = isGathered(weight) || candidate.layer == "lm_head" ||
+                         StringRef(candidate.layer).ends_with(".lm_head");
       candidates.push_back(std::move(candidate));
     });
   });

@@ -20,9 +20,9 @@ namespace qk::quant_llm {
 class LayerFilter {
 public:
   /// Errors (emitted at `location`): a pattern that is no glob.
-  static mlir::FailureOr<LayerFilter>
-  create(mlir::ArrayRef<std::string> skip, mlir::ArrayRef<std::string> only,
-         mlir::Location location);
+  static mlir::FailureOr<LayerFilter> create(mlir::ArrayRef<std::string> skip,
+                                             mlir::ArrayRef<std::string> only,
+                                             mlir::Location location);
 
   /// Whether the layer is to be quantised. The head only where `only` names
   /// it. Remembers which patterns matched.

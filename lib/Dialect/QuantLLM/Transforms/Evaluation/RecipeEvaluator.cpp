@@ -42,9 +42,9 @@ FailureOr<std::vector<float>> RecipeEvaluator::evaluate(Value value,
         return evaluateScaleStatistic(op, layer);
       })
       .Default([&](Operation *op) -> FailureOr<Floats> {
-        return op->emitError() << "layer '" << layer << "': evaluating '"
-                               << op->getName()
-                               << "' is not implemented in this version of qk";
+        return op->emitError()
+               << "layer '" << layer << "': evaluating '" << op->getName()
+               << "' is not implemented in this version of qk";
       });
 }
 
@@ -72,11 +72,10 @@ RecipeEvaluator::evaluateStatistic(StatisticOp op) {
     return op.emitError() << "expected statistics of layer '" << op.getLayer()
                           << "' to have K = " << k << ", got "
                           << (*statistics)->k;
-  ArrayRef<float> values = op.getKind() == StatisticKind::Hessian
-                               ? (*statistics)->hessian
-                           : op.getKind() == StatisticKind::AbsMax
-                               ? (*statistics)->absmax
-                               : (*statistics)->absmean;
+  ArrayRef<float> values =
+      op.getKind() == StatisticKind::Hessian  ? (*statistics)->hessian
+      : op.getKind() == StatisticKind::AbsMax ? (*statistics)->absmax
+                                              : (*statistics)->absmean;
   if (values.empty())
     return op.emitError() << "the statistics of layer '" << op.getLayer()
                           << "' have no " << kind;
@@ -160,18 +159,18 @@ FailureOr<RoundedWeight> RecipeEvaluator::roundToNearest(RoundToNearestOp op,
   rounded.method = "rtn";
   // The error is shown wherever the statistics are there anyway; scaled
   // columns belong to a scaled Hessian, which this recipe does not have.
-  if (source && !identityHessian && isa_and_present<ParameterOp, TransposeOp>(
-                                        op.getWeight().getDefiningOp())) {
+  if (source && !identityHessian &&
+      isa_and_present<ParameterOp, TransposeOp>(
+          op.getWeight().getDefiningOp())) {
     FailureOr<const LayerStatistics *> statistics = source->get(layer);
     if (failed(statistics))
       return failure();
     if (*statistics && (*statistics)->tokens > 0 && (*statistics)->k == k &&
         !(*statistics)->hessian.empty()) {
       std::vector<float> changed = numerics::dequantize(rounded.weight);
-      rounded.error =
-          numerics::outputError(weight->data(), changed.data(), n, k,
-                                (*statistics)->hessian.data())
-              .relative;
+      rounded.error = numerics::outputError(weight->data(), changed.data(), n,
+                                            k, (*statistics)->hessian.data())
+                          .relative;
     }
   }
   return rounded;
@@ -250,13 +249,13 @@ RecipeEvaluator::roundCompensated(RoundCompensatedOp op, StringRef layer) {
       return op.emitError() << "layer '" << layer << "': " << reason
                             << "; calibrate with other samples, raise damping, "
                                "or round it to nearest with fallback=rtn";
-    op.emitWarning() << "layer '" << layer << "' is rounded to nearest: "
-                     << reason;
-    auto result = numerics::roundToNearest(weight->data(), n, k,
-                                           gptqOptions.quantizer);
+    op.emitWarning() << "layer '" << layer
+                     << "' is rounded to nearest: " << reason;
+    auto result =
+        numerics::roundToNearest(weight->data(), n, k, gptqOptions.quantizer);
     if (!result)
-      return op.emitError() << "layer '" << layer
-                            << "': " << result.error().message;
+      return op.emitError()
+             << "layer '" << layer << "': " << result.error().message;
     RoundedWeight rounded;
     rounded.weight = std::move(*result);
     // The recipe's permutation result stays: the identity.

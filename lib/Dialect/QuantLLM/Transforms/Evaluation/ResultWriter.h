@@ -39,8 +39,7 @@ public:
 
 private:
   mlir::LogicalResult emit(mlir::OpBuilder &builder, mlir::Value result,
-                           llvm::StringRef name,
-                           llvm::ArrayRef<uint8_t> bytes);
+                           llvm::StringRef name, llvm::ArrayRef<uint8_t> bytes);
   mlir::LogicalResult fail(llvm::Error error);
 
   mlir::ModuleOp module;

@@ -143,8 +143,7 @@ Value qk::quant_llm::repeatedVector(Value value) {
     auto input = dyn_cast<RankedTensorType>(broadcast.getInput().getType());
     // All but the last dimension are added.
     if (input && input.getRank() == 1 &&
-        llvm::equal(broadcast.getDimensions(),
-                    llvm::seq<int64_t>(0, rank - 1)))
+        llvm::equal(broadcast.getDimensions(), llvm::seq<int64_t>(0, rank - 1)))
       return broadcast.getInput();
     return {};
   }
