@@ -15,7 +15,6 @@
 
 namespace qk::numerics {
 
-static constexpr int64_t kRows = 128;
 static constexpr int64_t kColumns = 256;
 
 /// Σ a[i]·b[i] in f64, in a fixed order.
@@ -35,12 +34,14 @@ static double dot(const float *a, const float *b, int64_t count) {
 
 double outputEnergy(const float *a, int64_t n, int64_t k,
                     const float *hessian) {
-  int64_t items = (n + kRows - 1) / kRows;
+  // Many rows, for H is read once for each item; but enough items.
+  const int64_t rowsOfItem = n > 1024 ? 256 : 64;
+  int64_t items = (n + rowsOfItem - 1) / rowsOfItem;
   std::vector<double> sums(items);
   parallelFor(items, [&](int64_t item) {
-    int64_t rows = std::min(kRows, n - item * kRows);
-    const float *block = a + item * kRows * k;
-    auto product = uninitialized<float>(kRows * kColumns);
+    int64_t rows = std::min(rowsOfItem, n - item * rowsOfItem);
+    const float *block = a + item * rowsOfItem * k;
+    auto product = uninitialized<float>(rowsOfItem * kColumns);
     auto turned = uninitialized<float>(kColumns * kColumns);
     for (int64_t j = 0; j < k; j += kColumns) {
       int64_t width = std::min(kColumns, k - j);

@@ -135,15 +135,19 @@ std::vector<float> dequantize(const QuantizedWeight &weight) {
   parallelFor((weight.n + kRows - 1) / kRows, [&](int64_t item) {
     for (int64_t n = item * kRows, end = std::min(weight.n, (item + 1) * kRows);
          n < end; ++n)
-      for (int64_t i = 0; i < k; ++i) {
-        int64_t group = n * groups + i / length;
-        uint8_t byte = weight.codes[n * k + i];
-        int code = scheme.isSigned() ? static_cast<int8_t>(byte) : byte;
-        int zero = weight.zeroPoints.empty() ? scheme.defaultZeroPoint()
-                                             : weight.zeroPoints[group];
-        int64_t column = weight.permutation.empty() ? i : weight.permutation[i];
-        values[n * k + column] =
-            weight.scales[group] * static_cast<float>(code - zero);
+      for (int64_t g = 0; g < groups; ++g) {
+        float scale = weight.scales[n * groups + g];
+        int zero = weight.zeroPoints.empty()
+                       ? scheme.defaultZeroPoint()
+                       : weight.zeroPoints[n * groups + g];
+        for (int64_t i = g * length, last = std::min(k, i + length); i < last;
+             ++i) {
+          uint8_t byte = weight.codes[n * k + i];
+          int code = scheme.isSigned() ? static_cast<int8_t>(byte) : byte;
+          int64_t column =
+              weight.permutation.empty() ? i : weight.permutation[i];
+          values[n * k + column] = scale * static_cast<float>(code - zero);
+        }
       }
   });
   return values;

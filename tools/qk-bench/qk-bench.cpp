@@ -1,0 +1,30 @@
+//===- qk-bench.cpp - Kernels and layers against the machine ----*- C++ -*-===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "SolveBench.h"
+
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+
+static int usage() {
+  std::fprintf(stderr, "usage: qk-bench solve [N K]\n"
+                       "  solve  time of statistics, round-to-nearest and GPTQ "
+                       "(default N = K = 2048)\n");
+  return 1;
+}
+
+int main(int argc, char **argv) {
+  if ((argc == 2 || argc == 4) && std::strcmp(argv[1], "solve") == 0) {
+    int64_t n = argc == 4 ? std::atoll(argv[2]) : 2048;
+    int64_t k = argc == 4 ? std::atoll(argv[3]) : 2048;
+    if (n < 1 || k < 1)
+      return usage();
+    benchSolve(n, k);
+    return 0;
+  }
+  return usage();
+}
