@@ -27,6 +27,5 @@ void qk::registerPasses() {
   registerHostToLLVMPasses();
   registerHostToLLVMPipelines();
   registerCPUConversionPasses();
-  registerLowerToCPUPipeline();
   kernel::registerKernelPasses();
 }

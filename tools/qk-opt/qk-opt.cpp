@@ -67,6 +67,7 @@ static LogicalResult run(int argc, char **argv) {
   registerAllPasses();
   qk::registerPasses();
   qk::registerMethodPipelines(/*shortNames=*/true);
+  qk::registerLoweringPipelines(/*shortNames=*/true);
   DialectRegistry registry;
   registerAllDialects(registry);
   registerAllExtensions(registry);

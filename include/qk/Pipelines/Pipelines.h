@@ -7,6 +7,8 @@
 #ifndef QK_PIPELINES_PIPELINES_H
 #define QK_PIPELINES_PIPELINES_H
 
+#include "qk/Conversion/CPU/Passes.h"
+
 #include "mlir/Pass/PassManager.h"
 #include "mlir/Pass/PassOptions.h"
 
@@ -106,6 +108,15 @@ void buildRtnPipeline(mlir::OpPassManager &manager,
 /// Raises linear layers and writes the recipe of GPTQ.
 void buildGptqPipeline(mlir::OpPassManager &manager,
                        const GptqPipelineOptions &options);
+
+/// Evaluates recipes and lowers the whole module to the LLVM dialect, quantised
+/// matmuls as calls of generated CPU kernels.
+void buildEvaluateAndLowerToCPUPipeline(mlir::OpPassManager &manager,
+                                        const LowerToCPUOptions &options);
+
+/// Registers the lowerings' pipelines: `quant-llm-lower-to-<target>`, and with
+/// `shortNames` `lower-to-<target>` too.
+void registerLoweringPipelines(bool shortNames);
 
 /// Registers the methods' pipelines: `quant-llm-<method>`, and with
 /// `shortNames` (qk-opt's own flags) `<method>` and `calibrate` too.

@@ -9,7 +9,6 @@
 #include "qk/Conversion/Passes.h"
 
 #include "mlir/Pass/PassManager.h"
-#include "mlir/Pass/PassRegistry.h"
 
 using namespace mlir;
 
@@ -25,12 +24,4 @@ void qk::buildLowerToCPUPipeline(OpPassManager &pm,
   kernels.isa.assign(options.isa.begin(), options.isa.end());
   pm.addPass(createEmitCPUKernels(kernels));
   buildBuffersToLLVMPipeline(pm, host);
-}
-
-void qk::registerLowerToCPUPipeline() {
-  PassPipelineRegistration<LowerToCPUOptions>(
-      "quant-llm-lower-to-cpu",
-      "lower a module of evaluated recipes to the LLVM dialect, quantised "
-      "matmuls as calls of generated kernels",
-      buildLowerToCPUPipeline);
 }

@@ -46,8 +46,6 @@ struct LowerToCPUOptions : mlir::PassPipelineOptions<LowerToCPUOptions> {
 void buildLowerToCPUPipeline(mlir::OpPassManager &pm,
                              const LowerToCPUOptions &options);
 
-/// Registers the pipeline `quant-llm-lower-to-cpu`.
-void registerLowerToCPUPipeline();
 
 /// Dialects that the passes create ops of, and what lets one-shot-bufferize
 /// handle parameters, `packed_matmul` and the `quantize` that quant-llm-pack
