@@ -46,7 +46,6 @@ struct LowerToCPUOptions : mlir::PassPipelineOptions<LowerToCPUOptions> {
 void buildLowerToCPUPipeline(mlir::OpPassManager &pm,
                              const LowerToCPUOptions &options);
 
-
 /// Dialects that the passes create ops of, and what lets one-shot-bufferize
 /// handle parameters, `packed_matmul` and the `quantize` that quant-llm-pack
 /// makes: calls of kernels on buffers.
