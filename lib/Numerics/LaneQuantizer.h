@@ -114,30 +114,32 @@ private:
     return sum;
   }
 
-  /// |x|^2.4 to 1e-5, enough to compare candidates: x²·2^(log2(x²)·0.2), the
-  /// logarithm from the exponent and a polynomial of the mantissa.
+  /// |x|^2.4 to 1e-5, enough to compare candidates: x²·2^(log2(x²)·0.2), with
+  /// the exponent's bits and Chebyshev fits of log2 on [1, 2) and of 2^t on
+  /// [-0.5, 0.5].
   QK_INLINE static Lanes powerOf2Point4(Lanes x) {
     Lanes square = max(x * x, splat(1e-37f));
     LaneMask bits = __builtin_bit_cast(LaneMask, square);
     Lanes exponent = __builtin_convertvector((bits >> 23) - 127, Lanes);
     Lanes m = __builtin_bit_cast(Lanes, (bits & 0x7fffff) | 0x3f800000);
-    // ln(m) for m in [1, 2) by atanh: s = (m - √2)/(m + √2), |s| ≤ 0.1716.
-    Lanes s = (m - 1.41421356f) / (m + 1.41421356f);
-    Lanes s2 = s * s;
-    Lanes log2m =
-        0.5f +
-        s * (2.88539008f +
-             s2 * (0.961796694f + s2 * (0.577078016f + s2 * 0.412198583f)));
-    Lanes power = (exponent + log2m) * 0.2f;
-    // 2^power: its integer part into the exponent, e^t of the rest.
+    Lanes log2 = polynomial(m, {-2.79415368f, 5.06975632f, -3.52021884f,
+                                1.61017755f, -0.40947559f, 0.04392863f});
+    Lanes power = (exponent + log2) * 0.2f;
     Lanes whole = __builtin_elementwise_roundeven(power);
-    Lanes t = (power - whole) * 0.693147181f;
     Lanes fraction =
-        1.0f +
-        t * (1.0f + t * (0.5f + t * (0.166666667f + t * (0.0416666667f +
-                                                         t * 0.00833333333f))));
+        polynomial(power - whole, {1.00000008f, 0.69312103f, 0.24022107f,
+                                   0.05592204f, 0.00967604f});
     LaneMask scale = (__builtin_convertvector(whole, LaneMask) + 127) << 23;
     return square * fraction * __builtin_bit_cast(Lanes, scale);
+  }
+
+  /// Σ coefficients[i]·x^i.
+  template <int N>
+  QK_INLINE static Lanes polynomial(Lanes x, const float (&coefficients)[N]) {
+    Lanes sum = splat(coefficients[N - 1]);
+    for (int i = N - 2; i >= 0; --i)
+      sum = multiplyAdd(sum, x, splat(coefficients[i]));
+    return sum;
   }
 };
 
