@@ -5,6 +5,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "qk/Runtime/Gemm.h"
+#include "qk/Runtime/Runtime.h"
 
 #include "../Numerics/Lanes.h"
 #include "Blas.h"
@@ -219,6 +220,10 @@ void qk_sgemm_batch(int64_t batch, int64_t m, int64_t n, int64_t k,
                     int64_t c_row_stride, float beta) {
   if (batch <= 0 || m <= 0 || n <= 0)
     return;
+  const struct Timer {
+    double begin, flops;
+    ~Timer() { qk_profile_end(QK_PROFILE_CONTRACTION, begin, flops); }
+  } timer{qk_profile_begin(), 2.0 * static_cast<double>(batch * m * n * k)};
   View left{a, a_row_stride, a_col_stride},
       right{b, b_row_stride, b_col_stride};
   if (m == 1)

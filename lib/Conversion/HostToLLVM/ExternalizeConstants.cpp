@@ -8,6 +8,8 @@
 #include "qk/Conversion/HostToLLVM/Passes.h"
 #include "qk/Conversion/HostToLLVM/StorageTypes.h"
 #include "qk/Storage/ParameterStore.h"
+#include "llvm/Support/FileSystem.h"
+#include "llvm/Support/Path.h"
 
 namespace qk {
 #define GEN_PASS_DEF_EXTERNALIZECONSTANTS
@@ -87,15 +89,25 @@ private:
       if (failed(found))
         return failure();
       entry.push_back(builder.getNamedAttr(
-          "path", builder.getStringAttr(found->file->path())));
+          "path", builder.getStringAttr(absolute(found->file->path()))));
       entry.push_back(builder.getNamedAttr(
           "offset", builder.getI64IntegerAttr(found->tensor.fileOffset)));
       entry.push_back(builder.getNamedAttr(
           "bytes", builder.getI64IntegerAttr(found->tensor.bytes.size())));
     }
     global.removeInitialValueAttr();
+    // Where the data will lie, nobody aligned it for us.
+    global.removeAlignmentAttr();
     global.setVisibility(SymbolTable::Visibility::Public);
     return builder.getDictionaryAttr(entry);
+  }
+
+  /// Where the module will be written is not known here.
+  static std::string absolute(StringRef path) {
+    SmallString<128> full = path;
+    (void)llvm::sys::fs::make_absolute(full);
+    llvm::sys::path::remove_dots(full, /*remove_dot_dot=*/true);
+    return full.str().str();
   }
 
   /// Boolean literals are packed to bits in attributes; buffers hold bytes.

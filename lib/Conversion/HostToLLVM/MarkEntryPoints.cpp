@@ -4,6 +4,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "mlir/Dialect/Bufferization/IR/Bufferization.h"
 #include "qk/Conversion/HostToLLVM/Passes.h"
 
 namespace qk {
@@ -24,6 +25,11 @@ struct MarkEntryPoints : qk::impl::MarkEntryPointsBase<MarkEntryPoints> {
                         TypeAttr::get(function.getFunctionType()));
       function->setAttr(LLVM::LLVMDialect::getEmitCWrapperAttrName(),
                         builder.getUnitAttr());
+      // Inputs may be mapped files, and are the caller's in any case.
+      for (unsigned i = 0; i < function.getNumArguments(); ++i)
+        function.setArgAttr(
+            i, bufferization::BufferizationDialect::kWritableAttrName,
+            builder.getBoolAttr(false));
     }
   }
 };

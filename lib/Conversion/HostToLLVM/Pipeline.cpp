@@ -42,6 +42,7 @@ void qk::buildHostBufferizePipeline(OpPassManager &pm,
   pm.addPass(createLinalgFoldUnitExtentDimsPass());
   simplify(pm);
 
+  pm.addNestedPass<func::FuncOp>(createSplitFills());
   pm.addPass(bufferization::createEmptyTensorToAllocTensorPass());
   bufferization::OneShotBufferizePassOptions bufferize;
   bufferize.bufferizeFunctionBoundaries = true;

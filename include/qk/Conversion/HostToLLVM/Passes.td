@@ -90,6 +90,14 @@ def FuseElementwise : Pass<"quant-llm-fuse-elementwise", "mlir::func::FuncOp"> {
                            "mlir::tensor::TensorDialect"];
 }
 
+def SplitFills : Pass<"quant-llm-split-fills", "mlir::func::FuncOp"> {
+  let summary = "Give each user of a fill a fill of its own";
+  let description = [{
+    CSE leaves one fill with zero for all contractions of a shape; bufferization
+    would fill one buffer and copy it for each. Runs just before bufferization.
+  }];
+}
+
 def ExternalizeConstants
     : Pass<"quant-llm-externalize-constants", "mlir::ModuleOp"> {
   let summary = "Take large constants out of the module's code";

@@ -1,0 +1,15 @@
+// A whole model with a dynamic length through the host pipeline: numbers as
+// PyTorch computes them, for two lengths.
+// RUN: qk-run %data/stories260K-f32-dynseq.linalg.ext.mlir --weights=%data/stories260K-f32-dynseq.safetensors \
+// RUN:   --input=%data/stories260K-f32-dynseq.in0.npy --input=%data/stories260K-f32-dynseq.in1.npy \
+// RUN:   --expect=%data/stories260K-f32-dynseq.out.npy --atol=2.6e-5 | FileCheck %s
+// RUN: qk-run %data/stories260K-f32-dynseq.linalg.ext.mlir --weights=%data/stories260K-f32-dynseq.safetensors \
+// RUN:   --input=%data/stories260K-f32-dynseq.alt.in0.npy --input=%data/stories260K-f32-dynseq.alt.in1.npy \
+// RUN:   --expect=%data/stories260K-f32-dynseq.alt.out.npy --atol=2.6e-5 | FileCheck %s
+
+// Lowered by qk-opt, read from stdin: the same.
+// RUN: qk-opt %data/linear-f32-2d.linalg.ext.mlir --quant-llm-host-to-llvm="weights=%data/linear-f32-2d.safetensors" \
+// RUN:   | qk-run - --input=%data/linear-f32-2d.in0.npy --expect=%data/linear-f32-2d.out.npy | FileCheck %s
+
+// CHECK: out0: largest difference {{.*}}e-0{{[5-7]}} at [{{.*}}] (got {{.*}}, expected {{.*}}), relative error {{[0-9.]+}}e-07
+// CHECK-NOT: beyond

@@ -1,0 +1,93 @@
+//===- Program.cpp - A module from a file, ready to run -------------------===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "Program.h"
+#include "mlir/Dialect/OpenMP/OpenMPDialect.h"
+#include "mlir/IR/AsmState.h"
+#include "mlir/Parser/Parser.h"
+#include "mlir/Support/FileUtilities.h"
+#include "qk/Conversion/HostToLLVM/Passes.h"
+#include "qk/Conversion/Passes.h"
+#include "qk/Dialect/QuantLLM/IR/QuantLLM.h"
+#include "llvm/Support/SourceMgr.h"
+
+using namespace mlir;
+using namespace qk;
+using storage::makeError;
+
+/// Which of three stages a module is at.
+namespace {
+struct Stage {
+  bool tensors = false;
+  bool recipes = false;
+};
+} // namespace
+
+static Stage stageOf(ModuleOp module) {
+  Stage stage;
+  module.walk([&](Operation *op) {
+    if (op == module)
+      return;
+    Dialect *dialect = op->getDialect();
+    stage.recipes |= isa_and_nonnull<quant_llm::QuantLLMDialect>(dialect);
+    stage.tensors |=
+        !isa_and_nonnull<LLVM::LLVMDialect, omp::OpenMPDialect>(dialect);
+  });
+  return stage;
+}
+
+llvm::Expected<Program> qk::loadProgram(StringRef path,
+                                        const ProgramOptions &options) {
+  Program program;
+  program.path = path.str();
+  DialectRegistry registry;
+  registerHostToLLVMExtensions(registry);
+  registry.insert<quant_llm::QuantLLMDialect>();
+  Executable::registerTranslations(registry);
+  program.context = std::make_unique<MLIRContext>(registry);
+  program.context->loadAllAvailableDialects();
+
+  std::string message;
+  std::unique_ptr<llvm::MemoryBuffer> input = openInputFile(path, &message);
+  if (!input)
+    return makeError(message);
+  auto sources = std::make_shared<llvm::SourceMgr>();
+  sources->AddNewSourceBuffer(std::move(input), SMLoc());
+  SourceMgrDiagnosticHandler diagnostics(*sources, program.context.get());
+  program.module =
+      parseSourceFile<ModuleOp>(sources, ParserConfig(program.context.get()));
+  if (!program.module)
+    return makeError(Twine(path) + ": is not a valid module");
+
+  Stage stage = stageOf(*program.module);
+  if (stage.tensors || stage.recipes) {
+    PassManager passes(program.context.get());
+    HostToLLVMOptions lowering;
+    for (const std::string &file : options.weights)
+      lowering.weights.push_back(file);
+    if (stage.recipes)
+      passes.addPass(createQuantLLMToReference());
+    buildHostToLLVMPipeline(passes, lowering);
+    if (failed(passes.run(*program.module)))
+      return makeError(Twine(path) + ": cannot be lowered to the LLVM dialect");
+  } else if (!options.weights.empty()) {
+    llvm::errs() << "warning: " << path
+                 << ": is lowered and names its weights itself; --weights is "
+                    "not used\n";
+  }
+  ExecutableOptions compile;
+  compile.optimization = options.optimization;
+  compile.moduleFile = stage.tensors || path == "-" ? "" : path.str();
+  auto executable = Executable::compile(*program.module, compile);
+  if (!executable)
+    return makeError(Twine(path) + ": " + toString(executable.takeError()));
+  program.executable = std::move(*executable);
+  auto entry = program.executable->entry(options.entry);
+  if (!entry)
+    return makeError(Twine(path) + ": " + toString(entry.takeError()));
+  program.entry = *entry;
+  return std::move(program);
+}
