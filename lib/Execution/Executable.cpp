@@ -96,6 +96,27 @@ llvm::Expected<const Entry *> Executable::entry(StringRef name) const {
   return makeError("no function '" + name + "' to run; there is " + known);
 }
 
+std::vector<execution::SampleArgument> Entry::sampleArguments() const {
+  std::vector<execution::SampleArgument> list;
+  for (const TensorSpec &argument : arguments) {
+    execution::SampleArgument &each = list.emplace_back();
+    each.type = argument.type;
+    each.shape.assign(argument.shape.begin(), argument.shape.end());
+  }
+  return list;
+}
+
+std::vector<Tensor> qk::tensorsOf(const execution::Sample &sample) {
+  std::vector<Tensor> tensors;
+  for (const execution::SampleTensor &argument : sample.arguments) {
+    Tensor &tensor = tensors.emplace_back();
+    tensor.type = argument.type;
+    tensor.shape.assign(argument.shape.begin(), argument.shape.end());
+    tensor.data = argument.bytes.data();
+  }
+  return tensors;
+}
+
 //===----------------------------------------------------------------------===//
 // Externals
 //===----------------------------------------------------------------------===//

@@ -26,7 +26,7 @@ static void toLogProbabilities(llvm::MutableArrayRef<double> row) {
 
 llvm::Error qk::addLoss(LossSums &sums, const Tensor &logits,
                         const Tensor &tokens, const Tensor *reference,
-                        const std::vector<bool> &mask) {
+                        llvm::ArrayRef<uint8_t> mask) {
   if (logits.shape.size() < 2)
     return makeError("expected logits [..., tokens, vocabulary], got " +
                      logits.describe());

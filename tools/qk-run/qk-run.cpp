@@ -7,7 +7,7 @@
 #include "Program.h"
 #include "qk/Execution/Compare.h"
 #include "qk/Execution/Loss.h"
-#include "qk/Execution/Samples.h"
+#include "qk/Execution/SampleFile.h"
 #include "qk/Runtime/Runtime.h"
 #include "qk/Storage/Npy.h"
 #include "llvm/ADT/StringExtras.h"
@@ -281,7 +281,7 @@ static Expected<Program> loadReference() {
 /// Adds one sequence's loss, running the program and the reference on it.
 static Error addSequence(LossSums &sums, Program &program, Program *other,
                          const std::vector<Tensor> &inputs,
-                         const std::vector<bool> &mask) {
+                         llvm::ArrayRef<uint8_t> mask) {
   auto results = program.executable->call(*program.entry, inputs);
   if (!results)
     return results.takeError();
@@ -316,7 +316,7 @@ static void printLoss(const LossSums &sums, bool withReference) {
   llvm::outs() << "predictions: " << sums.predictions << "\n";
 }
 
-static Error runLoss(Program &program, const Samples &samples) {
+static Error runLoss(Program &program, const execution::SampleFile &samples) {
   std::optional<Program> other;
   if (!reference.empty()) {
     Expected<Program> loaded = loadReference();
@@ -325,9 +325,9 @@ static Error runLoss(Program &program, const Samples &samples) {
     other.emplace(std::move(*loaded));
   }
   LossSums sums;
-  for (int64_t s = 0; s < samples.size(); ++s)
+  for (size_t s = 0; s < samples.size(); ++s)
     if (Error error = addSequence(sums, program, other ? &*other : nullptr,
-                                  samples.inputs(s), samples.mask(s)))
+                                  tensorsOf(samples[s]), samples[s].mask))
       return makeError("sample " + Twine(s) + ": " +
                        toString(std::move(error)));
   if (!sums.predictions)
@@ -429,9 +429,11 @@ static Expected<int> run() {
     return 0;
   }
 
+  std::optional<execution::SampleFile> opened;
   std::vector<std::vector<Tensor>> inputs;
   if (!samplesFile.empty()) {
-    Expected<Samples> samples = Samples::open(samplesFile, entry);
+    Expected<execution::SampleFile> samples =
+        execution::SampleFile::open(samplesFile, entry.sampleArguments());
     if (!samples)
       return samples.takeError();
     if (loss) {
@@ -439,8 +441,9 @@ static Expected<int> run() {
         return std::move(error);
       return 0;
     }
-    for (int64_t s = 0; s < samples->size(); ++s)
-      inputs.push_back(samples->inputs(s));
+    opened.emplace(std::move(*samples));
+    for (size_t s = 0; s < opened->size(); ++s)
+      inputs.push_back(tensorsOf((*opened)[s]));
   } else {
     std::vector<Tensor> &only = inputs.emplace_back();
     for (const std::string &path : inputFiles) {

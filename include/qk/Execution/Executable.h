@@ -15,6 +15,7 @@
 #define QK_EXECUTION_EXECUTABLE_H
 
 #include "mlir/IR/BuiltinOps.h"
+#include "qk/Execution/SampleFile.h"
 #include "qk/Execution/Tensor.h"
 #include "llvm/ADT/StringMap.h"
 #include "llvm/Support/Error.h"
@@ -39,7 +40,14 @@ struct TensorSpec {
 struct Entry {
   std::string name;
   std::vector<TensorSpec> arguments, results;
+
+  /// The arguments as SampleFile::open takes them.
+  std::vector<execution::SampleArgument> sampleArguments() const;
 };
+
+/// A sample's arguments as a call takes them. The sample's file must outlive
+/// them.
+std::vector<Tensor> tensorsOf(const execution::Sample &sample);
 
 struct ExecutableOptions {
   /// 0 compiles fast, 3 is for real.

@@ -28,7 +28,7 @@ struct LossSums {
 /// Errors: shapes that do not fit, tokens outside the vocabulary, logits that
 /// are not finite.
 llvm::Error addLoss(LossSums &sums, const Tensor &logits, const Tensor &tokens,
-                    const Tensor *reference, const std::vector<bool> &mask);
+                    const Tensor *reference, llvm::ArrayRef<uint8_t> mask);
 
 } // namespace qk
 
