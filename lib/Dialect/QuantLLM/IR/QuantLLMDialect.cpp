@@ -58,8 +58,49 @@ void QuantLLMDialect::initialize() {
   addInterfaces<BytecodeInterface>();
 }
 
-/// Checks the dialect's attributes on a module (constraints of
-/// `quant_llm.weights` and `quant_llm.calibration`).
+/// A dictionary of strings.
+static LogicalResult checkStrings(Operation *op, NamedAttribute attr) {
+  auto dictionary = dyn_cast<DictionaryAttr>(attr.getValue());
+  if (!dictionary)
+    return op->emitOpError()
+           << "expected attribute " << attr.getName().strref()
+           << " to be a dictionary of strings, got " << attr.getValue();
+  for (NamedAttribute entry : dictionary)
+    if (!isa<StringAttr>(entry.getValue()))
+      return op->emitOpError() << "expected entry '" << entry.getName().strref()
+                               << "' of attribute " << attr.getName().strref()
+                               << " to be a string, got " << entry.getValue();
+  return success();
+}
+
+/// An array of {symbol, path, offset, bytes} or {symbol, value}.
+static LogicalResult checkExternals(Operation *op, NamedAttribute attr) {
+  auto array = dyn_cast<ArrayAttr>(attr.getValue());
+  if (!array)
+    return op->emitOpError()
+           << "expected attribute " << attr.getName().strref()
+           << " to be an array of dictionaries, got " << attr.getValue();
+  for (auto [i, entry] : llvm::enumerate(array)) {
+    auto dictionary = dyn_cast<DictionaryAttr>(entry);
+    auto isCount = [&](StringRef key) {
+      auto number = dictionary.getAs<IntegerAttr>(key);
+      return number && number.getValue().isNonNegative();
+    };
+    bool valid = dictionary && dictionary.getAs<StringAttr>("symbol") &&
+                 (dictionary.getAs<ElementsAttr>("value") ||
+                  (dictionary.getAs<StringAttr>("path") && isCount("offset") &&
+                   isCount("bytes")));
+    if (!valid)
+      return op->emitOpError()
+             << "expected entry " << i << " of attribute "
+             << attr.getName().strref()
+             << " to be {symbol, path, offset, bytes} or {symbol, value}, got "
+             << entry;
+  }
+  return success();
+}
+
+/// Checks the dialect's attributes on a module.
 LogicalResult QuantLLMDialect::verifyOperationAttribute(Operation *op,
                                                         NamedAttribute attr) {
   StringRef name = attr.getName().strref();
@@ -70,18 +111,19 @@ LogicalResult QuantLLMDialect::verifyOperationAttribute(Operation *op,
   if (!isa<ModuleOp>(op))
     return op->emitOpError()
            << "has attribute " << name << ", which belongs on a module";
-  if (name == kWeightsAttr || name == kCalibrationAttr) {
-    auto dictionary = dyn_cast<DictionaryAttr>(attr.getValue());
-    if (!dictionary)
-      return op->emitOpError()
-             << "expected attribute " << name
-             << " to be a dictionary of strings, got " << attr.getValue();
-    for (NamedAttribute entry : dictionary)
-      if (!isa<StringAttr>(entry.getValue()))
-        return op->emitOpError()
-               << "expected entry '" << entry.getName().strref()
-               << "' of attribute " << name << " to be a string, got "
-               << entry.getValue();
+  if (name == kExternalsAttr)
+    return checkExternals(op, attr);
+  if (name == kRecipeOnlyAttr) {
+    if (isa<UnitAttr>(attr.getValue()))
+      return success();
+    return op->emitOpError() << "expected attribute " << name
+                             << " without a value, got " << attr.getValue();
   }
-  return success();
+  if (name == kEvaluateAttr) {
+    if (isa<DictionaryAttr>(attr.getValue()))
+      return success();
+    return op->emitOpError() << "expected attribute " << name
+                             << " to be a dictionary, got " << attr.getValue();
+  }
+  return checkStrings(op, attr);
 }

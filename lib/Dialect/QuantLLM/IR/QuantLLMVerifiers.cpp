@@ -125,10 +125,13 @@ static LogicalResult checkPermutationAndBias(Operation *op, Value permutation,
   return success();
 }
 
-/// x_scales are there just where x is an integer tensor.
+/// x_scales and x_scheme are there just where x is an integer tensor, and fit
+/// it: one scale (per tensor), or x's leading dimensions and the groups of `k`
+/// elements.
 static LogicalResult checkInputScales(Operation *op, Value x, Value xScales,
-                                      Attribute xScheme) {
-  bool quantized = isa<IntegerType>(tensorType(x).getElementType());
+                                      ActivationSchemeAttr xScheme, int64_t k) {
+  Type element = tensorType(x).getElementType();
+  bool quantized = isa<IntegerType>(element);
   if (quantized && !xScales)
     return op->emitOpError()
            << "expected x_scales for x of type " << x.getType() << ", got none";
@@ -139,18 +142,36 @@ static LogicalResult checkInputScales(Operation *op, Value x, Value xScales,
     return op->emitOpError()
            << "expected x_scheme just where x is quantised, got x of type "
            << x.getType() << (xScheme ? " with" : " without") << " x_scheme";
+  if (!quantized)
+    return success();
+  if (!element.isInteger(xScheme.getBits()))
+    return op->emitOpError() << "expected x of i" << xScheme.getBits()
+                             << " (x_scheme), got " << x.getType();
+  SmallVector<int64_t> shape(tensorType(x).getShape());
+  if (xScheme.getGranularity() == Granularity::PerTensor)
+    llvm::fill(shape, 1);
+  else
+    shape.back() = xScheme.getGroups(k);
+  auto scales = tensorType(xScales);
+  if (scales.getRank() != static_cast<int64_t>(shape.size()) ||
+      !llvm::all_of_zip(scales.getShape(), shape, fits))
+    return op->emitOpError() << "expected x_scales to fit "
+                             << scales.clone(ArrayRef<int64_t>(shape))
+                             << " (x_scheme), got " << scales;
   return success();
 }
 
-/// y has x's leading dimensions.
-static LogicalResult checkLeading(Operation *op, Value x, Value y) {
+/// y has x's leading dimensions and, for float x, its element type.
+static LogicalResult checkOutput(Operation *op, Value x, Value y) {
   auto xs = tensorType(x).getShape(), ys = tensorType(y).getShape();
   if (xs.size() != ys.size() ||
-      !llvm::all_of(llvm::zip(xs.drop_back(), ys.drop_back()), [](auto pair) {
-        return fits(std::get<0>(pair), std::get<1>(pair));
-      }))
+      !llvm::all_of_zip(xs.drop_back(), ys.drop_back(), fits))
     return op->emitOpError() << "expected y to have the leading dimensions of "
                              << x.getType() << ", got " << y.getType();
+  Type element = tensorType(x).getElementType();
+  if (isa<FloatType>(element) && element != tensorType(y).getElementType())
+    return op->emitOpError() << "expected y to have x's element type "
+                             << element << ", got " << y.getType();
   return success();
 }
 
@@ -359,25 +380,14 @@ LogicalResult MatmulOp::verify() {
   if (failed(checkPermutationAndBias(*this, getPermutation(), getBias(), n, k)))
     return failure();
   // (C4)
-  if (failed(checkInputScales(*this, getX(), getXScales(), getXSchemeAttr())))
+  if (failed(
+          checkInputScales(*this, getX(), getXScales(), getXSchemeAttr(), k)))
     return failure();
-  if (Value scales = getXScales()) {
-    if (failed(checkHasDimension(*this, "x_scales", scales)) ||
-        failed(checkSize(*this, "the last dimension of x_scales",
-                         lastSize(scales), getXSchemeAttr().getGroups(k),
-                         "groups of a token")))
-      return failure();
-  }
   // (C5)
-  if (failed(checkLeading(*this, getX(), getY())) ||
+  if (failed(checkOutput(*this, getX(), getY())) ||
       failed(checkSize(*this, "the last dimension of y", lastSize(getY()), n,
                        "N of the codes")))
     return failure();
-  Type xElement = tensorType(getX()).getElementType();
-  if (isa<FloatType>(xElement) &&
-      xElement != tensorType(getY()).getElementType())
-    return emitOpError() << "expected y to have x's element type " << xElement
-                         << ", got " << tensorType(getY()).getElementType();
   // (C6)
   if (Value zeros = getXZeroPoints()) {
     if (!getXScales())
@@ -415,11 +425,17 @@ LogicalResult QuantizeOp::verify() {
     return emitOpError() << "expected scales of type " << expectedScales
                          << ", got " << scales;
   // (C4)
-  if (getStaticScale() &&
-      getScheme().getGranularity() != Granularity::PerTensor)
+  Value scale = getStaticScale();
+  if (!scale)
+    return success();
+  if (getScheme().getGranularity() != Granularity::PerTensor)
     return emitOpError() << "expected a static scale with per_tensor only, got "
                             "one with "
                          << stringifyGranularity(getScheme().getGranularity());
+  if (scale.getType() != scales)
+    return emitOpError() << "expected the static scale to have the type of the "
+                            "scales "
+                         << scales << ", got " << scale.getType();
   return success();
 }
 
@@ -468,8 +484,9 @@ LogicalResult PackedMatmulOp::verify() {
   if (failed(checkPermutationAndBias(*this, getPermutation(), getBias(), n, k)))
     return failure();
   // (C3)
-  if (failed(checkInputScales(*this, getX(), getXScales(), getXSchemeAttr())))
+  if (failed(
+          checkInputScales(*this, getX(), getXScales(), getXSchemeAttr(), k)))
     return failure();
   // (C4)
-  return checkLeading(*this, getX(), getY());
+  return checkOutput(*this, getX(), getY());
 }

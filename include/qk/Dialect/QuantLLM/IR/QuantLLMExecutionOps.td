@@ -33,8 +33,8 @@ def QuantLLM_MatmulOp
       `round_to_nearest`.
     - (C2) the last dimension of x equals K.
     - (C3) permutation has K elements, bias N.
-    - (C4) x_scales are present just where x is an integer tensor, and are
-      [..., 1 or groups of x].
+    - (C4) x_scales and x_scheme are present just where x is an integer tensor;
+      x has the scheme's bits, x_scales are as `quantize` makes them.
     - (C5) y has x's leading dimensions and N; for float x its element type.
     - (C6) x_zero_points only with x_scales, of the same shape.
   }];
@@ -65,7 +65,8 @@ def QuantLLM_QuantizeOp : QuantLLM_PureOp<"quantize"> {
     s = max |x| / cmax, cmax = 127 for 8 bits and 32639 for 16 (all zeros:
     s = 1), or the given static scale (per tensor only);
     c = clamp(round(x / s), -cmax, cmax). Codes have x's shape, scales are
-    [..., 1] or [..., groups] (per tensor: all leading dimensions 1), f32.
+    [..., 1] or [..., groups] (per tensor: all leading dimensions 1), f32. A NaN
+    makes its scale NaN, so that it is seen in the result.
 
     ```mlir
     func.func @quantize(%x: tensor<?x10xf32>) -> (tensor<?x10xi16>, tensor<?x3xf32>) {
@@ -78,7 +79,7 @@ def QuantLLM_QuantizeOp : QuantLLM_PureOp<"quantize"> {
     - (C1) x has at least one dimension and a static last one.
     - (C2) codes have x's shape and the scheme's bits.
     - (C3) scales are [..., groups], for per_tensor all ones.
-    - (C4) a static scale only for per_tensor.
+    - (C4) a static scale only for per_tensor, of the type of the scales.
   }];
   let arguments = (ins QuantLLM_FloatTensor:$x,
                        Optional<RankedTensorOf<[F32]>>:$static_scale,
@@ -174,8 +175,8 @@ def QuantLLM_PackedMatmulOp
     Constraints:
     - (C1) the last dimension of x equals k, that of y n; n and k are at least 1.
     - (C2) permutation has k elements, bias n.
-    - (C3) x_scales are present just where x is an integer tensor.
-    - (C4) y has x's leading dimensions.
+    - (C3) x_scales and x_scheme are as for `matmul`.
+    - (C4) y has x's leading dimensions and, for float x, its element type.
   }];
   let arguments = (ins QuantLLM_MatmulInput:$x, 1DTensorOf<[I8]>:$bytes,
       Optional<QuantLLM_Permutation>:$permutation,

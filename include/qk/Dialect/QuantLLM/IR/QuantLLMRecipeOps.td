@@ -147,10 +147,13 @@ def QuantLLM_RoundToNearestOp : QuantLLM_PureOp<"round_to_nearest"> {
   let description = [{
     With lo = min(w, 0), hi = max(w, 0) of a group (symmetric:
     hi = max(|lo|, hi), lo = -hi) and codes cmin .. cmax (2^b of them):
-    s = (hi - lo) / (cmax - cmin), rounded to the scale type (a group of zeros
-    has s = 1); z = cmin + round(-lo / s), clamped to the codes (symmetric: the
-    default zero point, no zero-point result);
-    c = clamp(round(w / s) + z, cmin, cmax).
+    s = (hi - lo) / (cmax - cmin), rounded to the scale type and kept between
+    its smallest and largest usable value (f16: 2^-24 and 65504, others: 2^-126
+    and the largest finite value);
+    z = clamp(cmin + round(-lo / s), cmin, cmax) (symmetric: the default zero
+    point, no zero-point result);
+    c = clamp(round(w / s) + z, cmin, cmax). A group of zeros has s = 1 and the
+    default zero point.
     `scale_search = mse` shrinks the range in 80 steps of 1 % and keeps the
     smallest sum |w - q|^2.4 (GPTQ, arXiv 2210.17323, reference quantiser).
 

@@ -1,0 +1,15 @@
+// RUN: qk-opt %s | qk-opt | FileCheck %s
+// RUN: qk-opt %s --mlir-print-op-generic | qk-opt | FileCheck %s
+// RUN: qk-opt %s --emit-bytecode | qk-opt | FileCheck %s
+// Statistics of a layer's input, of every kind.
+
+// CHECK-LABEL: func.func @statistic(
+// CHECK: quant_llm.statistic hessian of "fc" : tensor<8x8xf32>{{$}}
+// CHECK: quant_llm.statistic absmax of "fc" : tensor<8xf32>{{$}}
+// CHECK: quant_llm.statistic absmean of "fc" : tensor<8xf32>{{$}}
+func.func @statistic() -> (tensor<8x8xf32>, tensor<8xf32>, tensor<8xf32>) {
+  %h = quant_llm.statistic hessian of "fc" : tensor<8x8xf32>
+  %a = quant_llm.statistic absmax of "fc" : tensor<8xf32>
+  %m = quant_llm.statistic absmean of "fc" : tensor<8xf32>
+  return %h, %a, %m : tensor<8x8xf32>, tensor<8xf32>, tensor<8xf32>
+}
