@@ -51,6 +51,8 @@ struct Calibrate : public calibration::impl::CalibratePassBase<Calibrate> {
                 builder.getStringAttr(same ? path : absolute.str()));
     if (!entry.empty())
       entries.set("entry", builder.getStringAttr(entry));
+    if (profile)
+      entries.set("profile", builder.getStringAttr("true"));
     module->setAttr(quant_llm::QuantLLMDialect::kCalibrationAttr,
                     entries.getDictionary(module.getContext()));
   }

@@ -6,9 +6,12 @@
 
 #include "qk/Calibration/Sources.h"
 
+#include "qk/Calibration/CalibrationRun.h"
 #include "qk/Calibration/StatisticsFile.h"
 #include "qk/Dialect/QuantLLM/IR/ParameterData.h"
 #include "qk/Dialect/QuantLLM/IR/QuantLLM.h"
+
+#include "llvm/Support/Process.h"
 
 using namespace mlir;
 using namespace qk;
@@ -28,7 +31,17 @@ qk::calibration::createStatisticsSource(ModuleOp module) {
              << "can't read statistics: " << llvm::toString(file.takeError());
     return std::unique_ptr<quant_llm::StatisticsSource>(std::move(*file));
   }
-  return emitError(module.getLoc(),
-                   "running the model for calibration is not linked "
-                   "into this tool; give stats=FILE");
+  auto inputs = calibration.getAs<StringAttr>("inputs");
+  if (!inputs)
+    return emitError(module.getLoc())
+           << "expected 'inputs' or 'stats' in attribute "
+           << quant_llm::QuantLLMDialect::kCalibrationAttr << ", got "
+           << calibration;
+  auto entry = calibration.getAs<StringAttr>("entry");
+  bool verbose = llvm::sys::Process::StandardErrIsDisplayed() ||
+                 calibration.contains("profile");
+  return std::unique_ptr<quant_llm::StatisticsSource>(
+      std::make_unique<CalibrationRun>(
+          quant_llm::resolveModulePath(module, inputs),
+          entry ? entry.str() : "", verbose));
 }

@@ -72,6 +72,11 @@ struct CalibratePipelineOptions
       *this, "entry",
       llvm::cl::desc("Function to run; default: the only public one"),
       llvm::cl::init("")};
+  Option<bool> profile{
+      *this, "profile",
+      llvm::cl::desc(
+          "Print how long the model ran, beside its contractions alone"),
+      llvm::cl::init(false)};
 };
 } // namespace
 
@@ -81,6 +86,7 @@ static void buildCalibratePipeline(OpPassManager &manager,
   calibrate.inputs = options.inputs;
   calibrate.stats = options.stats;
   calibrate.entry = options.entry;
+  calibrate.profile = options.profile;
   manager.addPass(calibration::createCalibratePass(calibrate));
 }
 

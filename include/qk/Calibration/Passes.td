@@ -32,6 +32,8 @@ def CalibratePass : Pass<"quant-llm-calibrate", "::mlir::ModuleOp"> {
            "Safetensors file of statistics (quant-llm-write-statistics)">,
     Option<"entry", "entry", "std::string", "\"\"",
            "Function to run; default: the only public one">,
+    Option<"profile", "profile", "bool", "false",
+           "Print how long the model ran, beside its contractions alone">,
   ];
   let dependentDialects = ["::qk::quant_llm::QuantLLMDialect"];
 }

@@ -1,0 +1,57 @@
+//===- CalibrationRun.h - Statistics by running the model -------*- C++ -*-===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef QK_CALIBRATION_CALIBRATIONRUN_H
+#define QK_CALIBRATION_CALIBRATIONRUN_H
+
+#include "qk/Dialect/QuantLLM/Transforms/Evaluate.h"
+#include "qk/Numerics/Statistics.h"
+
+#include "llvm/ADT/StringMap.h"
+
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace qk::calibration {
+
+/// Statistics from a run of the float model on samples, made when evaluate
+/// asks for the first. This version runs the whole model once and keeps the
+/// statistics of all layers until they are released; the interface lets a
+/// later one go block by block.
+class CalibrationRun : public quant_llm::StatisticsSource {
+public:
+  /// `inputs`: a sample file (qk/Execution/SampleFile.h); `entry`: the function
+  /// to run, empty: the only public one.
+  CalibrationRun(std::string inputs, std::string entry, bool verbose)
+      : inputs(std::move(inputs)), entry(std::move(entry)), verbose(verbose) {}
+
+  /// Runs the model. Errors, emitted at the module: those of the sample file, a
+  /// failed assertion of the model, activations that are not finite (with layer,
+  /// sample and token), a mask that does not fit a layer's tokens.
+  mlir::LogicalResult prepare(mlir::ModuleOp module,
+                              mlir::ArrayRef<std::string> layers) override;
+  mlir::FailureOr<const quant_llm::LayerStatistics *>
+  get(llvm::StringRef layer) override;
+  void release(llvm::StringRef layer) override;
+
+private:
+  struct Entry {
+    numerics::Statistics data;
+    quant_llm::LayerStatistics view;
+    /// Layers that have not been released.
+    size_t users = 0;
+  };
+  std::string inputs;
+  std::string entry;
+  bool verbose;
+  std::vector<std::unique_ptr<Entry>> entries;
+  llvm::StringMap<Entry *> byLayer;
+};
+
+} // namespace qk::calibration
+
+#endif // QK_CALIBRATION_CALIBRATIONRUN_H

@@ -1,0 +1,232 @@
+//===- CalibrationRun.cpp - Statistics by running the model ---------------===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "qk/Calibration/CalibrationRun.h"
+
+#include "ObservedModel.h"
+
+#include "qk/Execution/Executable.h"
+#include "qk/Execution/SampleFile.h"
+#include "qk/Runtime/Runtime.h"
+
+#include "mlir/IR/Diagnostics.h"
+#include "llvm/Support/Format.h"
+
+#include <chrono>
+#include <cstring>
+
+using namespace mlir;
+using namespace qk;
+using namespace qk::calibration;
+
+namespace {
+
+/// Feeds accumulators with what the running model shows.
+class Collector {
+public:
+  explicit Collector(const ObservedModel &model) : model(model) {
+    for (const ObservedModel::Group &group : model.groups)
+      accumulators.emplace_back(group.k);
+    qk_set_observer(observe, this);
+  }
+  ~Collector() { qk_set_observer(nullptr, nullptr); }
+
+  void startSample(size_t number, const std::vector<uint8_t> &sampleMask) {
+    sample = number;
+    mask = &sampleMask;
+  }
+
+  /// Empty while all went well.
+  const std::string &error() const { return message; }
+  int64_t tokens() const {
+    return accumulators.empty() ? 0 : accumulators.front().tokens();
+  }
+  numerics::Statistics finish(size_t group) {
+    return accumulators[group].finish();
+  }
+
+private:
+  static void observe(void *self, int64_t site, int32_t element, int64_t tokens,
+                      int64_t k, const void *x, int64_t rowStride) {
+    static_cast<Collector *>(self)->add(static_cast<size_t>(site), element,
+                                        tokens, k, x, rowStride);
+  }
+
+  void add(size_t site, int32_t element, int64_t tokens, int64_t k,
+           const void *x, int64_t rowStride) {
+    if (!message.empty())
+      return;
+    size_t group = model.sites[site];
+    if (!mask->empty() && static_cast<int64_t>(mask->size()) != tokens) {
+      message = describe(group) + "expected a mask of " +
+                std::to_string(tokens) + " tokens, got " +
+                std::to_string(mask->size());
+      return;
+    }
+    const float *rows = toRows(element, tokens, k, x, rowStride);
+    numerics::Status status = accumulators[group].add(
+        rows, tokens, mask->empty() ? nullptr : mask->data());
+    if (!status)
+      message = describe(group) + status.error().message;
+  }
+
+  std::string describe(size_t group) const {
+    return "layer '" + model.groups[group].layers.front() + "', sample " +
+           std::to_string(sample) + ": ";
+  }
+
+  /// The rows as contiguous f32.
+  const float *toRows(int32_t element, int64_t tokens, int64_t k, const void *x,
+                      int64_t rowStride) {
+    if (element == QK_F32 && rowStride == k)
+      return static_cast<const float *>(x);
+    buffer.resize(tokens * k);
+    for (int64_t t = 0; t < tokens; ++t)
+      for (int64_t i = 0; i < k; ++i)
+        buffer[t * k + i] = read(element, x, t * rowStride + i);
+    return buffer.data();
+  }
+
+  static float read(int32_t element, const void *x, int64_t i) {
+    switch (element) {
+    case QK_F16:
+      return static_cast<float>(static_cast<const _Float16 *>(x)[i]);
+    case QK_BF16: {
+      uint32_t bits =
+          static_cast<uint32_t>(static_cast<const uint16_t *>(x)[i]) << 16;
+      float value;
+      std::memcpy(&value, &bits, sizeof(value));
+      return value;
+    }
+    default:
+      return static_cast<const float *>(x)[i];
+    }
+  }
+
+  const ObservedModel &model;
+  std::vector<numerics::StatisticsAccumulator> accumulators;
+  std::vector<float> buffer;
+  const std::vector<uint8_t> *mask = nullptr;
+  size_t sample = 0;
+  std::string message;
+};
+
+/// Wall seconds since it was made.
+class Stopwatch {
+public:
+  double seconds() const {
+    return std::chrono::duration<double>(std::chrono::steady_clock::now() -
+                                         start)
+        .count();
+  }
+
+private:
+  std::chrono::steady_clock::time_point start =
+      std::chrono::steady_clock::now();
+};
+
+} // namespace
+
+/// The arguments of one run; views of the sample file.
+static std::vector<Tensor> getArguments(const execution::Sample &sample) {
+  std::vector<Tensor> arguments;
+  for (const execution::SampleTensor &value : sample.arguments) {
+    Tensor tensor;
+    tensor.type = value.type;
+    tensor.shape.assign(value.shape.begin(), value.shape.end());
+    tensor.data = value.bytes.data();
+    arguments.push_back(std::move(tensor));
+  }
+  return arguments;
+}
+
+/// How long the model ran, beside its contractions alone.
+static void printProfile(size_t samples, int64_t tokens, double seconds) {
+  int64_t calls;
+  double contractions, observing, work;
+  qk_profile_read(QK_PROFILE_CONTRACTION, &calls, &contractions, &work);
+  qk_profile_read(QK_PROFILE_OBSERVE, &calls, &observing, &work);
+  double forward = seconds - observing;
+  llvm::errs() << llvm::format(
+      "calibration: %zu samples, %lld tokens; forward %.2f s, its contractions "
+      "alone %.2f s (ratio %.2f); statistics %.2f s\n",
+      samples, static_cast<long long>(tokens), forward, contractions,
+      contractions > 0 ? forward / contractions : 0.0, observing);
+}
+
+LogicalResult CalibrationRun::prepare(ModuleOp module,
+                                      ArrayRef<std::string> layers) {
+  FailureOr<ObservedModel> model = createObservedModel(module, layers);
+  if (failed(model))
+    return failure();
+  auto fail = [&](llvm::Error error) -> LogicalResult {
+    return emitError(module.getLoc())
+           << "calibration failed: " << llvm::toString(std::move(error));
+  };
+  auto executable = Executable::compile(*model->module);
+  if (!executable)
+    return fail(executable.takeError());
+  auto function = (*executable)->entry(entry);
+  if (!function)
+    return fail(function.takeError());
+  auto samples =
+      execution::SampleFile::open(inputs, (*function)->sampleArguments());
+  if (!samples)
+    return fail(samples.takeError());
+
+  Collector collector(*model);
+  qk_profile_start();
+  Stopwatch watch;
+  for (size_t i = 0; i < samples->size(); ++i) {
+    if (verbose) {
+      llvm::errs() << "\r\033[Kcalibrating: sample " << i + 1 << "/"
+                   << samples->size();
+      llvm::errs().flush();
+    }
+    const execution::Sample &sample = (*samples)[i];
+    collector.startSample(i, sample.mask);
+    auto results = (*executable)->call(**function, getArguments(sample));
+    if (!results)
+      return fail(storage::makeError("sample " + llvm::Twine(i) + ": " +
+                                     llvm::toString(results.takeError())));
+    if (!collector.error().empty())
+      return fail(storage::makeError(collector.error()));
+  }
+  if (verbose) {
+    llvm::errs() << "\r\033[K";
+    printProfile(samples->size(), collector.tokens(), watch.seconds());
+  }
+
+  for (size_t group = 0; group < model->groups.size(); ++group) {
+    auto result = std::make_unique<Entry>();
+    result->data = collector.finish(group);
+    result->view.k = result->data.k;
+    result->view.tokens = result->data.tokens;
+    result->view.hessian = result->data.hessian;
+    result->view.absmax = result->data.absmax;
+    result->view.absmean = result->data.absmean;
+    for (const std::string &layer : model->groups[group].layers) {
+      byLayer[layer] = result.get();
+      ++result->users;
+    }
+    entries.push_back(std::move(result));
+  }
+  return success();
+}
+
+FailureOr<const quant_llm::LayerStatistics *>
+CalibrationRun::get(StringRef layer) {
+  auto found = byLayer.find(layer);
+  return found == byLayer.end() ? nullptr : &found->second->view;
+}
+
+void CalibrationRun::release(StringRef layer) {
+  auto found = byLayer.find(layer);
+  if (found == byLayer.end() || --found->second->users > 0)
+    return;
+  found->second->data = numerics::Statistics();
+  found->second->view = quant_llm::LayerStatistics();
+}

@@ -1,0 +1,48 @@
+//===- ObservedModel.h - A float model with observers -----------*- C++ -*-===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef QK_LIB_CALIBRATION_OBSERVEDMODEL_H
+#define QK_LIB_CALIBRATION_OBSERVEDMODEL_H
+
+#include "mlir/IR/BuiltinOps.h"
+#include "mlir/IR/MLIRContext.h"
+#include "mlir/IR/OwningOpRef.h"
+#include "llvm/ADT/StringMap.h"
+
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace qk::calibration {
+
+/// A copy of a module in a context of its own (loading dialects inside a pass
+/// is illegal), with every recipe replaced by the float layer it quantises and
+/// a call of the runtime's observer before each distinct input of the layers
+/// asked for.
+struct ObservedModel {
+  /// Layers that read the same tensors (one, or several for a weight used more
+  /// than once) share their statistics.
+  struct Group {
+    /// Named after the first.
+    std::vector<std::string> layers;
+    int64_t k = 0;
+  };
+
+  std::unique_ptr<mlir::MLIRContext> context;
+  mlir::OwningOpRef<mlir::ModuleOp> module;
+  std::vector<Group> groups;
+  /// Observer calls carry a site number; sites[i] is a group.
+  std::vector<size_t> sites;
+};
+
+/// Errors, emitted at `module`: a layer that the module lacks, a module that
+/// can't be copied or lowered. The result is in the LLVM dialect.
+mlir::FailureOr<ObservedModel>
+createObservedModel(mlir::ModuleOp module, llvm::ArrayRef<std::string> layers);
+
+} // namespace qk::calibration
+
+#endif // QK_LIB_CALIBRATION_OBSERVEDMODEL_H
