@@ -95,8 +95,8 @@ private:
     case QK_F16:
       return static_cast<float>(static_cast<const _Float16 *>(x)[i]);
     case QK_BF16: {
-      uint32_t bits =
-          static_cast<uint32_t>(static_cast<const uint16_t *>(x)[i]) << 16;
+      uint32_t bits = static_cast<uint32_t>(static_cast<const uint16_t *>(x)[i])
+                      << 16;
       float value;
       std::memcpy(&value, &bits, sizeof(value));
       return value;
@@ -181,7 +181,7 @@ LogicalResult CalibrationRun::prepare(ModuleOp module,
   qk_profile_start();
   Stopwatch watch;
   for (size_t i = 0; i < samples->size(); ++i) {
-    if (verbose) {
+    if (progress) {
       llvm::errs() << "\r\033[Kcalibrating: sample " << i + 1 << "/"
                    << samples->size();
       llvm::errs().flush();
@@ -195,10 +195,10 @@ LogicalResult CalibrationRun::prepare(ModuleOp module,
     if (!collector.error().empty())
       return fail(storage::makeError(collector.error()));
   }
-  if (verbose) {
+  if (progress)
     llvm::errs() << "\r\033[K";
+  if (profile)
     printProfile(samples->size(), collector.tokens(), watch.seconds());
-  }
 
   for (size_t group = 0; group < model->groups.size(); ++group) {
     auto result = std::make_unique<Entry>();

@@ -7,8 +7,8 @@
 #include "ObservedModel.h"
 
 #include "qk/Conversion/HostToLLVM/Passes.h"
-#include "qk/Conversion/Passes.h"
 #include "qk/Conversion/Parameters/Bufferization.h"
+#include "qk/Conversion/Passes.h"
 #include "qk/Dialect/QuantLLM/IR/QuantLLM.h"
 #include "qk/Execution/Executable.h"
 
@@ -80,8 +80,7 @@ static func::FuncOp getObserver(ModuleOp module, Type type) {
       builder, module.getLoc(), name,
       builder.getFunctionType({tensor, builder.getI64Type()}, {}));
   function.setPrivate();
-  function.setArgAttr(0, "bufferization.access",
-                      builder.getStringAttr("read"));
+  function.setArgAttr(0, "bufferization.access", builder.getStringAttr("read"));
   function->setAttr("llvm.emit_c_interface", builder.getUnitAttr());
   return function;
 }

@@ -38,10 +38,10 @@ qk::calibration::createStatisticsSource(ModuleOp module) {
            << quant_llm::QuantLLMDialect::kCalibrationAttr << ", got "
            << calibration;
   auto entry = calibration.getAs<StringAttr>("entry");
-  bool verbose = llvm::sys::Process::StandardErrIsDisplayed() ||
-                 calibration.contains("profile");
+  bool terminal = llvm::sys::Process::StandardErrIsDisplayed();
   return std::unique_ptr<quant_llm::StatisticsSource>(
       std::make_unique<CalibrationRun>(
           quant_llm::resolveModulePath(module, inputs),
-          entry ? entry.str() : "", verbose));
+          entry ? entry.str() : "", terminal,
+          terminal || calibration.contains("profile")));
 }

@@ -26,12 +26,16 @@ class CalibrationRun : public quant_llm::StatisticsSource {
 public:
   /// `inputs`: a sample file (qk/Execution/SampleFile.h); `entry`: the function
   /// to run, empty: the only public one.
-  CalibrationRun(std::string inputs, std::string entry, bool verbose)
-      : inputs(std::move(inputs)), entry(std::move(entry)), verbose(verbose) {}
+  /// `progress` shows samples on standard error as they run, `profile` prints
+  /// how long they took.
+  CalibrationRun(std::string inputs, std::string entry, bool progress,
+                 bool profile)
+      : inputs(std::move(inputs)), entry(std::move(entry)), progress(progress),
+        profile(profile) {}
 
   /// Runs the model. Errors, emitted at the module: those of the sample file, a
-  /// failed assertion of the model, activations that are not finite (with layer,
-  /// sample and token), a mask that does not fit a layer's tokens.
+  /// failed assertion of the model, activations that are not finite (with
+  /// layer, sample and token), a mask that does not fit a layer's tokens.
   mlir::LogicalResult prepare(mlir::ModuleOp module,
                               mlir::ArrayRef<std::string> layers) override;
   mlir::FailureOr<const quant_llm::LayerStatistics *>
@@ -47,7 +51,7 @@ private:
   };
   std::string inputs;
   std::string entry;
-  bool verbose;
+  bool progress, profile;
   std::vector<std::unique_ptr<Entry>> entries;
   llvm::StringMap<Entry *> byLayer;
 };
