@@ -19,13 +19,26 @@ void qk::buildEvaluateAndLowerToCPUPipeline(OpPassManager &manager,
   buildLowerToCPUPipeline(manager, options);
 }
 
+void qk::buildEvaluateAndLowerToNVVMPipeline(
+    OpPassManager &manager, const LowerToNVVMOptions &options) {
+  manager.addPass(calibration::createEvaluatePass());
+  buildLowerToNVVMPipeline(manager, options);
+}
+
 void qk::registerLoweringPipelines(bool shortNames) {
   const char *cpu = "Evaluate recipes and lower the module to the LLVM "
                     "dialect, quantised matmuls as calls of CPU kernels";
   PassPipelineRegistration<LowerToCPUOptions>(
       "quant-llm-lower-to-cpu", cpu, buildEvaluateAndLowerToCPUPipeline);
+  const char *nvvm = "Evaluate recipes and compile quantised matmuls to GPU "
+                     "kernels; the rest becomes host code that launches them "
+                     "(host=keep: stays)";
+  PassPipelineRegistration<LowerToNVVMOptions>(
+      "quant-llm-lower-to-nvvm", nvvm, buildEvaluateAndLowerToNVVMPipeline);
   if (!shortNames)
     return;
   PassPipelineRegistration<LowerToCPUOptions>(
       "lower-to-cpu", cpu, buildEvaluateAndLowerToCPUPipeline);
+  PassPipelineRegistration<LowerToNVVMOptions>(
+      "lower-to-nvvm", nvvm, buildEvaluateAndLowerToNVVMPipeline);
 }

@@ -9,6 +9,7 @@
 #include "qk/Calibration/Passes.h"
 #include "qk/Conversion/CPU/Passes.h"
 #include "qk/Conversion/HostToLLVM/Passes.h"
+#include "qk/Conversion/NVVM/Passes.h"
 #include "qk/Conversion/Passes.h"
 #include "qk/Dialect/Kernel/Passes.h"
 #include "qk/Dialect/QuantLLM/IR/QuantLLM.h"
@@ -27,5 +28,6 @@ void qk::registerPasses() {
   registerHostToLLVMPasses();
   registerHostToLLVMPipelines();
   registerCPUConversionPasses();
+  registerNVVMConversionPasses();
   kernel::registerKernelPasses();
 }

@@ -8,6 +8,7 @@
 #define QK_PIPELINES_PIPELINES_H
 
 #include "qk/Conversion/CPU/Passes.h"
+#include "qk/Conversion/NVVM/Passes.h"
 
 #include "mlir/Pass/PassManager.h"
 #include "mlir/Pass/PassOptions.h"
@@ -113,6 +114,11 @@ void buildGptqPipeline(mlir::OpPassManager &manager,
 /// matmuls as calls of generated CPU kernels.
 void buildEvaluateAndLowerToCPUPipeline(mlir::OpPassManager &manager,
                                         const LowerToCPUOptions &options);
+
+/// Evaluates recipes and compiles quantised matmuls to GPU kernels. The rest of
+/// the module becomes host code that launches them, or stays (`host=keep`).
+void buildEvaluateAndLowerToNVVMPipeline(mlir::OpPassManager &manager,
+                                         const LowerToNVVMOptions &options);
 
 /// Registers the lowerings' pipelines: `quant-llm-lower-to-<target>`, and with
 /// `shortNames` `lower-to-<target>` too.

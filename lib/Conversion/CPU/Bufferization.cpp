@@ -95,7 +95,12 @@ struct PackedMatmulModel : KernelCallModel<PackedMatmulModel, PackedMatmulOp> {
                       ? SymbolTable::lookupNearestSymbolFrom<func::FuncOp>(
                             op, op.getKernelAttr())
                       : func::FuncOp();
-    if (!kernel || !cpu::kernelSpec(kernel))
+    // Declared by the packing of a target: the attribute says which.
+    bool declared =
+        kernel && llvm::any_of(kernel->getDiscardableAttrs(), [](auto entry) {
+          return entry.getName().strref().starts_with("qk_kernel.");
+        });
+    if (!declared)
       return op.emitError("layer '")
              << op.getLayer()
              << "': expected a kernel that quant-llm-pack declared, got "
@@ -104,6 +109,8 @@ struct PackedMatmulModel : KernelCallModel<PackedMatmulModel, PackedMatmulOp> {
     if (op.getXScales())
       operands.push_back(op.getXScales());
     operands.push_back(op.getBytes());
+    if (op.getPermutation())
+      operands.push_back(op.getPermutation());
     if (op.getBias())
       operands.push_back(op.getBias());
     ArrayRef<Type> types = kernel.getArgumentTypes();

@@ -4,8 +4,9 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "../Packing/PackedWeights.h"
+#include "../Packing/RowShapes.h"
 #include "qk/Conversion/CPU/Passes.h"
-#include "qk/Dialect/QuantLLM/IR/ParameterData.h"
 #include "qk/Dialect/QuantLLM/IR/QuantLLM.h"
 #include "qk/Target/CPU/KernelBuilder.h"
 
@@ -13,8 +14,6 @@
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
-#include "mlir/IR/AsmState.h"
-#include "mlir/IR/DialectResourceBlobManager.h"
 
 namespace qk {
 #define GEN_PASS_DEF_PACKFORCPU
@@ -29,49 +28,6 @@ namespace {
 
 RankedTensorType tensorType(Value value) {
   return cast<RankedTensorType>(value.getType());
-}
-
-//===----------------------------------------------------------------------===//
-// Shapes: kernels have one dimension of rows
-//===----------------------------------------------------------------------===//
-
-/// All leading dimensions are one, the last stays.
-Value toRows(OpBuilder &b, Location loc, Value value) {
-  auto type = tensorType(value);
-  int64_t rank = type.getRank();
-  if (rank == 2)
-    return value;
-  if (rank == 1) {
-    auto rows = type.clone({1, type.getDimSize(0)});
-    return tensor::ExpandShapeOp::create(
-        b, loc, rows, value, SmallVector<ReassociationIndices>{{0, 1}});
-  }
-  auto leading = llvm::to_vector<2>(llvm::seq<int64_t>(0, rank - 1));
-  return tensor::CollapseShapeOp::create(
-      b, loc, value, SmallVector<ReassociationIndices>{leading, {rank - 1}});
-}
-
-/// [rows, n] with the leading dimensions of `like`.
-Value fromRows(OpBuilder &b, Location loc, Value value, Value like) {
-  auto type = tensorType(like);
-  int64_t rank = type.getRank(), n = tensorType(value).getDimSize(1);
-  if (rank == 2)
-    return value;
-  if (rank == 1)
-    return tensor::CollapseShapeOp::create(
-        b, loc, value, SmallVector<ReassociationIndices>{{0, 1}});
-  SmallVector<OpFoldResult> sizes;
-  SmallVector<int64_t> shape;
-  for (int64_t i = 0; i < rank - 1; ++i) {
-    sizes.push_back(tensor::getMixedSize(b, loc, like, i));
-    shape.push_back(type.getDimSize(i));
-  }
-  sizes.push_back(b.getIndexAttr(n));
-  shape.push_back(n);
-  auto leading = llvm::to_vector<2>(llvm::seq<int64_t>(0, rank - 1));
-  return tensor::ExpandShapeOp::create(
-      b, loc, tensorType(value).clone(shape), value,
-      SmallVector<ReassociationIndices>{leading, {rank - 1}}, sizes);
 }
 
 /// result[m, k] = rows[m, permutation[k]].
@@ -136,20 +92,13 @@ struct PackForCPU : qk::impl::PackForCPUBase<PackForCPU> {
       return signalPassFailure();
     }
     activation = *parsed;
-    packed.clear();
+    packed = PackedWeights();
     SmallVector<MatmulOp> matmuls;
     getOperation().walk([&](MatmulOp op) { matmuls.push_back(op); });
     for (MatmulOp op : matmuls)
       if (failed(convert(op)))
         return signalPassFailure();
-    // Codes and scales that nobody reads any more are half of the memory.
-    SmallVector<ParameterOp> dead;
-    getOperation().walk([&](ParameterOp op) {
-      if (op->use_empty())
-        dead.push_back(op);
-    });
-    for (ParameterOp op : dead)
-      op.erase();
+    eraseDeadParameters(getOperation());
   }
 
 private:
@@ -165,7 +114,12 @@ private:
     if (failed(checkActivations(op, spec)))
       return failure();
 
-    FailureOr<Value> bytes = packWeight(b, op);
+    FailureOr<Value> bytes = packed.get(
+        b, op, [](const auto &weight) { return cpu::packedBytes(weight); },
+        [](const auto &weight, uint8_t *out) {
+          cpu::pack(weight, out);
+          return std::string();
+        });
     if (failed(bytes))
       return failure();
     Value x = toRows(b, loc, op.getX()), xScales;
@@ -246,48 +200,8 @@ private:
     return success();
   }
 
-  /// The packed bytes of the weight as an inline parameter.
-  FailureOr<Value> packWeight(OpBuilder &b, MatmulOp op) {
-    // One weight may be read by several matmuls, through one op or several.
-    SmallVector<Attribute> key = {op.getSchemeAttr()};
-    for (Value part : {op.getCodes(), op.getScales(), op.getZeroPoints()}) {
-      auto parameter = part ? part.getDefiningOp<ParameterOp>() : ParameterOp();
-      if (!parameter) {
-        key.push_back(b.getUnitAttr());
-        continue;
-      }
-      key.push_back(parameter.getScopeAttr());
-      key.push_back(parameter.getNameAttr());
-      key.push_back(parameter.getValueAttr()
-                        ? Attribute(parameter.getValueAttr())
-                        : b.getUnitAttr());
-    }
-    auto [entry, isNew] = packed.try_emplace(
-        b.getArrayAttr(key), std::pair<StringAttr, ElementsAttr>());
-    if (isNew) {
-      FailureOr<numerics::QuantizedWeight> weight =
-          readQuantizedWeight(op, op.getScheme(), op.getCodes(), op.getScales(),
-                              op.getZeroPoints(), op.getPermutation());
-      if (failed(weight))
-        return failure();
-      std::string name = (op.getLayer() + ".packed").str();
-      auto blob = HeapAsmResourceBlob::allocate(cpu::packedBytes(*weight),
-                                                /*align=*/64);
-      cpu::pack(*weight,
-                reinterpret_cast<uint8_t *>(blob.getMutableData().data()));
-      auto type = RankedTensorType::get(
-          {static_cast<int64_t>(blob.getData().size())}, b.getI8Type());
-      entry->second = {b.getStringAttr(name), DenseResourceElementsAttr::get(
-                                                  type, name, std::move(blob))};
-    }
-    auto [name, value] = entry->second;
-    return ParameterOp::create(b, op.getLoc(), value.getType(),
-                               b.getStringAttr(""), name, value)
-        .getResult();
-  }
-
   cpu::Activation activation = cpu::Activation::Int16;
-  DenseMap<Attribute, std::pair<StringAttr, ElementsAttr>> packed;
+  PackedWeights packed;
 };
 
 } // namespace

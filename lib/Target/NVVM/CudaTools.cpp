@@ -47,6 +47,13 @@ static std::optional<std::string> findInWheels(StringRef library,
 }
 
 std::optional<std::string> findCudaTool(StringRef name) {
+  if (std::optional<std::string> only = sys::Process::GetEnv("QK_CUDA_BIN")) {
+    SmallString<256> path(*only);
+    sys::path::append(path, name);
+    if (sys::fs::can_execute(path))
+      return path.str().str();
+    return std::nullopt;
+  }
   if (llvm::ErrorOr<std::string> found = sys::findProgramByName(name))
     return *found;
   for (StringRef variable : {"CUDA_HOME", "CUDA_PATH"})
@@ -109,7 +116,8 @@ static LogicalResult runTool(Location loc, StringRef tool,
     return emitError(loc)
            << "no '" << tool
            << "' found on PATH, in CUDA_HOME, in /usr/local/cuda or in a "
-              "Python environment; install the CUDA toolkit or PyPI's "
+              "Python environment (or where QK_CUDA_BIN says); install the "
+              "CUDA toolkit or PyPI's "
               "nvidia-cuda-nvcc, or use format=isa, which needs neither";
   TemporaryFile output;
   if (failed(output.create(loc, "log")))

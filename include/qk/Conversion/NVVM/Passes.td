@@ -1,0 +1,108 @@
+//===- Passes.td - Quantised matmuls to GPU kernels --------*- tablegen -*-===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef QK_CONVERSION_NVVM_PASSES_TD
+#define QK_CONVERSION_NVVM_PASSES_TD
+
+include "mlir/Pass/PassBase.td"
+
+defvar chipOption =
+  Option<"chip", "chip", "std::string", /*default=*/"\"sm_80\"",
+         "GPU to compile for: sm_75, sm_80, sm_86, sm_89, sm_90, sm_90a, "
+         "sm_100a or sm_120">;
+
+def PackForNVVM : Pass<"quant-llm-pack-for-nvvm", "mlir::ModuleOp"> {
+  let summary = "Choose GPU kernels for quantised matmuls, pack their weights";
+  let description = [{
+    Every `quant_llm.matmul` becomes a `quant_llm.packed_matmul`; its weight is
+    packed into the layout of the kernels that are chosen for it
+    (qk/Target/NVVM/Layout.h) now, as a new inline parameter `<layer>.packed`,
+    once where several matmuls read one weight. Leading dimensions of x are
+    collapsed into one. Permutation and bias stay operands: kernels take them.
+
+    With `host=launch` the matmul names the function that will launch its
+    kernels, which is declared in the module on buffers; bufferization makes
+    calls of it. With `host=keep` nothing is declared.
+
+    Preconditions (the pass fails otherwise): the recipe has been evaluated, so
+    codes, scales and zero points are parameters; x is float.
+
+    ```mlir
+    %y = quant_llm.matmul %x, %codes, %scales scheme(<u4, group = 64, scale = f16>) name("fc") : (tensor<?x128xf32>, …) -> tensor<?x32xf32>
+    // ==> with host=keep
+    %bytes = quant_llm.parameter ""::"fc.packed" : tensor<2176xi8> = dense_resource<…>
+    %y = quant_llm.packed_matmul %x, %bytes scheme(<u4, group = 64, scale = f16>) n = 32 k = 128 layout("nvvm-simt") name("fc") : …
+    ```
+  }];
+  let options = [
+    chipOption,
+    Option<"host", "host", "std::string", /*default=*/"\"launch\"",
+           "launch: the host code launches the kernels; keep: each matmul "
+           "stays one op">
+  ];
+  let dependentDialects = [
+    "mlir::func::FuncDialect", "mlir::memref::MemRefDialect",
+    "mlir::tensor::TensorDialect", "qk::quant_llm::QuantLLMDialect"
+  ];
+}
+
+def EmitNVVMKernels : Pass<"quant-llm-emit-nvvm-kernels", "mlir::ModuleOp"> {
+  let summary = "Build the GPU kernels of packed matmuls, and what calls them";
+  let description = [{
+    Kernels are built into `gpu.module @qk_kernels`, one for each range of M of
+    a (scheme, K, types, operands), shared by all layers. What calls them:
+
+    - `quant_llm.packed_matmul` on tensors in one of the NVVM layouts
+      (`host=keep`) becomes a call of a declared private function on tensors,
+      one for each problem and N: `@<problem>_n<N>(x, weight, [permutation,]
+      [bias]) -> y`.
+    - A function that `quant-llm-pack-for-nvvm` declared on buffers
+      (`host=launch`) gets a body that picks the kernel for its M and launches
+      it through the runtime (qk/Runtime/Cuda.h). Runs after bufferization and
+      buffer deallocation.
+
+    The array attribute `qk_kernel.kernels` of the kernel module describes each
+    kernel; with `artifacts=` it becomes kernels.json.
+
+    The pass fails for a chip it does not know, and for a specification that
+    can't be read.
+  }];
+  let options = [chipOption];
+  let dependentDialects = [
+    "mlir::arith::ArithDialect", "mlir::func::FuncDialect",
+    "mlir::gpu::GPUDialect", "mlir::LLVM::LLVMDialect",
+    "mlir::memref::MemRefDialect", "mlir::NVVM::NVVMDialect",
+    "mlir::scf::SCFDialect", "mlir::tensor::TensorDialect",
+    "mlir::vector::VectorDialect"
+  ];
+}
+
+def SerializeNVVMKernels
+    : Pass<"quant-llm-serialize-nvvm-kernels", "mlir::ModuleOp"> {
+  let summary = "Compile the kernel module to PTX, a cubin or a fatbin";
+  let description = [{
+    `gpu.module @qk_kernels` is lowered to the LLVM and NVVM dialects and
+    compiled. Its place takes the constant `@qk_kernels_image`, where host code
+    launches kernels of it, else a `gpu.binary` of the module's name.
+
+    `artifacts` names a folder (made if it is not there) for `kernels.ptx`,
+    `.cubin` or `.fatbin`, and `kernels.json`, which names each kernel, its
+    parameters, grid, block, shared memory and layout. Files appear whole or
+    not at all.
+
+    `format=isa` is PTX and needs nothing installed; `bin` and `fatbin` need
+    NVIDIA's ptxas (and fatbinary) from a CUDA toolkit or PyPI's
+    nvidia-cuda-nvcc. A module without kernels is left as it is.
+  }];
+  let options = [
+    Option<"format", "format", "std::string", /*default=*/"\"isa\"",
+           "isa (PTX), bin (cubin) or fatbin">,
+    Option<"artifacts", "artifacts", "std::string", /*default=*/"\"\"",
+           "Folder to write the kernels and kernels.json to">
+  ];
+}
+
+#endif // QK_CONVERSION_NVVM_PASSES_TD

@@ -1,0 +1,25 @@
+//===- HostFunction.h - What launches kernels -------------------*- C++ -*-===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef QK_LIB_CONVERSION_NVVM_HOSTFUNCTION_H
+#define QK_LIB_CONVERSION_NVVM_HOSTFUNCTION_H
+
+#include "qk/Target/NVVM/KernelTable.h"
+
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+
+namespace qk::nvvm {
+
+/// Gives a function that declareLauncher declared its body: it picks one of
+/// `choices` (ascending ranges of M, as chooseKernels returns them) and
+/// launches it through the runtime's `qk_cuda_*`, which are declared where
+/// they are missing, as is the constant with the compiled kernels.
+void buildLauncher(mlir::func::FuncOp declaration,
+                   llvm::ArrayRef<KernelChoice> choices);
+
+} // namespace qk::nvvm
+
+#endif // QK_LIB_CONVERSION_NVVM_HOSTFUNCTION_H

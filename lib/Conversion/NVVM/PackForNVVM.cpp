@@ -1,0 +1,89 @@
+//===- PackForNVVM.cpp - Kernels and packed weights for matmuls -*- C++ -*-===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "../Packing/PackedWeights.h"
+#include "../Packing/RowShapes.h"
+#include "MatmulSpec.h"
+#include "qk/Conversion/NVVM/Passes.h"
+#include "qk/Target/NVVM/Layout.h"
+
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
+
+namespace qk {
+#define GEN_PASS_DEF_PACKFORNVVM
+#include "qk/Conversion/NVVM/Passes.h.inc"
+} // namespace qk
+
+using namespace mlir;
+using namespace qk;
+using namespace qk::nvvm;
+using namespace qk::quant_llm;
+
+namespace {
+
+struct PackForNVVM : qk::impl::PackForNVVMBase<PackForNVVM> {
+  using PackForNVVMBase::PackForNVVMBase;
+
+  void runOnOperation() override {
+    FailureOr<const Chip *> known = chipByName(getOperation(), chip);
+    if (failed(known))
+      return signalPassFailure();
+    target = *known;
+    if (host != "launch" && host != "keep") {
+      getOperation().emitError("unknown host '")
+          << host << "', expected launch or keep";
+      return signalPassFailure();
+    }
+    packed = PackedWeights();
+    SmallVector<MatmulOp> matmuls;
+    getOperation().walk([&](MatmulOp op) { matmuls.push_back(op); });
+    for (MatmulOp op : matmuls)
+      if (failed(convert(op)))
+        return signalPassFailure();
+    eraseDeadParameters(getOperation());
+  }
+
+private:
+  LogicalResult convert(MatmulOp op) {
+    FailureOr<MatmulProblem> problem = problemOf(op);
+    if (failed(problem))
+      return failure();
+    // All kernels of a problem read one layout.
+    Layout layout = chooseKernels(*target, *problem).front().layout();
+    OpBuilder b(op);
+    Location loc = op.getLoc();
+    FailureOr<Value> bytes = packed.get(
+        b, op, [&](const auto &weight) { return packedBytes(weight, layout); },
+        [&](const auto &weight, uint8_t *out) {
+          return pack(weight, layout, out);
+        });
+    if (failed(bytes))
+      return failure();
+    Value x = toRows(b, loc, op.getX());
+    int64_t n = cast<RankedTensorType>(op.getCodes().getType()).getDimSize(0);
+    int64_t m = cast<RankedTensorType>(x.getType()).getDimSize(0);
+    FlatSymbolRefAttr kernel;
+    if (host == "launch")
+      kernel = FlatSymbolRefAttr::get(
+          declareLauncher(getOperation(), *problem).getSymNameAttr());
+    std::string_view name = layoutName(layout);
+    auto matmul = PackedMatmulOp::create(
+        b, loc, cast<RankedTensorType>(op.getY().getType()).clone({m, n}), x,
+        *bytes, op.getPermutation(), op.getBias(), /*x_scales=*/Value(),
+        op.getScheme(), ActivationSchemeAttr(), n, problem->k,
+        b.getStringAttr(StringRef(name.data(), name.size())),
+        problem->hasZeroPoints, kernel, op.getLayerAttr());
+    op.getResult().replaceAllUsesWith(
+        fromRows(b, loc, matmul.getY(), op.getX()));
+    op.erase();
+    return success();
+  }
+
+  const Chip *target = nullptr;
+  PackedWeights packed;
+};
+
+} // namespace

@@ -1,0 +1,42 @@
+//===- Pipeline.cpp - The whole way to GPU code -----------------*- C++ -*-===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "qk/Conversion/HostToLLVM/Passes.h"
+#include "qk/Conversion/NVVM/Passes.h"
+#include "qk/Conversion/Passes.h"
+
+#include "mlir/Pass/PassManager.h"
+
+using namespace mlir;
+using namespace qk;
+
+static void addKernels(OpPassManager &pm, const LowerToNVVMOptions &options) {
+  EmitNVVMKernelsOptions emit;
+  emit.chip = options.chip;
+  pm.addPass(createEmitNVVMKernels(emit));
+  SerializeNVVMKernelsOptions serialize;
+  serialize.format = options.format;
+  serialize.artifacts = options.artifacts;
+  pm.addPass(createSerializeNVVMKernels(serialize));
+}
+
+void qk::buildLowerToNVVMPipeline(OpPassManager &pm,
+                                  const LowerToNVVMOptions &options) {
+  PackForNVVMOptions pack;
+  pack.chip = options.chip;
+  pack.host = options.host;
+  pm.addPass(createPackForNVVM(pack));
+  if (options.host == "keep")
+    return addKernels(pm, options);
+
+  HostToLLVMOptions host;
+  host.weights = options.weights;
+  // Float layers that were raised and not quantised.
+  pm.addPass(createQuantLLMToReference());
+  buildHostBufferizePipeline(pm, host);
+  addKernels(pm, options);
+  buildBuffersToLLVMPipeline(pm, host);
+}

@@ -1,0 +1,73 @@
+//===- CudaDriver.h - libcuda.so.1, opened at run time ----------*- C++ -*-===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+///
+/// \file
+/// The few functions of the CUDA driver API that the runtime calls, declared
+/// here because NVIDIA's headers are not needed to build qk. Names, types and
+/// numbers are those of cuda.h (CUDA 12 and 13).
+///
+//===----------------------------------------------------------------------===//
+
+#ifndef QK_LIB_RUNTIME_CUDADRIVER_H
+#define QK_LIB_RUNTIME_CUDADRIVER_H
+
+#include <cstddef>
+#include <string>
+
+namespace qk::runtime {
+
+using CUresult = int;
+using CUdevice = int;
+using CUdeviceptr = unsigned long long;
+using CUcontext = struct CUctx_st *;
+using CUmodule = struct CUmod_st *;
+using CUfunction = struct CUfunc_st *;
+using CUstream = struct CUstream_st *;
+
+inline constexpr int kJitErrorLogBuffer = 5;
+inline constexpr int kJitErrorLogBufferSizeBytes = 6;
+inline constexpr int kComputeCapabilityMajor = 75;
+inline constexpr int kComputeCapabilityMinor = 76;
+
+/// The driver with its first GPU, or why there is none.
+struct CudaDriver {
+  CUresult (*cuInit)(unsigned);
+  CUresult (*cuGetErrorString)(CUresult, const char **);
+  CUresult (*cuDeviceGetCount)(int *);
+  CUresult (*cuDeviceGet)(CUdevice *, int);
+  CUresult (*cuDeviceGetName)(char *, int, CUdevice);
+  CUresult (*cuDeviceGetAttribute)(int *, int, CUdevice);
+  CUresult (*cuDevicePrimaryCtxRetain)(CUcontext *, CUdevice);
+  CUresult (*cuCtxSetCurrent)(CUcontext);
+  CUresult (*cuCtxSynchronize)();
+  CUresult (*cuModuleLoadDataEx)(CUmodule *, const void *, unsigned,
+                                 const int *, void **);
+  CUresult (*cuModuleUnload)(CUmodule);
+  CUresult (*cuModuleGetFunction)(CUfunction *, CUmodule, const char *);
+  CUresult (*cuMemAlloc)(CUdeviceptr *, size_t);
+  CUresult (*cuMemFree)(CUdeviceptr);
+  CUresult (*cuMemcpyHtoD)(CUdeviceptr, const void *, size_t);
+  CUresult (*cuMemcpyDtoH)(void *, CUdeviceptr, size_t);
+  CUresult (*cuLaunchKernel)(CUfunction, unsigned, unsigned, unsigned, unsigned,
+                             unsigned, unsigned, unsigned, CUstream, void **,
+                             void **);
+
+  void *library = nullptr;
+  CUcontext context = nullptr;
+  /// "NVIDIA H100 80GB HBM3 (sm_90)".
+  std::string gpu;
+
+  /// Opens the driver and its first GPU. Empty, or what is missing.
+  std::string open();
+  /// Releases the library.
+  void close();
+  /// The driver's words for `result`.
+  const char *describe(CUresult result) const;
+};
+
+} // namespace qk::runtime
+
+#endif // QK_LIB_RUNTIME_CUDADRIVER_H

@@ -1,0 +1,170 @@
+//===- CudaTest.cpp - The launch runtime on a driver without a GPU --------===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "qk/Runtime/Cuda.h"
+#include "qk/Runtime/Runtime.h"
+
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <dlfcn.h>
+#include <functional>
+#include <string>
+#include <vector>
+
+namespace {
+
+/// The error that `body` ends with, or nothing.
+std::string errorOf(std::function<void()> body) {
+  char message[4096] = "";
+  qk_protect([](void *f) { (*static_cast<std::function<void()> *>(f))(); },
+             &body, message, sizeof(message));
+  return message;
+}
+
+class Cuda : public testing::Test {
+protected:
+  void SetUp() override {
+    setenv("QK_CUDA_DRIVER", FAKE_DRIVER, 1);
+    fake = dlopen(FAKE_DRIVER, RTLD_NOW);
+    ASSERT_NE(fake, nullptr) << dlerror();
+    qk_cuda_reset();
+    get<int>("fake_uploads") = 0;
+    get<int>("fake_loads") = 0;
+  }
+  void TearDown() override {
+    qk_cuda_reset();
+    EXPECT_EQ(reinterpret_cast<int (*)()>(dlsym(fake, "fake_alive"))(), 0)
+        << "memory or modules left on the GPU";
+    unsetenv("FAKE_CUDA_BROKEN");
+    unsetenv("FAKE_CUDA_NO_GPU");
+  }
+  template <typename T> T &get(const char *name) {
+    return *static_cast<T *>(dlsym(fake, name));
+  }
+
+  /// y = x + w for 2x3 matrices with room between rows.
+  void addRows(const char *image = "ptx", const char *kernel = "add_rows") {
+    qk_cuda_begin(image, kernel);
+    qk_cuda_input(x.data(), 2, 12, 16);
+    qk_cuda_constant(w.data(), 12);
+    qk_cuda_output(y.data(), 2, 12, 20);
+    qk_cuda_i32(2);
+    qk_cuda_i32(3);
+    qk_cuda_launch(5, 6, 7, 32, 2, 1);
+  }
+
+  void *fake = nullptr;
+  std::vector<float> x = {1, 2, 3, -1, 4, 5, 6, -1};
+  std::vector<float> w = {10, 20, 30};
+  std::vector<float> y = std::vector<float>(10, -1.0f);
+};
+
+TEST_F(Cuda, LaunchesWithStridedRows) {
+  EXPECT_EQ(errorOf([&] { addRows(); }), "");
+  EXPECT_EQ(y, (std::vector<float>{11, 22, 33, -1, -1, 14, 25, 36, -1, -1}));
+  EXPECT_EQ(get<unsigned[3]>("fake_grid")[0], 5u);
+  EXPECT_EQ(get<unsigned[3]>("fake_grid")[1], 6u);
+  EXPECT_EQ(get<unsigned[3]>("fake_grid")[2], 7u);
+  EXPECT_EQ(get<unsigned[3]>("fake_block")[0], 32u);
+  EXPECT_EQ(get<unsigned[3]>("fake_block")[1], 2u);
+}
+
+TEST_F(Cuda, UploadsConstantsAndImagesOnce) {
+  addRows();
+  int first = get<int>("fake_uploads");
+  EXPECT_EQ(first, 3); // two rows of x, one weight
+  x[0] = 100;
+  addRows();
+  EXPECT_EQ(get<int>("fake_uploads") - first, 2);
+  EXPECT_EQ(get<int>("fake_loads"), 1);
+  EXPECT_EQ(y[0], 110);
+  // Until they are forgotten.
+  qk_cuda_reset();
+  w[0] = 1000;
+  addRows();
+  EXPECT_EQ(y[0], 1100);
+}
+
+TEST_F(Cuda, EmptyGridDoesNothing) {
+  qk_cuda_begin("ptx", "add_rows");
+  qk_cuda_output(y.data(), 0, 12, 12);
+  EXPECT_EQ(errorOf([] { qk_cuda_launch(0, 1, 1, 32, 1, 1); }), "");
+  EXPECT_EQ(y[0], -1);
+}
+
+TEST_F(Cuda, NoDriver) {
+  setenv("QK_CUDA_DRIVER", "/nonexistent/libcuda.so.1", 1);
+  std::string error = errorOf([&] { addRows(); });
+  EXPECT_EQ(error.find("can't run GPU kernels: no NVIDIA driver: "
+                       "/nonexistent/libcuda.so.1: "),
+            0u)
+      << error;
+  EXPECT_NE(error.find("run this on a machine with an NVIDIA GPU, or lower the "
+                       "model with --lower-to-cpu"),
+            std::string::npos)
+      << error;
+}
+
+TEST_F(Cuda, NoGpu) {
+  setenv("FAKE_CUDA_NO_GPU", "1", 1);
+  EXPECT_EQ(errorOf([&] { addRows(); })
+                .find("can't run GPU kernels: the NVIDIA driver is there, but "
+                      "no GPU; run this on"),
+            0u);
+}
+
+TEST_F(Cuda, DriverDoesNotStart) {
+  setenv("FAKE_CUDA_BROKEN", "1", 1);
+  EXPECT_EQ(errorOf([&] { addRows(); })
+                .find("can't run GPU kernels: the NVIDIA driver is there, but "
+                      "does not start: broken for the test; run this on"),
+            0u);
+}
+
+TEST_F(Cuda, NotADriver) {
+  setenv("QK_CUDA_DRIVER", "libc.so.6", 1);
+  EXPECT_EQ(errorOf([&] { addRows(); }),
+            "can't run GPU kernels: the NVIDIA driver 'libc.so.6' has no "
+            "cuLaunchKernel; update it");
+}
+
+TEST_F(Cuda, ImageOfAnotherChip) {
+  EXPECT_EQ(errorOf([&] { addRows("bad"); }),
+            "can't run GPU kernels: Fake GPU (sm_90): can't load the kernels: "
+            "no such thing: line 1: not PTX; lower the model with this GPU's "
+            "chip=");
+  // Not remembered as loaded.
+  EXPECT_NE(errorOf([&] { addRows("bad"); }), "");
+}
+
+TEST_F(Cuda, UnknownKernel) {
+  EXPECT_EQ(errorOf([&] { addRows("ptx", "other"); }),
+            "can't run GPU kernels: Fake GPU (sm_90): no kernel 'other': no "
+            "such thing");
+}
+
+TEST_F(Cuda, GridTooLarge) {
+  EXPECT_EQ(errorOf([] {
+              qk_cuda_begin("ptx", "add_rows");
+              qk_cuda_launch(1, 65536, 1, 32, 1, 1);
+            }),
+            "can't run GPU kernels: kernel 'add_rows' needs a grid of "
+            "1x65536x1, a GPU has 2147483647x65535x65535");
+}
+
+TEST_F(Cuda, TooManyParameters) {
+  EXPECT_EQ(errorOf([] {
+              qk_cuda_begin("ptx", "add_rows");
+              for (int i = 0; i < 17; ++i)
+                qk_cuda_i32(i);
+              qk_cuda_launch(1, 1, 1, 32, 1, 1);
+            }),
+            "can't run GPU kernels: a kernel takes at most 16 parameters, got "
+            "17");
+}
+
+} // namespace

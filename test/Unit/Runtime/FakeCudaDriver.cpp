@@ -1,0 +1,124 @@
+//===- FakeCudaDriver.cpp - A CUDA driver without a GPU -------------------===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+///
+/// \file
+/// What the runtime needs of libcuda.so.1, on the host's memory. GPU addresses
+/// are host addresses plus an offset, so that mixing them up crashes. It knows
+/// one kernel, `add_rows`: y[m,n] = x[m,n] + w[n] in f32.
+///
+//===----------------------------------------------------------------------===//
+
+#include <cstdint>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+
+namespace {
+constexpr uint64_t kOffset = uint64_t(1) << 56;
+char *host(uint64_t address) {
+  return reinterpret_cast<char *>(address - kOffset);
+}
+int alive = 0, modules = 0;
+char kernelName[64];
+} // namespace
+
+#define FAKE extern "C" __attribute__((visibility("default")))
+
+// What a test reads.
+FAKE int fake_uploads = 0;
+FAKE int fake_loads = 0;
+FAKE int fake_alive() { return alive + modules; }
+FAKE unsigned fake_grid[3] = {};
+FAKE unsigned fake_block[3] = {};
+
+FAKE int cuInit(unsigned) { return std::getenv("FAKE_CUDA_BROKEN") ? 999 : 0; }
+FAKE int cuGetErrorString(int code, const char **text) {
+  *text = code == 999 ? "broken for the test" : "no such thing";
+  return 0;
+}
+FAKE int cuDeviceGetCount(int *count) {
+  *count = std::getenv("FAKE_CUDA_NO_GPU") ? 0 : 1;
+  return 0;
+}
+FAKE int cuDeviceGet(int *device, int) {
+  *device = 0;
+  return 0;
+}
+FAKE int cuDeviceGetName(char *name, int size, int) {
+  std::snprintf(name, size, "Fake GPU");
+  return 0;
+}
+FAKE int cuDeviceGetAttribute(int *value, int attribute, int) {
+  *value = attribute == 75 ? 9 : 0;
+  return 0;
+}
+FAKE int cuDevicePrimaryCtxRetain(void **context, int) {
+  *context = &alive;
+  return 0;
+}
+FAKE int cuCtxSetCurrent(void *) { return 0; }
+FAKE int cuCtxSynchronize() { return 0; }
+FAKE int cuModuleLoadDataEx(void **module, const void *image, unsigned,
+                            const int *, void **values) {
+  ++fake_loads;
+  if (std::strcmp(static_cast<const char *>(image), "bad") == 0) {
+    std::strcpy(static_cast<char *>(values[0]), "line 1: not PTX");
+    return 218;
+  }
+  *module = &modules;
+  ++modules;
+  return 0;
+}
+FAKE int cuModuleUnload(void *) {
+  --modules;
+  return 0;
+}
+FAKE int cuModuleGetFunction(void **function, void *, const char *name) {
+  if (std::strcmp(name, "add_rows") != 0)
+    return 500;
+  std::snprintf(kernelName, sizeof(kernelName), "%s", name);
+  *function = kernelName;
+  return 0;
+}
+FAKE int cuMemAlloc_v2(uint64_t *address, size_t bytes) {
+  if (bytes > (size_t(1) << 40))
+    return 2;
+  *address = reinterpret_cast<uint64_t>(std::malloc(bytes)) + kOffset;
+  ++alive;
+  return 0;
+}
+FAKE int cuMemFree_v2(uint64_t address) {
+  std::free(host(address));
+  --alive;
+  return 0;
+}
+FAKE int cuMemcpyHtoD_v2(uint64_t to, const void *from, size_t bytes) {
+  ++fake_uploads;
+  std::memcpy(host(to), from, bytes);
+  return 0;
+}
+FAKE int cuMemcpyDtoH_v2(void *to, uint64_t from, size_t bytes) {
+  std::memcpy(to, host(from), bytes);
+  return 0;
+}
+FAKE int cuLaunchKernel(void *, unsigned gx, unsigned gy, unsigned gz,
+                        unsigned bx, unsigned by, unsigned bz, unsigned, void *,
+                        void **parameters, void **) {
+  fake_grid[0] = gx, fake_grid[1] = gy, fake_grid[2] = gz;
+  fake_block[0] = bx, fake_block[1] = by, fake_block[2] = bz;
+  auto array = [&](int i) {
+    return reinterpret_cast<float *>(
+        host(*static_cast<uint64_t *>(parameters[i])));
+  };
+  const float *x = array(0), *w = array(1);
+  float *y = array(2);
+  int32_t m = *static_cast<int32_t *>(parameters[3]);
+  int32_t n = *static_cast<int32_t *>(parameters[4]);
+  for (int32_t i = 0; i < m; ++i)
+    for (int32_t j = 0; j < n; ++j)
+      y[i * n + j] = x[i * n + j] + w[j];
+  return 0;
+}
