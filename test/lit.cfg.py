@@ -56,6 +56,8 @@ if find_ptxas():
 # From the reference lowering's result to a run, with upstream's passes and
 # runner alone: `qk-opt %s --quant-llm-to-reference | %run-linalg`. No pass that
 # folds is in it.
+config.substitutions.append(
+    ("%llvm_include", os.path.dirname(config.llvm_tools_dir) + "/include"))
 llvm_libs = os.path.join(os.path.dirname(config.llvm_tools_dir), "lib")
 config.substitutions.append(("%run-linalg", " ".join([
     tools + "/qk-opt --convert-elementwise-to-linalg",

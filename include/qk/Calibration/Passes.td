@@ -22,7 +22,7 @@ def CalibratePass : Pass<"quant-llm-calibrate", "::mlir::ModuleOp"> {
     `mask` [samples, tokens] excludes padding.
 
     ```mlir
-    module attributes {quant_llm.calibration = {inputs = "calib.safetensors"}}
+    module attributes {quant_llm.calibration = {inputs = "calib.safetensors"}} {}
     ```
   }];
   let options = [

@@ -19,12 +19,16 @@ def MarkEntryPoints : Pass<"quant-llm-mark-entry-points", "mlir::ModuleOp"> {
     bufferization.
 
     ```mlir
-    func.func @main(%x: tensor<?x4xf32>) -> tensor<?xf32>
+    func.func @main(%x: tensor<?x4xf32>) -> tensor<?x4xf32> {
+      return %x : tensor<?x4xf32>
+    }
     ```
     ==>
     ```mlir
-    func.func @main(%x: tensor<?x4xf32>) -> tensor<?xf32>
-      attributes {llvm.emit_c_interface, quant_llm.signature = (tensor<?x4xf32>) -> tensor<?xf32>}
+    func.func @main(%x: tensor<?x4xf32> {bufferization.writable = false}) -> tensor<?x4xf32>
+      attributes {llvm.emit_c_interface, quant_llm.signature = (tensor<?x4xf32>) -> tensor<?x4xf32>} {
+      return %x : tensor<?x4xf32>
+    }
     ```
   }];
 }

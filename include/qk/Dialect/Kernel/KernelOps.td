@@ -46,7 +46,10 @@ def QKKernel_UnpackOp : QKKernel_Op<"unpack", [Pure]> {
     times `2^(bits*f)`, which saves the shift where the user corrects the sum.
 
     ```mlir
-    %lo, %hi = qk_kernel.unpack 4 %w : vector<64xi8> -> 2
+    func.func @unpack(%w: vector<64xi8>) -> (vector<64xi8>, vector<64xi8>) {
+      %lo, %hi = qk_kernel.unpack 4 %w : vector<64xi8> -> 2
+      return %lo, %hi : vector<64xi8>, vector<64xi8>
+    }
     ```
 
     Constraints:
@@ -79,7 +82,10 @@ def QKKernel_DotOp : QKKernel_Op<"dot", [
     modulo 2^32; nothing saturates. `vpdpbusd` where there is one.
 
     ```mlir
-    %r = qk_kernel.dot %acc, %u8, %s8 : vector<16xi32>, vector<64xi8>
+    func.func @dot(%acc: vector<16xi32>, %u8: vector<64xi8>, %s8: vector<64xi8>) -> vector<16xi32> {
+      %r = qk_kernel.dot %acc, %u8, %s8 : vector<16xi32>, vector<64xi8>
+      return %r : vector<16xi32>
+    }
     ```
 
     Constraints:

@@ -27,6 +27,7 @@ def BindParametersPass
     ```mlir
     module attributes {quant_llm.weights = {model = "model.safetensors"}} {
       %0 = quant_llm.parameter "model"::"fc.weight" : tensor<4x8xf32>
+    }
     ```
   }];
   let options = [
