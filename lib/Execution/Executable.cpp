@@ -16,6 +16,7 @@
 #include "qk/Storage/MappedFile.h"
 #include "qk/Storage/ParameterStore.h"
 #include "llvm/ExecutionEngine/Orc/JITTargetMachineBuilder.h"
+#include "llvm/Support/FileSystem.h"
 #include "llvm/Support/TargetSelect.h"
 #include "llvm/TargetParser/Host.h"
 #include <dlfcn.h>
@@ -179,8 +180,12 @@ llvm::Error Executable::bindExternal(ModuleOp module, DictionaryAttr entry,
     if (!path || !offset || !size)
       return makeError("external '" + symbol.getValue() +
                        "': expected value, or path, offset and bytes");
+    // Relative to the module's file; else to the working folder, from which
+    // whoever lowered the module may have seen it.
     std::string where =
         storage::resolvePath(path.getValue(), options.moduleFile);
+    if (!llvm::sys::fs::exists(where) && llvm::sys::fs::exists(path.getValue()))
+      where = path.getValue().str();
     std::shared_ptr<const void> &slot = files[where];
     if (!slot) {
       llvm::Expected<storage::MappedFile> file =

@@ -42,6 +42,22 @@ Tensor Tensor::slice(int64_t index) const {
   return part;
 }
 
+Tensor Tensor::toBF16() const {
+  Tensor result = allocate(DataType::BF16, shape);
+  auto *to = const_cast<uint8_t *>(result.data);
+  for (int64_t i = 0, end = numElements(); i < end; ++i) {
+    float element;
+    std::memcpy(&element, data + i * sizeof(float), sizeof(float));
+    llvm::APFloat value(element);
+    bool lost;
+    value.convert(llvm::APFloat::BFloat(), llvm::APFloat::rmNearestTiesToEven,
+                  &lost);
+    auto bits = static_cast<uint16_t>(value.bitcastToAPInt().getZExtValue());
+    std::memcpy(to + i * sizeof(bits), &bits, sizeof(bits));
+  }
+  return result;
+}
+
 namespace {
 template <typename T>
 void widen(const Tensor &tensor, std::vector<double> &values) {

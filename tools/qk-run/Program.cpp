@@ -7,11 +7,14 @@
 #include "Program.h"
 #include "mlir/Dialect/OpenMP/OpenMPDialect.h"
 #include "mlir/IR/AsmState.h"
+#include "mlir/InitAllDialects.h"
+#include "mlir/InitAllExtensions.h"
 #include "mlir/Parser/Parser.h"
 #include "mlir/Support/FileUtilities.h"
 #include "qk/Conversion/HostToLLVM/Passes.h"
 #include "qk/Conversion/Passes.h"
 #include "qk/Dialect/QuantLLM/IR/QuantLLM.h"
+#include "qk/Pipelines/Register.h"
 #include "llvm/Support/SourceMgr.h"
 
 using namespace mlir;
@@ -44,8 +47,9 @@ llvm::Expected<Program> qk::loadProgram(StringRef path,
   Program program;
   program.path = path.str();
   DialectRegistry registry;
-  registerHostToLLVMExtensions(registry);
-  registry.insert<quant_llm::QuantLLMDialect>();
+  registerAllDialects(registry);
+  registerAllExtensions(registry);
+  registerDialects(registry);
   Executable::registerTranslations(registry);
   program.context = std::make_unique<MLIRContext>(registry);
   program.context->loadAllAvailableDialects();

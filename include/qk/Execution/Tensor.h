@@ -44,6 +44,8 @@ struct Tensor {
                      std::shared_ptr<const void> owner);
   /// Element `index` of the leading dimension.
   Tensor slice(int64_t index) const;
+  /// An F32 tensor rounded to BF16 (to nearest, ties to even).
+  Tensor toBF16() const;
   /// All elements converted to f64.
   std::vector<double> toDoubles() const;
 };

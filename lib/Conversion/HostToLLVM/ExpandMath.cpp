@@ -4,6 +4,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "mlir/Dialect/Arith/Transforms/Passes.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/Math/Transforms/Passes.h"
 #include "mlir/Transforms/GreedyPatternRewriteDriver.h"
@@ -26,6 +27,10 @@ struct ExpandMath : qk::impl::ExpandMathBase<ExpandMath> {
     };
     populateMathF32ExpansionPatterns(patterns, isExp);
     populateMathPolynomialApproximationPatterns(patterns, isExp);
+    // Not all that arith-expand has: it would turn a maximum into comparisons
+    // that no reduction is vectorized through.
+    arith::populateCeilFloorDivExpandOpsPatterns(patterns);
+    arith::populateExpandBFloat16Patterns(patterns);
     if (failed(applyPatternsGreedily(getOperation(), std::move(patterns))))
       signalPassFailure();
   }

@@ -5,11 +5,13 @@
 //===----------------------------------------------------------------------===//
 
 #include "mlir/Dialect/Affine/IR/AffineOps.h"
+#include "mlir/Dialect/Arith/Utils/Utils.h"
 #include "mlir/Dialect/ControlFlow/IR/ControlFlowOps.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/Utils/StaticValueUtils.h"
 #include "mlir/Interfaces/SideEffectInterfaces.h"
 #include "mlir/Interfaces/ViewLikeInterface.h"
+#include "NestWriter.h"
 #include "qk/Conversion/HostToLLVM/Passes.h"
 
 namespace qk {
@@ -18,20 +20,7 @@ namespace qk {
 } // namespace qk
 
 using namespace mlir;
-
-/// The extent of a buffer's dimension, by the value that made it where there is
-/// one, so that equal extents are equal values.
-static OpFoldResult extentOf(OpBuilder &builder, Location loc, Value buffer,
-                             int64_t dim) {
-  auto type = cast<MemRefType>(buffer.getType());
-  if (!type.isDynamicDim(dim))
-    return builder.getIndexAttr(type.getDimSize(dim));
-  if (auto alloc = buffer.getDefiningOp<memref::AllocOp>())
-    return alloc.getDynamicSizes()[type.getDynamicDimIndex(dim)];
-  if (auto expand = buffer.getDefiningOp<memref::ExpandShapeOp>())
-    return expand.getMixedOutputShape()[dim];
-  return builder.createOrFold<memref::DimOp>(loc, buffer, dim);
-}
+using qk::NestWriter;
 
 /// The buffer that a view shows a part of.
 static Value rootOf(Value buffer) {
@@ -42,208 +31,31 @@ static Value rootOf(Value buffer) {
 
 namespace {
 
-/// Writes the loops of one linalg operation.
-class NestWriter {
-public:
-  NestWriter(OpBuilder &builder, linalg::LinalgOp op)
-      : builder(builder), op(op), loc(op.getLoc()),
-        kinds(op.getIteratorTypesArray()) {}
-
-  /// How many outer loops may run in parallel: all leading parallel ones, but
-  /// one loop stays inside for the vectorizer.
-  unsigned parallelDepth() const {
-    unsigned leading = 0;
-    while (leading < kinds.size() &&
-           kinds[leading] == utils::IteratorType::parallel)
-      ++leading;
-    return leading == kinds.size() && leading > 0 ? leading - 1 : leading;
-  }
-
-  /// The extents of all loops, made at the builder's insertion point.
-  SmallVector<OpFoldResult> extents() {
-    SmallVector<OpFoldResult> result(kinds.size());
-    for (OpOperand &operand : op->getOpOperands()) {
-      if (!isa<MemRefType>(operand.get().getType()))
-        continue;
-      AffineMap map = op.getMatchingIndexingMap(&operand);
-      for (auto [position, expr] : llvm::enumerate(map.getResults()))
-        if (auto dim = dyn_cast<AffineDimExpr>(expr);
-            dim && !result[dim.getPosition()])
-          result[dim.getPosition()] =
-              extentOf(builder, loc, operand.get(), position);
-    }
-    return result;
-  }
-
-  /// Writes the loops from `outer.size()` inwards.
-  void write(ArrayRef<Value> outer, ArrayRef<OpFoldResult> extents) {
-    ivs.assign(outer.begin(), outer.end());
-    loadAvailable();
-    // From here inwards only reductions: results live in registers.
-    firstCarried = kinds.size();
-    while (firstCarried > outer.size() &&
-           kinds[firstCarried - 1] == utils::IteratorType::reduction)
-      --firstCarried;
-    writeLoop(outer.size(), extents);
-  }
-
-private:
-  void writeLoop(unsigned depth, ArrayRef<OpFoldResult> extents) {
-    if (depth == firstCarried) {
-      SmallVector<Value> results;
-      for (OpOperand &init : op.getDpsInitsMutable())
-        results.push_back(op.payloadUsesValueFromOperand(&init) ||
-                                  depth < kinds.size()
-                              ? load(init)
-                              : Value());
-      results = writeCarried(depth, extents, results);
-      for (auto [init, result] :
-           llvm::zip_equal(op.getDpsInitsMutable(), results))
-        memref::StoreOp::create(builder, loc, result, init.get(),
-                                indicesOf(init));
-      return;
-    }
-    scf::ForOp each = forOp(extents[depth], {});
-    OpBuilder::InsertionGuard guard(builder);
-    builder.setInsertionPointToStart(each.getBody());
-    ivs.push_back(each.getInductionVar());
-    loadAvailable();
-    writeLoop(depth + 1, extents);
-    ivs.pop_back();
-  }
-
-  /// Loads the inputs that the loops so far determine: further in, a store
-  /// could be to the same place for all that LLVM knows, and they (and what is
-  /// computed from them) would be loaded again and again.
-  void loadAvailable() {
-    for (OpOperand *input : op.getDpsInputOperands()) {
-      if (loaded.contains(input) || !op.payloadUsesValueFromOperand(input))
-        continue;
-      bool available =
-          ivs.size() == kinds.size() ||
-          llvm::all_of(op.getMatchingIndexingMap(input).getResults(),
-                       [&](AffineExpr expr) {
-                         auto dim = dyn_cast<AffineDimExpr>(expr);
-                         return isa<AffineConstantExpr>(expr) ||
-                                (dim && dim.getPosition() < ivs.size());
-                       });
-      if (available)
-        loaded[input] = load(*input);
-    }
-  }
-
-  SmallVector<Value> writeCarried(unsigned depth,
-                                  ArrayRef<OpFoldResult> extents,
-                                  ArrayRef<Value> results) {
-    if (depth == kinds.size())
-      return writeBody(results);
-    scf::ForOp each = forOp(extents[depth], results);
-    OpBuilder::InsertionGuard guard(builder);
-    builder.setInsertionPointToStart(each.getBody());
-    ivs.push_back(each.getInductionVar());
-    loadAvailable();
-    SmallVector<Value> carried(each.getRegionIterArgs());
-    carried = writeCarried(depth + 1, extents, carried);
-    ivs.pop_back();
-    scf::YieldOp::create(builder, loc, carried);
-    return SmallVector<Value>(each.getResults());
-  }
-
-  scf::ForOp forOp(OpFoldResult extent, ValueRange carried) {
-    Value zero = arith::ConstantIndexOp::create(builder, loc, 0);
-    Value one = arith::ConstantIndexOp::create(builder, loc, 1);
-    Value end = getValueOrCreateConstantIndexOp(builder, loc, extent);
-    return scf::ForOp::create(builder, loc, zero, end, one, carried);
-  }
-
-  SmallVector<Value> indicesOf(OpOperand &operand) {
-    SmallVector<Value> indices;
-    AffineMap map = op.getMatchingIndexingMap(&operand);
-    for (AffineExpr expr : map.getResults()) {
-      if (auto dim = dyn_cast<AffineDimExpr>(expr))
-        indices.push_back(ivs[dim.getPosition()]);
-      else if (auto constant = dyn_cast<AffineConstantExpr>(expr))
-        indices.push_back(
-            arith::ConstantIndexOp::create(builder, loc, constant.getValue()));
-      else
-        indices.push_back(affine::AffineApplyOp::create(
-            builder, loc, AffineMap::get(map.getNumDims(), 0, expr), ivs));
-    }
-    return indices;
-  }
-
-  Value load(OpOperand &operand) {
-    if (!isa<MemRefType>(operand.get().getType()))
-      return operand.get();
-    return memref::LoadOp::create(builder, loc, operand.get(),
-                                  indicesOf(operand));
-  }
-
-  /// One iteration; takes and gives the values of the results.
-  SmallVector<Value> writeBody(ArrayRef<Value> results) {
-    Block *body = op.getBlock();
-    IRMapping mapping;
-    for (auto [input, value] : loaded)
-      mapping.map(op.getMatchingBlockArgument(input), value);
-    for (auto [init, result] :
-         llvm::zip_equal(op.getDpsInitsMutable(), results))
-      if (result)
-        mapping.map(op.getMatchingBlockArgument(&init), result);
-    for (Operation &inner : body->without_terminator()) {
-      if (auto index = dyn_cast<linalg::IndexOp>(inner)) {
-        mapping.map(index.getResult(), ivs[index.getDim()]);
-        continue;
-      }
-      Operation *copy = builder.clone(inner, mapping);
-      SmallVector<linalg::IndexOp> nested;
-      copy->walk([&](linalg::IndexOp index) { nested.push_back(index); });
-      for (linalg::IndexOp index : nested) {
-        index.replaceAllUsesWith(ivs[index.getDim()]);
-        index.erase();
-      }
-      if (firstCarried < kinds.size())
-        allowReordering(inner, *copy);
-    }
-    return llvm::map_to_vector(
-        body->getTerminator()->getOperands(),
-        [&](Value yielded) { return mapping.lookupOrDefault(yielded); });
-  }
-
-  /// Marks the addition of a sum: without it no float reduction is vectorized.
-  void allowReordering(Operation &inner, Operation &copy) {
-    if (!isa<arith::AddFOp, arith::MulFOp>(inner))
-      return;
-    bool combines = llvm::any_of(inner.getOperands(), [&](Value operand) {
-      auto argument = dyn_cast<BlockArgument>(operand);
-      return argument && argument.getOwner() == op.getBlock() &&
-             argument.getArgNumber() >= op.getNumDpsInputs();
-    });
-    auto flags = dyn_cast<arith::ArithFastMathInterface>(copy);
-    if (!combines || !flags)
-      return;
-    copy.setAttr(flags.getFastMathAttrName(),
-                 arith::FastMathFlagsAttr::get(
-                     op.getContext(), flags.getFastMathFlagsAttr().getValue() |
-                                          arith::FastMathFlags::reassoc));
-  }
-
-  OpBuilder &builder;
+/// An operation in a group: its loops' extents, and which of them are the
+/// group's, in order. Its other outer loops have extent one.
+struct Member {
   linalg::LinalgOp op;
-  Location loc;
-  SmallVector<utils::IteratorType> kinds;
-  SmallVector<Value> ivs;
-  llvm::SmallMapVector<OpOperand *, Value, 4> loaded;
-  unsigned firstCarried = 0;
+  SmallVector<OpFoldResult> extents;
+  SmallVector<unsigned> outer;
+  Value initialValue;
+
+  OpFoldResult outerExtent(unsigned which) const {
+    return extents[outer[which]];
+  }
 };
 
 /// Operations that share one parallel loop.
 struct Group {
-  SmallVector<linalg::LinalgOp> ops;
+  SmallVector<Member> members;
   /// Releases of buffers that stand between them.
   SmallVector<Operation *> releases;
-  unsigned depth = 0;
-  SmallVector<OpFoldResult> outer;
+
+  unsigned depth() const { return members.front().outer.size(); }
 };
+
+/// Which of the group's loops indexes each dimension of a buffer; -1: none of
+/// them, or not alone.
+using Tags = SmallVector<int>;
 
 struct LinalgToParallelLoops
     : qk::impl::LinalgToParallelLoopsBase<LinalgToParallelLoops> {
@@ -288,21 +100,23 @@ private:
   }
 
   LogicalResult lower(Block &block) {
+    takeFills(block);
     std::optional<Group> group;
     for (Operation &op : llvm::make_early_inc_range(block)) {
       auto linalgOp = dyn_cast<linalg::LinalgOp>(op);
       if (linalgOp && linalgOp.hasPureTensorSemantics())
         return op.emitError("expected buffers, got tensors: bufferize first");
       if (linalgOp) {
-        Group single = startGroup(linalgOp);
-        if (group && mayJoin(*group, single, linalgOp)) {
-          group->ops.push_back(linalgOp);
+        Member member = examine(linalgOp);
+        if (group && mayJoin(*group, member)) {
+          group->members.push_back(std::move(member));
           continue;
         }
         if (group)
           write(*group);
-        group = std::move(single);
-        if (group->depth == 0) {
+        group.emplace();
+        group->members.push_back(std::move(member));
+        if (group->depth() == 0) {
           write(*group);
           group.reset();
         }
@@ -326,8 +140,62 @@ private:
     return success();
   }
 
+  /// Makes the value of a fill the initial value of the reduction that starts
+  /// from it, and drops the fill.
+  void takeFills(Block &block) {
+    initialValues.clear();
+    for (Operation &op : llvm::make_early_inc_range(block)) {
+      auto fill = dyn_cast<linalg::LinalgOp>(op);
+      if (!fill || fill.getNumDpsInits() != 1 ||
+          fill.getNumLoops() != fill.getNumParallelLoops())
+        continue;
+      Value value = fill.getBlock()->getTerminator()->getOperand(0);
+      if (auto argument = dyn_cast<BlockArgument>(value);
+          argument && argument.getOwner() == fill.getBlock())
+        value = fill->getOperand(argument.getArgNumber());
+      if (value.getParentRegion() == fill.getBlock()->getParent() ||
+          isa<MemRefType>(value.getType()))
+        continue;
+      Value buffer = fill.getDpsInits()[0];
+      auto user = dyn_cast_or_null<linalg::LinalgOp>(nextUser(&op, buffer));
+      OpBuilder builder(&op);
+      if (!user || user.getNumDpsInits() != 1 ||
+          user.getDpsInits()[0] != buffer ||
+          llvm::is_contained(user.getDpsInputs(), buffer) ||
+          !NestWriter(builder, user).carriesResultsOnce() ||
+          !user.getIndexingMapsArray().back().isProjectedPermutation())
+        continue;
+      initialValues[user] = value;
+      op.erase();
+    }
+  }
+
+  /// The next operation of the block that touches the buffer's memory.
+  static Operation *nextUser(Operation *after, Value buffer) {
+    Value root = rootOf(buffer);
+    if (!root.getDefiningOp<memref::AllocOp>())
+      return nullptr;
+    while ((after = after->getNextNode())) {
+      if (isa<ViewLikeOpInterface, memref::DimOp>(after))
+        continue;
+      // A nested region may use it without naming it as an operand.
+      if (after->getNumRegions() != 0 && !isa<linalg::LinalgOp>(after))
+        return nullptr;
+      for (Value operand : after->getOperands())
+        if (isa<BaseMemRefType>(operand.getType()) && rootOf(operand) == root)
+          return after;
+    }
+    return nullptr;
+  }
+
   static bool mayFail(linalg::LinalgOp op) {
     return op->walk([](cf::AssertOp) { return WalkResult::interrupt(); })
+        .wasInterrupted();
+  }
+
+  /// Whoever reads buffers by index in its body may read any row.
+  static bool readsFreely(linalg::LinalgOp op) {
+    return op->walk([](memref::LoadOp) { return WalkResult::interrupt(); })
         .wasInterrupted();
   }
 
@@ -341,106 +209,232 @@ private:
     return work < minWork;
   }
 
-  Group startGroup(linalg::LinalgOp op) {
-    Group group;
-    group.ops.push_back(op);
+  Member examine(linalg::LinalgOp op) {
     OpBuilder builder(op);
     NestWriter nest(builder, op);
-    group.depth = mayFail(op) || isSmall(op) ? 0 : nest.parallelDepth();
-    SmallVector<OpFoldResult> extents = nest.extents();
-    group.outer.assign(extents.begin(), extents.begin() + group.depth);
-    return group;
+    Member member = {
+        op, nest.extents(), {}, initialValues.lookup(op.getOperation())};
+    if (mayFail(op) || isSmall(op))
+      return member;
+    for (unsigned dim = 0; dim < nest.parallelDepth(); ++dim)
+      if (!isConstantIntValue(member.extents[dim], 1))
+        member.outer.push_back(dim);
+    return member;
   }
 
-  /// Whether iteration i of `op` needs from the group's members nothing but
+  /// Whether iteration i of `next` needs from the group's members nothing but
   /// what they did in iteration i, for all outer dimensions.
-  bool mayJoin(const Group &group, const Group &single, linalg::LinalgOp op) {
-    if (group.depth == 0 || group.depth != single.depth)
+  bool mayJoin(const Group &group, const Member &next) {
+    if (group.depth() == 0 || group.depth() != next.outer.size() ||
+        readsFreely(next.op))
       return false;
-    for (auto [a, b] : llvm::zip_equal(group.outer, single.outer))
-      if (!isEqualConstantIntOrValue(a, b))
+    for (unsigned i = 0; i < group.depth(); ++i)
+      if (!isEqualConstantIntOrValue(group.members.front().outerExtent(i),
+                                     next.outerExtent(i)))
         return false;
-    // Whoever reads buffers by index in its body may read any row.
-    auto readsFreely = [](linalg::LinalgOp op) {
-      return op->walk([](memref::LoadOp) { return WalkResult::interrupt(); })
-          .wasInterrupted();
-    };
-    if (readsFreely(op))
-      return false;
-    for (linalg::LinalgOp member : group.ops) {
-      if (readsFreely(member))
+    for (const Member &member : group.members) {
+      if (readsFreely(member.op))
         return false;
-      for (OpOperand &mine : op->getOpOperands())
-        for (OpOperand &theirs : member->getOpOperands())
-          if (mayConflict(op, mine, member, theirs, group))
+      for (OpOperand &mine : next.op->getOpOperands())
+        for (OpOperand &theirs : member.op->getOpOperands())
+          if (mayConflict(next, mine, member, theirs))
             return false;
     }
     return true;
   }
 
-  static bool mayConflict(linalg::LinalgOp op, OpOperand &mine,
-                          linalg::LinalgOp member, OpOperand &theirs,
-                          const Group &group) {
+  static bool mayConflict(const Member &next, OpOperand &mine,
+                          const Member &member, OpOperand &theirs) {
+    linalg::LinalgOp a = next.op, b = member.op;
     if (!isa<MemRefType>(mine.get().getType()) ||
         !isa<MemRefType>(theirs.get().getType()))
       return false;
-    if (!op.isDpsInit(&mine) && !member.isDpsInit(&theirs))
+    if (!a.isDpsInit(&mine) && !b.isDpsInit(&theirs))
       return false;
-    Value a = rootOf(mine.get()), b = rootOf(theirs.get());
-    if (a != b) {
+    Value root = rootOf(mine.get()), other = rootOf(theirs.get());
+    if (root != other) {
       // Two buffers are apart if one was made here; two arguments may not be.
-      return !a.getDefiningOp<memref::AllocOp>() &&
-             !b.getDefiningOp<memref::AllocOp>();
+      return !root.getDefiningOp<memref::AllocOp>() &&
+             !other.getDefiningOp<memref::AllocOp>();
     }
-    if (mine.get() != theirs.get())
-      return true;
-    AffineMap first = op.getMatchingIndexingMap(&mine),
-              second = member.getMatchingIndexingMap(&theirs);
-    for (unsigned dim = 0; dim < group.depth; ++dim) {
-      if (isConstantIntValue(group.outer[dim], 1))
-        continue;
+    Tags first = tagsOf(next, mine), second = tagsOf(member, theirs);
+    for (int loop = 0, end = next.outer.size(); loop < end; ++loop) {
       bool aligned = false;
-      for (auto [x, y] :
-           llvm::zip_equal(first.getResults(), second.getResults())) {
-        auto dx = dyn_cast<AffineDimExpr>(x), dy = dyn_cast<AffineDimExpr>(y);
-        aligned |=
-            dx && dy && dx.getPosition() == dim && dy.getPosition() == dim;
-      }
+      for (auto [x, y] : llvm::zip_equal(first, second))
+        aligned |= x == loop && y == loop;
       if (!aligned)
         return true;
     }
     return false;
   }
 
-  void write(Group &group) {
-    linalg::LinalgOp last = group.ops.back();
-    OpBuilder builder(last);
-    Location loc = last.getLoc();
-    if (group.depth == 0) {
-      NestWriter nest(builder, last);
-      nest.write({}, nest.extents());
-      last.erase();
-      return;
+  /// The tags of the root's dimensions in an access through `operand`.
+  static Tags tagsOf(const Member &member, OpOperand &operand) {
+    linalg::LinalgOp op = member.op;
+    Tags tags;
+    for (AffineExpr expr : op.getMatchingIndexingMap(&operand).getResults()) {
+      auto dim = dyn_cast<AffineDimExpr>(expr);
+      auto *found = dim ? llvm::find(member.outer, dim.getPosition())
+                        : member.outer.end();
+      tags.push_back(found == member.outer.end()
+                         ? -1
+                         : std::distance(member.outer.begin(), found));
     }
-    SmallVector<SmallVector<OpFoldResult>> extents;
-    for (linalg::LinalgOp op : group.ops)
-      extents.push_back(NestWriter(builder, op).extents());
-    SmallVector<Value> lower, upper, step;
-    for (OpFoldResult extent : group.outer) {
-      lower.push_back(arith::ConstantIndexOp::create(builder, loc, 0));
-      upper.push_back(getValueOrCreateConstantIndexOp(builder, loc, extent));
-      step.push_back(arith::ConstantIndexOp::create(builder, loc, 1));
+    Value buffer = operand.get();
+    while (auto view = buffer.getDefiningOp<ViewLikeOpInterface>()) {
+      tags = tagsOfSource(view, tags);
+      buffer = view.getViewSource();
     }
-    auto rows = scf::ParallelOp::create(builder, loc, lower, upper, step);
-    builder.setInsertionPointToStart(rows.getBody());
-    SmallVector<Value> ivs(rows.getInductionVars());
-    for (auto [op, sizes] : llvm::zip_equal(group.ops, extents))
-      NestWriter(builder, op).write(ivs, sizes);
-    for (Operation *release : group.releases)
-      if (release->isBeforeInBlock(rows))
-        release->moveAfter(rows);
-    for (linalg::LinalgOp op : group.ops)
-      op.erase();
+    return tags;
   }
+
+  /// What the dimensions of a view's source are indexed by.
+  static Tags tagsOfSource(Operation *view, const Tags &tags) {
+    auto source = cast<MemRefType>(
+        cast<ViewLikeOpInterface>(view).getViewSource().getType());
+    Tags result(source.getRank(), -1);
+    auto keepSingle = [](ArrayRef<int64_t> group, MemRefType type) {
+      int64_t single = -1;
+      for (int64_t dim : group)
+        if (type.getDimSize(dim) != 1) {
+          if (single >= 0)
+            return int64_t(-1);
+          single = dim;
+        }
+      return single;
+    };
+    if (auto expand = dyn_cast<memref::ExpandShapeOp>(view)) {
+      for (auto [dim, group] :
+           llvm::enumerate(expand.getReassociationIndices()))
+        if (int64_t one = keepSingle(group, expand.getResultType()); one >= 0)
+          result[dim] = tags[one];
+    } else if (auto collapse = dyn_cast<memref::CollapseShapeOp>(view)) {
+      for (auto [dim, group] :
+           llvm::enumerate(collapse.getReassociationIndices()))
+        if (int64_t one = keepSingle(group, source); one >= 0)
+          result[one] = tags[dim];
+    } else if (auto part = dyn_cast<memref::SubViewOp>(view)) {
+      llvm::SmallBitVector dropped = part.getDroppedDims();
+      for (int64_t dim = 0, next = 0; dim < source.getRank(); ++dim) {
+        if (dropped.test(dim))
+          continue;
+        if (isConstantIntValue(part.getMixedOffsets()[dim], 0) &&
+            isConstantIntValue(part.getMixedStrides()[dim], 1))
+          result[dim] = tags[next];
+        ++next;
+      }
+    } else if (isa<memref::CastOp>(view)) {
+      return tags;
+    }
+    return result;
+  }
+
+  /// The member with its single inner loop among the outer ones.
+  static std::optional<Member> withInnerLoop(const Member &member) {
+    unsigned inner = member.extents.size() - 1;
+    if (member.outer.empty() || member.outer.back() + 1 != inner)
+      return std::nullopt;
+    Member wider = member;
+    wider.outer.push_back(inner);
+    return wider;
+  }
+
+  /// How many of the first members can share one inner loop: what they need of
+  /// each other is of the same element.
+  static size_t sharedInnerLoop(ArrayRef<Member> members) {
+    SmallVector<Member> shared;
+    for (const Member &member : members) {
+      std::optional<Member> wider = withInnerLoop(member);
+      if (!wider)
+        break;
+      bool fits = shared.empty() ||
+                  isEqualConstantIntOrValue(shared.front().extents.back(),
+                                            wider->extents.back());
+      for (const Member &other : shared)
+        for (OpOperand &mine : wider->op->getOpOperands())
+          for (OpOperand &theirs : other.op->getOpOperands())
+            fits = fits && !mayConflict(*wider, mine, other, theirs);
+      if (!fits)
+        break;
+      shared.push_back(std::move(*wider));
+    }
+    return std::max<size_t>(shared.size(), 1);
+  }
+
+  static void writeTogether(OpBuilder &builder, ArrayRef<Member> members,
+                            scf::ParallelOp rows, Value zero, Value one) {
+    std::vector<NestWriter> nests;
+    std::vector<SmallVector<Value>> carried;
+    SmallVector<Value> all;
+    for (const Member &member : members) {
+      SmallVector<Value> ivs;
+      if (!member.outer.empty())
+        ivs.assign(member.outer.back() + 1, zero);
+      for (auto [which, dim] : llvm::enumerate(member.outer))
+        ivs[dim] = rows.getInductionVars()[which];
+      linalg::LinalgOp op = member.op;
+      NestWriter &nest = nests.emplace_back(builder, op);
+      nest.setInitialValue(member.initialValue);
+      if (members.size() == 1)
+        return nest.write(ivs, member.extents);
+      carried.push_back(nest.begin(ivs));
+      llvm::append_range(all, carried.back());
+    }
+    Location loc = nests.front().getLoc();
+    Value end = getValueOrCreateConstantIndexOp(builder, loc,
+                                                members.front().extents.back());
+    auto loop = scf::ForOp::create(builder, loc, zero, end, one, all);
+    {
+      OpBuilder::InsertionGuard guard(builder);
+      builder.setInsertionPointToStart(loop.getBody());
+      ValueRange arguments = loop.getRegionIterArgs();
+      SmallVector<Value> yielded;
+      for (auto [nest, values] : llvm::zip_equal(nests, carried)) {
+        SmallVector<Value> mine(arguments.take_front(values.size()));
+        arguments = arguments.drop_front(values.size());
+        llvm::append_range(yielded, nest.iterate(loop.getInductionVar(), mine));
+      }
+      // A loop that carries nothing has its terminator already.
+      if (!all.empty())
+        scf::YieldOp::create(builder, loc, yielded);
+    }
+    ValueRange results = loop.getResults();
+    for (auto [nest, values] : llvm::zip_equal(nests, carried)) {
+      nest.finish(SmallVector<Value>(results.take_front(values.size())));
+      results = results.drop_front(values.size());
+    }
+  }
+
+  void write(Group &group) {
+    Operation *last = group.members.back().op;
+    OpBuilder builder(last);
+    Location loc = last->getLoc();
+    Value zero = arith::ConstantIndexOp::create(builder, loc, 0);
+    Value one = arith::ConstantIndexOp::create(builder, loc, 1);
+    scf::ParallelOp rows;
+    if (unsigned depth = group.depth()) {
+      SmallVector<Value> upper;
+      for (unsigned i = 0; i < depth; ++i)
+        upper.push_back(getValueOrCreateConstantIndexOp(
+            builder, loc, group.members.front().outerExtent(i)));
+      rows =
+          scf::ParallelOp::create(builder, loc, SmallVector<Value>(depth, zero),
+                                  upper, SmallVector<Value>(depth, one));
+      builder.setInsertionPointToStart(rows.getBody());
+    }
+    ArrayRef<Member> rest = group.members;
+    while (!rest.empty()) {
+      size_t count = rows ? sharedInnerLoop(rest) : 1;
+      writeTogether(builder, rest.take_front(count), rows, zero, one);
+      rest = rest.drop_front(count);
+    }
+    for (Operation *release : group.releases)
+      if (rows && release->isBeforeInBlock(rows))
+        release->moveAfter(rows);
+    for (Member &member : group.members)
+      member.op.erase();
+  }
+
+  llvm::DenseMap<Operation *, Value> initialValues;
 };
 } // namespace

@@ -70,7 +70,6 @@ void qk::buildBuffersToLLVMPipeline(OpPassManager &pm,
   if (!options.parallel)
     loops.minWork = std::numeric_limits<int64_t>::max();
   pm.addNestedPass<func::FuncOp>(createLinalgToParallelLoops(loops));
-  pm.addNestedPass<func::FuncOp>(createExpandMath());
   pm.addPass(createLowerAsserts());
   simplify(pm);
   pm.addPass(createLoopInvariantCodeMotionPass());
@@ -80,9 +79,7 @@ void qk::buildBuffersToLLVMPipeline(OpPassManager &pm,
   pm.addPass(createCanonicalizerPass());
   pm.addPass(memref::createExpandStridedMetadataPass());
   pm.addPass(createLowerAffinePass());
-  arith::ArithExpandOpsPassOptions expand;
-  expand.includeBf16 = true;
-  pm.addNestedPass<func::FuncOp>(arith::createArithExpandOpsPass(expand));
+  pm.addNestedPass<func::FuncOp>(createExpandMath());
   simplify(pm);
   pm.addPass(createSCFToControlFlowPass());
   pm.addPass(createConvertMathToLLVMPass());
