@@ -152,8 +152,8 @@ void NestWriter::loadAvailable() {
 }
 
 SmallVector<Value> NestWriter::writeCarried(unsigned depth,
-                                ArrayRef<OpFoldResult> extents,
-                                ArrayRef<Value> results) {
+                                            ArrayRef<OpFoldResult> extents,
+                                            ArrayRef<Value> results) {
   if (depth == kinds.size())
     return writeBody(results);
   scf::ForOp each = forOp(extents[depth], results);
@@ -192,10 +192,8 @@ SmallVector<Value> NestWriter::indicesOf(OpOperand &operand) {
 }
 
 void NestWriter::store(ArrayRef<Value> results) {
-  for (auto [init, result] :
-       llvm::zip_equal(op.getDpsInitsMutable(), results))
-    memref::StoreOp::create(builder, loc, result, init.get(),
-                            indicesOf(init));
+  for (auto [init, result] : llvm::zip_equal(op.getDpsInitsMutable(), results))
+    memref::StoreOp::create(builder, loc, result, init.get(), indicesOf(init));
 }
 
 Value NestWriter::load(OpOperand &operand) {
@@ -211,8 +209,7 @@ SmallVector<Value> NestWriter::writeBody(ArrayRef<Value> results) {
   IRMapping mapping;
   for (auto [input, value] : loaded)
     mapping.map(op.getMatchingBlockArgument(input), value);
-  for (auto [init, result] :
-       llvm::zip_equal(op.getDpsInitsMutable(), results))
+  for (auto [init, result] : llvm::zip_equal(op.getDpsInitsMutable(), results))
     if (result)
       mapping.map(op.getMatchingBlockArgument(&init), result);
   for (Operation &inner : body->without_terminator()) {
