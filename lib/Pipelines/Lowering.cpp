@@ -7,6 +7,7 @@
 #include "qk/Pipelines/Pipelines.h"
 
 #include "qk/Calibration/Passes.h"
+#include "qk/Dialect/QuantLLM/Transforms/Passes.h"
 
 #include "mlir/Pass/PassRegistry.h"
 
@@ -15,6 +16,10 @@ using namespace qk;
 
 void qk::buildEvaluateAndLowerToCPUPipeline(OpPassManager &manager,
                                             const LowerToCPUOptions &options) {
+  quant_llm::BindParametersPassOptions bind;
+  if (options.weights.size() == 1)
+    bind.weights = options.weights.front();
+  manager.addPass(quant_llm::createBindParametersPass(bind));
   manager.addPass(calibration::createEvaluatePass());
   buildLowerToCPUPipeline(manager, options);
 }

@@ -5,7 +5,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "qk/Calibration/Passes.h"
-#include "qk/Dialect/QuantLLM/IR/QuantLLM.h"
+#include "qk/Dialect/QuantLLM/IR/ParameterData.h"
 #include "qk/Dialect/QuantLLM/Transforms/Passes.h"
 #include "qk/Pipelines/Pipelines.h"
 #include "qk/Pipelines/Register.h"
@@ -17,6 +17,7 @@
 #include "mlir/Tools/mlir-opt/MlirOptMain.h"
 #include "llvm/Support/InitLLVM.h"
 #include "llvm/Support/MemoryBuffer.h"
+#include "llvm/Support/Path.h"
 #include "llvm/Support/ToolOutputFile.h"
 
 using namespace mlir;
@@ -43,11 +44,30 @@ struct EvaluateUnlessRecipeOnly
       signalPassFailure();
   }
 };
+
+/// Paths in a module are relative to its file: they change with its folder.
+struct MakePathsAbsolute
+    : public PassWrapper<MakePathsAbsolute, OperationPass<ModuleOp>> {
+  MLIR_DEFINE_EXPLICIT_INTERNAL_INLINE_TYPE_ID(MakePathsAbsolute)
+
+  void runOnOperation() override {
+    qk::quant_llm::makePathsAbsolute(getOperation());
+  }
+};
 } // namespace
+
+/// Whether both files lie in one folder, which standard input and output do not
+/// say of themselves.
+static bool inSameFolder(StringRef input, StringRef output) {
+  return input != "-" && output != "-" &&
+         llvm::sys::path::parent_path(input) ==
+             llvm::sys::path::parent_path(output);
+}
 
 /// What the user typed, between binding `--weights` and evaluating.
 static LogicalResult setUpPipeline(PassManager &manager,
-                                   const MlirOptMainConfig &typed) {
+                                   const MlirOptMainConfig &typed,
+                                   bool sameFolder) {
   if (!weights.empty()) {
     qk::quant_llm::BindParametersPassOptions bind;
     bind.weights = weights;
@@ -60,6 +80,8 @@ static LogicalResult setUpPipeline(PassManager &manager,
   });
   if (methodAsked)
     manager.addPass(std::make_unique<EvaluateUnlessRecipeOnly>());
+  if (!sameFolder)
+    manager.addPass(std::make_unique<MakePathsAbsolute>());
   return success();
 }
 
@@ -86,7 +108,10 @@ static LogicalResult run(int argc, char **argv) {
     return MlirOptMain(argc, argv, inputName, outputName, registry);
   MlirOptMainConfig config = typed;
   config.setPassPipelineSetupFn(
-      [&typed](PassManager &manager) { return setUpPipeline(manager, typed); });
+      [&typed,
+       sameFolder = inSameFolder(inputName, outputName)](PassManager &manager) {
+        return setUpPipeline(manager, typed, sameFolder);
+      });
 
   std::string message;
   std::unique_ptr<llvm::MemoryBuffer> input =

@@ -50,15 +50,15 @@ private:
     files.clear();
     for (const std::string &path : weights)
       files.push_back(path);
-    Attribute attribute = module->getAttr("quant_llm.weights");
-    if (!attribute)
+    auto scopes = module->getAttrOfType<DictionaryAttr>("quant_llm.weights");
+    if (!scopes)
       return success();
     StringRef moduleFile;
     if (auto where = module.getLoc()->findInstanceOf<FileLineColLoc>())
       moduleFile = where.getFilename().getValue();
-    attribute.walk([&](StringAttr path) {
-      files.push_back(storage::resolvePath(path.getValue(), moduleFile));
-    });
+    for (NamedAttribute scope : scopes)
+      if (auto path = dyn_cast<StringAttr>(scope.getValue()))
+        files.push_back(storage::resolvePath(path.getValue(), moduleFile));
     return success();
   }
 

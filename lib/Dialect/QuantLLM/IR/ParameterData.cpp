@@ -12,6 +12,8 @@
 #include "mlir/IR/DialectResourceBlobManager.h"
 #include "llvm/ADT/APFloat.h"
 #include "llvm/Support/Error.h"
+#include "llvm/Support/FileSystem.h"
+#include "llvm/Support/Path.h"
 
 #include <cstring>
 
@@ -48,7 +50,11 @@ std::string qk::quant_llm::resolveModulePath(ModuleOp module, StringRef path) {
   StringRef moduleFile;
   if (auto location = module.getLoc()->findInstanceOf<FileLineColLoc>())
     moduleFile = location.getFilename().strref();
-  return storage::resolvePath(path, moduleFile == "<stdin>" ? "-" : moduleFile);
+  SmallString<256> absolute(
+      storage::resolvePath(path, moduleFile == "<stdin>" ? "-" : moduleFile));
+  llvm::sys::fs::make_absolute(absolute);
+  llvm::sys::path::remove_dots(absolute, /*remove_dot_dot=*/true);
+  return absolute.str().str();
 }
 
 FailureOr<std::shared_ptr<const storage::SafetensorsFile>>
@@ -256,4 +262,27 @@ qk::quant_llm::readQuantizedWeight(Operation *user, SchemeAttr scheme,
     }
   }
   return weight;
+}
+
+void qk::quant_llm::makePathsAbsolute(ModuleOp module) {
+  for (StringRef name :
+       {QuantLLMDialect::kWeightsAttr, QuantLLMDialect::kCalibrationAttr}) {
+    auto entries = module->getAttrOfType<DictionaryAttr>(name);
+    if (!entries)
+      continue;
+    NamedAttrList changed(entries);
+    for (NamedAttribute entry : entries) {
+      StringRef key = entry.getName();
+      // Of a calibration these two are files.
+      if (name == QuantLLMDialect::kCalibrationAttr && key != "inputs" &&
+          key != "stats")
+        continue;
+      changed.set(
+          entry.getName(),
+          StringAttr::get(
+              module.getContext(),
+              resolveModulePath(module, cast<StringAttr>(entry.getValue()))));
+    }
+    module->setAttr(name, changed.getDictionary(module.getContext()));
+  }
 }

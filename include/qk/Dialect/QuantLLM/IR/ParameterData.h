@@ -43,9 +43,14 @@ struct ParameterData {
   ParameterData &operator=(ParameterData &&) = default;
 };
 
-/// The path that a path written in `module` means: relative to the module's
-/// file, or to the working folder for a module that was not read from a file.
+/// The absolute path that a path written in `module` means: relative to the
+/// module's file, or to the working folder for a module that was not read from
+/// a file.
 std::string resolveModulePath(::mlir::ModuleOp module, ::llvm::StringRef path);
+
+/// Makes the paths in the module's attributes absolute, for a module that is
+/// written to another folder than it was read from.
+void makePathsAbsolute(::mlir::ModuleOp module);
 
 /// The safetensors file that `module` gives for `scope`, opened through the
 /// dialect's store; a null pointer where it gives none. Errors are emitted at
