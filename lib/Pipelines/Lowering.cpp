@@ -14,18 +14,27 @@
 using namespace mlir;
 using namespace qk;
 
+/// Weights of layers that no method raised are parameters too: files are
+/// mapped, and relative paths are seen from the module.
+static void addBinding(OpPassManager &manager, ArrayRef<std::string> weights) {
+  quant_llm::BindParametersPassOptions bind;
+  if (weights.size() == 1)
+    bind.weights = weights.front();
+  manager.addPass(quant_llm::createBindParametersPass(bind));
+}
+
 void qk::buildEvaluateAndLowerToCPUPipeline(OpPassManager &manager,
                                             const LowerToCPUOptions &options) {
-  quant_llm::BindParametersPassOptions bind;
-  if (options.weights.size() == 1)
-    bind.weights = options.weights.front();
-  manager.addPass(quant_llm::createBindParametersPass(bind));
+  addBinding(manager, options.weights);
   manager.addPass(calibration::createEvaluatePass());
   buildLowerToCPUPipeline(manager, options);
 }
 
 void qk::buildEvaluateAndLowerToNVVMPipeline(
     OpPassManager &manager, const LowerToNVVMOptions &options) {
+  // host=keep leaves everything but the matmuls as it is.
+  if (options.host != "keep")
+    addBinding(manager, options.weights);
   manager.addPass(calibration::createEvaluatePass());
   buildLowerToNVVMPipeline(manager, options);
 }
