@@ -1,0 +1,23 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+"""check_ptxas.py on a module for each chip: chips.py QK-OPT PTXAS MODULE OUT"""
+
+import os
+import subprocess
+import sys
+
+CHIPS = ["sm_75", "sm_80", "sm_86", "sm_89", "sm_90", "sm_90a", "sm_100a",
+         "sm_120"]
+
+qk_opt, ptxas, module, out = sys.argv[1:]
+failed = 0
+for chip in CHIPS:
+    subprocess.run(
+        [qk_opt, module, "-o", os.devnull,
+         f"--quant-llm-emit-nvvm-kernels=chip={chip}",
+         f"--quant-llm-serialize-nvvm-kernels=artifacts={out}.{chip}"],
+        check=True)
+    check = os.path.join(os.path.dirname(__file__), "check_ptxas.py")
+    failed += subprocess.run([sys.executable, check, ptxas, f"{out}.{chip}"]
+                             ).returncode
+sys.exit(failed)
