@@ -107,21 +107,55 @@ Value Emitter::fma(Value a, Value x, Value c) {
 }
 
 Value Emitter::toFloat(Value value) {
-  if (getElementTypeOrSelf(value.getType()).isF32())
-    return value;
-  Type type = f32();
-  if (auto vector = dyn_cast<VectorType>(value.getType()))
-    type = vector.cloneWith(std::nullopt, type);
-  return arith::ExtFOp::create(b, loc, type, value);
-}
-
-Value Emitter::fromFloat(Value value, Type element) {
+  Type element = getElementTypeOrSelf(value.getType());
   if (element.isF32())
     return value;
-  Type type = element;
-  if (auto vector = dyn_cast<VectorType>(value.getType()))
-    type = vector.cloneWith(std::nullopt, type);
-  return arith::TruncFOp::create(b, loc, type, value);
+  auto vector = dyn_cast<VectorType>(value.getType());
+  auto as = [&](Type type) -> Type {
+    return vector ? Type(vector.cloneWith(std::nullopt, type)) : type;
+  };
+  if (element.isF16())
+    return arith::ExtFOp::create(b, loc, as(f32()), value);
+  Value bits = arith::ExtUIOp::create(b, loc, as(i32()), value);
+  Value shift = vector ? splat(cast<VectorType>(bits.getType()), int64_t(16))
+                       : Value(arith::ConstantIntOp::create(b, loc, 16, 32));
+  bits = arith::ShLIOp::create(b, loc, bits, shift);
+  return arith::BitcastOp::create(b, loc, as(f32()), bits);
+}
+
+Value Emitter::fromFloat(Value value, Element element) {
+  if (element == Element::F32)
+    return value;
+  auto floats = cast<VectorType>(value.getType());
+  if (element == Element::F16)
+    return arith::TruncFOp::create(
+        b, loc, floats.cloneWith(std::nullopt, b.getF16Type()), value);
+  // bits + 0x7fff + (lowest bit that stays), upper half; NaN stays NaN.
+  auto words = floats.cloneWith(std::nullopt, i32());
+  Value sixteen = splat(words, int64_t(16));
+  Value bits = arith::BitcastOp::create(b, loc, words, value);
+  Value upper = arith::ShRUIOp::create(b, loc, bits, sixteen);
+  Value odd = arith::AndIOp::create(b, loc, upper, splat(words, int64_t(1)));
+  Value rounded =
+      arith::AddIOp::create(b, loc, arith::AddIOp::create(b, loc, bits, odd),
+                            splat(words, int64_t(0x7fff)));
+  rounded = arith::ShRUIOp::create(b, loc, rounded, sixteen);
+  Value isNaN =
+      arith::CmpFOp::create(b, loc, arith::CmpFPredicate::UNO, value, value);
+  rounded = arith::SelectOp::create(b, loc, isNaN,
+                                    splat(words, int64_t(0x7fc0)), rounded);
+  return arith::TruncIOp::create(
+      b, loc, floats.cloneWith(std::nullopt, b.getI16Type()), rounded);
+}
+
+Value Emitter::asStored(Value memref) {
+  auto type = cast<MemRefType>(memref.getType());
+  if (!type.getElementType().isBF16())
+    return memref;
+  // Both become the same LLVM type, and the cast goes.
+  return UnrealizedConversionCastOp::create(b, loc, rowsType(b.getI16Type()),
+                                            memref)
+      .getResult(0);
 }
 
 Values Emitter::forEach(Value lower, Value upper, int64_t step, ValueRange init,
@@ -164,6 +198,10 @@ Type elementType(OpBuilder &b, Element element) {
 
 Type codeType(OpBuilder &b, Activation activation) {
   return b.getIntegerType(activation == Activation::Int16 ? 16 : 8);
+}
+
+Type storageType(OpBuilder &b, Element element) {
+  return element == Element::BF16 ? b.getI16Type() : elementType(b, element);
 }
 
 MemRefType rowsType(Type element) {

@@ -63,9 +63,12 @@ struct Emitter {
   Value broadcast(Value scalar, int64_t lanes);
   Value bitcast(Value vector, int64_t lanes, Type element);
   Value fma(Value a, Value x, Value c);
-  /// f16, bf16 or f32, scalar or vector, to f32 and back.
+  /// Stored f16, bf16 or f32, scalar or vector, to f32; and back, for a vector,
+  /// rounded to nearest even. bf16 is stored as i16, see storageType.
   Value toFloat(Value value);
-  Value fromFloat(Value value, Type element);
+  Value fromFloat(Value value, Element element);
+  /// A memref of bf16 as one of i16; others as they are.
+  Value asStored(Value memref);
 
   // Loops; `body` gives what it yields.
   Values forEach(Value lower, Value upper, int64_t step, ValueRange init,
@@ -78,6 +81,10 @@ struct Emitter {
 /// The MLIR type of an element, and of activation codes.
 Type elementType(OpBuilder &b, Element element);
 Type codeType(OpBuilder &b, Activation activation);
+/// What kernels read and write an element as: itself, but i16 for bf16. LLVM
+/// turns vectors of bf16 that live across blocks into library calls where the
+/// target has no such type; shifts and adds of integers it leaves alone.
+Type storageType(OpBuilder &b, Element element);
 /// memref<?x?xT, strided<[?, 1], offset: ?>>.
 mlir::MemRefType rowsType(Type element);
 

@@ -53,14 +53,15 @@ func::FuncOp buildKernelLevel(func::FuncOp declaration, const KernelSpec &spec,
   Emitter e(OpBuilder::atBlockEnd(&entry), declaration.getLoc());
   KernelChoice choice = chooseKernel(spec, level);
   auto arguments = entry.getArguments();
-  Value x = arguments.front(), y = arguments.back();
+  Value x = e.asStored(arguments.front()), y = e.asStored(arguments.back());
   Value m = e.dim(y, 0), n = e.dim(y, 1);
   PackedActivations packed = packActivations(e, spec, choice, x, m);
   // The tile function's arguments: packed activations, ours but x, the task.
   Values operands = packed.planes;
   if (packed.sums)
     operands.push_back(packed.sums);
-  llvm::append_range(operands, arguments.drop_front());
+  llvm::append_range(operands, arguments.drop_front().drop_back());
+  operands.push_back(y);
   int64_t taskRows = kTaskRowTiles * choice.tiles.front().rows;
   Value work = e.mul(m, n);
   Value parallel = arith::CmpIOp::create(e.b, e.loc, arith::CmpIPredicate::sgt,
@@ -167,7 +168,7 @@ func::FuncOp buildQuantizerLevel(func::FuncOp declaration,
   Block &entry = function.getBody().front();
   Emitter e(OpBuilder::atBlockEnd(&entry), declaration.getLoc());
   const int64_t lanes = level == Level::AVX512VNNI ? 16 : 8;
-  Value x = entry.getArgument(0), codes = entry.getArgument(1),
+  Value x = e.asStored(entry.getArgument(0)), codes = entry.getArgument(1),
         scales = entry.getArgument(2);
   Value rows = e.dim(x, 0);
   Value parallel =

@@ -369,15 +369,10 @@ private:
         result.push_back(e.toFloat(
             e.bitcast(channelBytes(tail, v, 2), lanes, e.b.getF16Type())));
         break;
-      case numerics::ScaleType::BF16: {
-        Value bits =
-            e.bitcast(channelBytes(tail, v, 2), lanes, e.b.getI16Type());
-        bits = arith::ExtUIOp::create(e.b, e.loc, words(), bits);
-        bits = arith::ShLIOp::create(e.b, e.loc, bits,
-                                     e.splat(words(), int64_t(16)));
-        result.push_back(e.bitcast(bits, lanes, e.f32()));
+      case numerics::ScaleType::BF16:
+        result.push_back(e.toFloat(
+            e.bitcast(channelBytes(tail, v, 2), lanes, e.b.getI16Type())));
         break;
-      }
       }
     }
     return result;
@@ -415,7 +410,6 @@ private:
   }
 
   void store(const Values &sum, bool masked) {
-    Type element = cast<MemRefType>(y.getType()).getElementType();
     for (int64_t v = 0; v < vectors; ++v) {
       Value inTile = e.add(channel, v * lanes);
       Value n = e.add(tileChannel, inTile);
@@ -432,7 +426,7 @@ private:
         Value value = sum[at(r, v)];
         if (offset)
           value = arith::AddFOp::create(e.b, e.loc, value, offset);
-        value = e.fromFloat(value, element);
+        value = e.fromFloat(value, spec.element);
         Values indices = {e.add(row, r), n};
         if (masked)
           vector::MaskedStoreOp::create(e.b, e.loc, y, indices, mask, value);
@@ -465,8 +459,9 @@ func::FuncOp buildTileFunction(func::FuncOp declaration, const KernelSpec &spec,
                                Level level) {
   OpBuilder b(declaration.getContext());
   SmallVector<Type> inputs = packedActivationTypes(b, spec);
-  // The kernel's own arguments but x.
+  // The kernel's own arguments but x; y as it is stored.
   llvm::append_range(inputs, declaration.getArgumentTypes().drop_front());
+  inputs.back() = rowsType(storageType(b, spec.element));
   inputs.append(3, b.getIndexType());
   std::string suffix = "." + std::string(name(level)) + ".tile";
   func::FuncOp function = createLevelFunction(

@@ -17,3 +17,14 @@ func.func @main(%x: tensor<?x10xf32>) -> tensor<?x4xf32> {
   %y = quant_llm.matmul %x, %c, %s scheme(<u4, group = 4, scale = f16>) name("fc") : (tensor<?x10xf32>, tensor<4x10xi4>, tensor<4x3xf16>) -> tensor<?x4xf32>
   return %y : tensor<?x4xf32>
 }
+
+// bf16 is i16 inside of kernels; no cast is left.
+// CHECK: llvm.func @bf16(
+// CHECK: llvm.call @qk_matmul_u4_g4_f16_k10_int16_bf16
+// CHECK-NOT: unrealized_conversion_cast
+func.func @bf16(%x: tensor<?x10xbf16>) -> tensor<?x4xbf16> {
+  %c = quant_llm.parameter ""::"fc.codes" : tensor<4x10xi4> = dense<17> : tensor<4x5xi8>
+  %s = quant_llm.parameter ""::"fc.scales" : tensor<4x3xf16> = dense<0.5> : tensor<4x3xf16>
+  %y = quant_llm.matmul %x, %c, %s scheme(<u4, group = 4, scale = f16>) name("fc") : (tensor<?x10xbf16>, tensor<4x10xi4>, tensor<4x3xf16>) -> tensor<?x4xbf16>
+  return %y : tensor<?x4xbf16>
+}

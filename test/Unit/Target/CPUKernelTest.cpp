@@ -11,8 +11,13 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <omp.h>
+#include <sys/mman.h>
+#include <tuple>
+#include <unistd.h>
 
 using namespace qk;
 using namespace qk::cpu;
@@ -26,25 +31,24 @@ namespace {
 
 size_t sizeOf(Element element) { return element == Element::F32 ? 4 : 2; }
 
-float getElement(const std::vector<char> &data, int64_t i, Element element) {
+float getElement(const char *data, int64_t i, Element element) {
   if (element == Element::F32) {
     float value;
-    std::memcpy(&value, data.data() + 4 * i, 4);
+    std::memcpy(&value, data + 4 * i, 4);
     return value;
   }
   uint16_t value;
-  std::memcpy(&value, data.data() + 2 * i, 2);
+  std::memcpy(&value, data + 2 * i, 2);
   return element == Element::F16 ? fromHalf(value) : fromBFloat(value);
 }
 
-void setElement(std::vector<char> &data, int64_t i, Element element,
-                float value) {
+void setElement(char *data, int64_t i, Element element, float value) {
   if (element == Element::F32) {
-    std::memcpy(data.data() + 4 * i, &value, 4);
+    std::memcpy(data + 4 * i, &value, 4);
     return;
   }
   uint16_t bits = element == Element::F16 ? toHalf(value) : toBFloat(value);
-  std::memcpy(data.data() + 2 * i, &bits, 2);
+  std::memcpy(data + 2 * i, &bits, 2);
 }
 
 /// Relative spacing of the element type, for the one rounding of y.
@@ -59,6 +63,29 @@ double epsilon(Element element) {
   }
   return 0;
 }
+
+/// Memory that ends where an unmapped page begins: whoever reads or writes one
+/// byte too many crashes.
+class Guarded {
+public:
+  explicit Guarded(size_t bytes) {
+    const size_t page = sysconf(_SC_PAGESIZE);
+    const size_t body = (bytes + page - 1) / page * page;
+    size = body + page;
+    base = static_cast<char *>(mmap(nullptr, size, PROT_READ | PROT_WRITE,
+                                    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
+    mprotect(base + body, page, PROT_NONE);
+    start = base + body - bytes;
+  }
+  ~Guarded() { munmap(base, size); }
+  Guarded(const Guarded &) = delete;
+  char *data() { return start; }
+  template <typename T> T *as() { return reinterpret_cast<T *>(start); }
+
+private:
+  char *base, *start;
+  size_t size;
+};
 
 //===----------------------------------------------------------------------===//
 // One kernel, several M and N
@@ -92,26 +119,28 @@ void check(const KernelSpec &spec, Level level,
     SCOPED_TRACE("m=" + std::to_string(m) + " n=" + std::to_string(n));
     QuantizedWeight w =
         randomWeight(spec.scheme, n, k, spec.zeroPoints, random);
-    std::vector<uint8_t> bytes(packedBytes(w));
-    pack(w, bytes.data());
+    Guarded bytes(packedBytes(w));
+    pack(w, bytes.as<uint8_t>());
     std::uniform_real_distribution<float> uniform(-2.0f, 2.0f);
-    std::vector<char> x(m * k * sizeOf(element));
+    Guarded x(m * k * sizeOf(element));
     for (int64_t i = 0; i < m * k; ++i)
-      setElement(x, i, element, uniform(random));
-    std::vector<float> bias(n);
-    for (float &b : bias)
-      b = uniform(random);
-    // Something to overwrite, and a row more that must stay.
-    std::vector<char> y((m + 1) * n * sizeOf(element), 0x7f);
+      setElement(x.data(), i, element, uniform(random));
+    Guarded biasData(n * sizeof(float));
+    float *bias = biasData.as<float>();
+    for (int64_t i = 0; i < n; ++i)
+      bias[i] = uniform(random);
+    Guarded y(m * n * sizeOf(element));
+    std::memset(y.data(), 0x7f, m * n * sizeOf(element));
 
-    std::vector<char> codes(m * k * 2);
+    Guarded codes(m * k * (spec.activation == Activation::Int16 ? 2 : 1));
     const int64_t xGroups = spec.sharing == Sharing::TokenGroup ? groups : 1;
-    std::vector<float> xScales(m * xGroups);
+    Guarded xScaleData(m * xGroups * sizeof(float));
+    float *xScales = xScaleData.as<float>();
     if (integer)
-      kernel.quantize(m, x.data(), codes.data(), xScales.data());
+      kernel.quantize(m, x.data(), codes.data(), xScales);
     auto codeOf = [&](int64_t row, int64_t column) -> int {
       if (spec.activation == Activation::Int8)
-        return static_cast<int8_t>(codes[row * k + column]);
+        return static_cast<int8_t>(codes.data()[row * k + column]);
       int16_t value;
       std::memcpy(&value, codes.data() + 2 * (row * k + column), 2);
       return value;
@@ -123,8 +152,8 @@ void check(const KernelSpec &spec, Level level,
         for (int64_t g = 0; g < xGroups; ++g) {
           float most = 0;
           for (int64_t c = g * length; c < std::min(k, (g + 1) * length); ++c)
-            most =
-                std::max(most, std::fabs(getElement(x, row * k + c, element)));
+            most = std::max(
+                most, std::fabs(getElement(x.data(), row * k + c, element)));
           float scale =
               most / static_cast<float>(activationMax(spec.activation));
           if (scale == 0)
@@ -133,7 +162,7 @@ void check(const KernelSpec &spec, Level level,
           for (int64_t c = g * length; c < std::min(k, (g + 1) * length); ++c)
             ASSERT_EQ(codeOf(row, c),
                       static_cast<int>(std::nearbyint(
-                          getElement(x, row * k + c, element) / scale)));
+                          getElement(x.data(), row * k + c, element) / scale)));
         }
     }
 
@@ -141,9 +170,9 @@ void check(const KernelSpec &spec, Level level,
     arguments.m = m;
     arguments.n = n;
     arguments.x = integer ? codes.data() : x.data();
-    arguments.xScales = xScales.data();
-    arguments.weights = bytes.data();
-    arguments.bias = bias.data();
+    arguments.xScales = xScales;
+    arguments.weights = bytes.as<uint8_t>();
+    arguments.bias = bias;
     arguments.y = y.data();
     kernel.matmul(arguments);
 
@@ -151,7 +180,7 @@ void check(const KernelSpec &spec, Level level,
       for (int64_t channel = 0; channel < n; ++channel) {
         double sum = 0, magnitude = 0;
         for (int64_t c = 0; c < k; ++c) {
-          double value = getElement(x, row * k + c, element);
+          double value = getElement(x.data(), row * k + c, element);
           if (integer)
             value =
                 double(codeOf(row, c)) *
@@ -170,50 +199,220 @@ void check(const KernelSpec &spec, Level level,
         double terms = integer ? 2.0 * double(groups) + 8 : double(k) + 8;
         double tolerance = terms * 0x1p-24 * magnitude +
                            epsilon(element) * std::fabs(sum) + 1e-7;
-        double got = getElement(y, row * n + channel, element);
+        double got = getElement(y.data(), row * n + channel, element);
         ASSERT_NEAR(got, sum, tolerance)
             << "row " << row << " channel " << channel;
       }
-    for (size_t i = m * n * sizeOf(element); i < y.size(); ++i)
-      ASSERT_EQ(y[i], 0x7f) << "written beyond y";
   }
 }
 
 constexpr std::initializer_list<std::pair<int64_t, int64_t>> kShapes = {
     {1, 1}, {1, 64}, {1, 65}, {3, 33}, {17, 5}, {7, 130}};
 
-class CPUKernel4 : public testing::TestWithParam<Activation> {};
+struct Case {
+  Activation activation;
+  Level level;
+};
 
-std::string activationName(const testing::TestParamInfo<Activation> &info) {
-  return std::string(name(info.param));
-}
-
-// The family that models use: u4, groups that need not divide K.
-TEST_P(CPUKernel4, MatchesF64) {
-  std::mt19937 random(11);
+std::vector<Case> cases() {
+  std::vector<Case> result;
   for (Level level : machineLevels())
-    for (auto [k, group] : {std::pair<int64_t, int64_t>{64, 32},
-                            {172, 32},
-                            {31, 8},
-                            {172, -1},
-                            {1, 128},
-                            {600, 300}})
-      for (bool zeros : {false, true}) {
-        KernelSpec spec;
-        spec.scheme = {CodeType::U4, group, ScaleType::F16};
-        spec.k = k;
-        spec.zeroPoints = zeros;
-        spec.bias = zeros;
-        spec.activation = GetParam();
-        check(spec, level, kShapes, random);
-        if (HasFatalFailure())
-          return;
-      }
+    for (Activation activation :
+         {Activation::Float, Activation::Int16, Activation::Int8})
+      result.push_back({activation, level});
+  return result;
 }
 
-INSTANTIATE_TEST_SUITE_P(Forms, CPUKernel4,
-                         testing::Values(Activation::Float, Activation::Int16,
-                                         Activation::Int8),
-                         activationName);
+std::string caseName(const testing::TestParamInfo<Case> &info) {
+  std::string result(name(info.param.level));
+  result += "_";
+  result += name(info.param.activation);
+  std::replace(result.begin(), result.end(), '-', '_');
+  return result;
+}
+
+class CPUKernelForms : public testing::TestWithParam<Case> {};
+
+// The family that models use: u4, f16 scales, groups that need not divide K.
+TEST_P(CPUKernelForms, FourBitsMatchF64) {
+  std::mt19937 random(11);
+  bool zeros = false;
+  for (auto [k, group] :
+       {std::pair<int64_t, int64_t>{64, 32}, {172, 32}, {31, 8}, {600, 300}}) {
+    KernelSpec spec;
+    spec.scheme = {CodeType::U4, group, ScaleType::F16};
+    spec.k = k;
+    spec.zeroPoints = zeros;
+    spec.bias = zeros;
+    spec.activation = GetParam().activation;
+    check(spec, GetParam().level, kShapes, random);
+    if (HasFatalFailure())
+      return;
+    zeros = !zeros;
+  }
+}
+
+// Every code type; scale types, elements, zero points, bias, K and groups take
+// turns so that each value of one meets each code type.
+TEST_P(CPUKernelForms, AllCodeTypesMatchF64) {
+  std::mt19937 random(12);
+  constexpr std::pair<int64_t, int64_t> sizes[] = {
+      {172, -1}, {64, 16}, {100, 7}, {1, 128}, {31, 31}};
+  constexpr ScaleType scales[] = {ScaleType::F32, ScaleType::BF16,
+                                  ScaleType::F16};
+  constexpr Element elements[] = {Element::F16, Element::F32, Element::BF16};
+  // Each form starts elsewhere in the rotation.
+  int turn = static_cast<int>(GetParam().activation) * 5 +
+             static_cast<int>(GetParam().level);
+  for (CodeType code :
+       {CodeType::U2, CodeType::U3, CodeType::U4, CodeType::U8, CodeType::S8}) {
+    auto [k, group] = sizes[turn % 5];
+    KernelSpec spec;
+    spec.scheme = {code, group, scales[turn % 3]};
+    spec.k = k;
+    spec.zeroPoints = turn % 2 == 0;
+    spec.bias = turn % 4 < 2;
+    spec.activation = GetParam().activation;
+    spec.element = elements[(turn / 2) % 3];
+    if (group == -1)
+      spec.sharing = Sharing::Token;
+    check(spec, GetParam().level, kShapes, random);
+    if (HasFatalFailure())
+      return;
+    ++turn;
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(All, CPUKernelForms, testing::ValuesIn(cases()),
+                         caseName);
+
+//===----------------------------------------------------------------------===//
+// Extremes, threads, dispatch
+//===----------------------------------------------------------------------===//
+
+class CPUKernelLevels : public testing::TestWithParam<Level> {};
+
+std::string levelName(const testing::TestParamInfo<Level> &info) {
+  std::string result(name(info.param));
+  std::replace(result.begin(), result.end(), '-', '_');
+  return result;
+}
+
+// The largest codes that there are, all of one sign: accumulators come within a
+// percent of 2^31 and must not wrap. Two scales, so that the result is exact.
+TEST_P(CPUKernelLevels, LargestCodesDoNotOverflow) {
+  for (auto [code, value, zero] :
+       {std::tuple<CodeType, int, int>{CodeType::U8, 255, 0},
+        {CodeType::S8, -128, 127},
+        {CodeType::U4, 15, 0}}) {
+    KernelSpec spec;
+    spec.scheme = {code, -1, ScaleType::F32};
+    spec.k = 600;
+    spec.zeroPoints = true;
+    spec.activation = Activation::Int16;
+    spec.sharing = Sharing::Tensor;
+    auto kernel = CPUKernel::compile(spec, {GetParam()});
+    ASSERT_TRUE(bool(kernel)) << llvm::toString(kernel.takeError());
+    const int64_t m = 7, n = 3;
+    QuantizedWeight w;
+    w.scheme = spec.scheme;
+    w.n = n;
+    w.k = spec.k;
+    w.codes.assign(n * spec.k, static_cast<uint8_t>(value));
+    w.scales = {1.0f, 0.0f, -0.5f};
+    w.zeroPoints.assign(n, static_cast<int16_t>(zero));
+    std::vector<uint8_t> bytes(packedBytes(w));
+    pack(w, bytes.data());
+    for (int sign : {1, -1}) {
+      std::vector<int16_t> x(m * spec.k, static_cast<int16_t>(sign * 32639));
+      float xScale = 0.25f;
+      std::vector<float> y(m * n, -1.0f);
+      MatmulArguments arguments{
+          m, n, x.data(), &xScale, bytes.data(), nullptr, y.data()};
+      (*kernel)->matmul(arguments);
+      double exact = 600.0 * sign * 32639 * (value - zero) * 0.25;
+      for (int64_t row = 0; row < m; ++row) {
+        EXPECT_NEAR(y[row * n], exact, std::fabs(exact) * 0x1p-22);
+        EXPECT_EQ(y[row * n + 1], 0.0f);
+        EXPECT_NEAR(y[row * n + 2], -0.5 * exact, std::fabs(exact) * 0x1p-23);
+      }
+    }
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(All, CPUKernelLevels,
+                         testing::ValuesIn(machineLevels()), levelName);
+
+/// y of one matmul, large enough for threads.
+std::vector<float> run(const CPUKernel &kernel, const KernelSpec &spec,
+                       const QuantizedWeight &w, const std::vector<float> &x,
+                       int64_t m) {
+  std::vector<uint8_t> bytes(packedBytes(w));
+  pack(w, bytes.data());
+  std::vector<int16_t> codes(m * w.k);
+  std::vector<float> scales(m * spec.layout().groups()), y(m * w.n);
+  MatmulArguments arguments{m,       w.n,     x.data(), nullptr, bytes.data(),
+                            nullptr, y.data()};
+  if (spec.activation != Activation::Float) {
+    kernel.quantize(m, x.data(), codes.data(), scales.data());
+    arguments.x = codes.data();
+    arguments.xScales = scales.data();
+  }
+  kernel.matmul(arguments);
+  return y;
+}
+
+TEST(CPUKernel, SameBytesForAnyNumberOfThreads) {
+  for (Activation activation : {Activation::Float, Activation::Int16}) {
+    KernelSpec spec;
+    spec.scheme = {CodeType::U4, 32, ScaleType::F16};
+    spec.k = 300;
+    spec.activation = activation;
+    auto kernel =
+        CPUKernel::compile(spec, {static_cast<Level>(qk_cpu_level())});
+    ASSERT_TRUE(bool(kernel)) << llvm::toString(kernel.takeError());
+    std::mt19937 random(3);
+    for (int64_t m : {1, 101}) {
+      QuantizedWeight w =
+          randomWeight(spec.scheme, 1000, spec.k, false, random);
+      std::vector<float> x(m * spec.k);
+      std::normal_distribution<float> normal;
+      for (float &value : x)
+        value = normal(random);
+      omp_set_num_threads(1);
+      std::vector<float> one = run(**kernel, spec, w, x, m);
+      for (int threads : {2, 7}) {
+        omp_set_num_threads(threads);
+        std::vector<float> many = run(**kernel, spec, w, x, m);
+        EXPECT_EQ(std::memcmp(one.data(), many.data(), 4 * one.size()), 0)
+            << threads << " threads, m=" << m;
+      }
+      // A row's result does not depend on its neighbours either.
+      std::vector<float> first(x.begin(), x.begin() + spec.k);
+      std::vector<float> alone = run(**kernel, spec, w, first, 1);
+      EXPECT_EQ(std::memcmp(one.data(), alone.data(), 4 * alone.size()), 0);
+    }
+  }
+}
+
+// All levels in one object: the best one that the machine has is taken.
+TEST(CPUKernel, DispatchesToTheBestLevel) {
+  KernelSpec spec;
+  spec.scheme = {CodeType::U4, 32, ScaleType::F16};
+  spec.k = 96;
+  const auto best = static_cast<Level>(qk_cpu_level());
+  auto all = CPUKernel::compile(
+      spec, {Level::Portable, Level::AVX512VNNI, Level::AVX2, Level::AVXVNNI});
+  auto one = CPUKernel::compile(spec, {best});
+  ASSERT_TRUE(bool(all)) << llvm::toString(all.takeError());
+  ASSERT_TRUE(bool(one)) << llvm::toString(one.takeError());
+  std::mt19937 random(4);
+  QuantizedWeight w = randomWeight(spec.scheme, 70, spec.k, false, random);
+  std::vector<float> x(5 * spec.k);
+  std::normal_distribution<float> normal;
+  for (float &value : x)
+    value = normal(random);
+  EXPECT_EQ(run(**all, spec, w, x, 5), run(**one, spec, w, x, 5));
+}
 
 } // namespace

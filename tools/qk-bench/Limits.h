@@ -1,0 +1,35 @@
+//===- Limits.h - What the machine can do at most ---------------*- C++ -*-===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+///
+/// \file
+/// The machine's limits, measured with the kernels' own access pattern, to be
+/// run in between the kernels: memory bandwidth drifts.
+///
+//===----------------------------------------------------------------------===//
+
+#ifndef QK_TOOLS_QKBENCH_LIMITS_H
+#define QK_TOOLS_QKBENCH_LIMITS_H
+
+#include <cstdint>
+
+namespace qk::bench {
+
+/// Seconds, from a steady clock.
+double now();
+
+/// Reads `bytes` (a multiple of 256) once, prefetched 4 KB ahead, split evenly
+/// over `threads`; gives seconds. `sink` keeps the reads alive.
+double timeRead(const uint8_t *data, int64_t bytes, int threads,
+                uint64_t &sink);
+
+/// Multiply-adds a second (times 2: operations) of the widest four-way dot of
+/// bytes that `level` (qk_cpu_level) has, on `threads` threads for about a
+/// millisecond; 0 where the level has none.
+double dotPeak(int level, int threads, uint64_t &sink);
+
+} // namespace qk::bench
+
+#endif // QK_TOOLS_QKBENCH_LIMITS_H
