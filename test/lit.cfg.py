@@ -5,6 +5,7 @@
 #   plugins       tests that load a plugin into a stock tool (not sanitized)
 import os
 import shutil
+import sys
 
 import lit.formats
 
@@ -32,6 +33,7 @@ if lit_config.params.get("verify_roundtrip"):
     opt += " --verify-roundtrip"
 config.substitutions.append(("%qk-opt-plain", tools + "/qk-opt"))
 config.substitutions.append((r"\bqk-opt\b", opt))
+config.substitutions.append(("%python", sys.executable))
 config.substitutions.append(("%data", config.test_source_root + "/data"))
 config.substitutions.append(("%shared", os.environ.get("QK_SHARED", "QK_SHARED-unset")))
 config.substitutions.append(("%qk_build", config.qk_build_dir))

@@ -5,6 +5,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "qk/Execution/Executable.h"
+#include "SpecializeCPULevel.h"
 #include "mlir/Dialect/OpenMP/OpenMPDialect.h"
 #include "mlir/ExecutionEngine/ExecutionEngine.h"
 #include "mlir/ExecutionEngine/OptUtils.h"
@@ -12,6 +13,7 @@
 #include "mlir/Target/LLVMIR/Dialect/All.h"
 #include "qk/Conversion/HostToLLVM/Passes.h"
 #include "qk/Conversion/HostToLLVM/StorageTypes.h"
+#include "qk/Runtime/CPULevel.h"
 #include "qk/Runtime/Runtime.h"
 #include "qk/Storage/MappedFile.h"
 #include "qk/Storage/ParameterStore.h"
@@ -303,12 +305,16 @@ Executable::compile(ModuleOp module, const ExecutableOptions &options) {
     return machine.takeError();
   auto optimize =
       makeOptimizingTransformer(options.optimization, 0, machine->get());
+  auto transform = [&](llvm::Module *module) {
+    specializeCPULevel(*module, qk_cpu_level());
+    return optimize(module);
+  };
   std::string runtime = runtimeLibrary();
   SmallVector<StringRef> libraries;
   if (!runtime.empty())
     libraries.push_back(runtime);
   ExecutionEngineOptions engineOptions;
-  engineOptions.transformer = optimize;
+  engineOptions.transformer = transform;
   engineOptions.jitCodeGenOptLevel = level;
   engineOptions.sharedLibPaths = libraries;
   engineOptions.enableGDBNotificationListener = false;

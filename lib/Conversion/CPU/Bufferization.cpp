@@ -4,7 +4,6 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "qk/Conversion/Parameters/Bufferization.h"
 #include "qk/Conversion/CPU/Passes.h"
 #include "qk/Dialect/Kernel/Kernel.h"
 #include "qk/Dialect/QuantLLM/IR/QuantLLM.h"
@@ -184,7 +183,6 @@ struct QuantizeModel : KernelCallModel<QuantizeModel, QuantizeOp> {
 
 void qk::registerCPUConversionExtensions(DialectRegistry &registry) {
   cpu::registerKernelDialects(registry);
-  registerParameterBufferization(registry);
   registry.insert<QuantLLMDialect>();
   registry.addExtension(+[](MLIRContext *context, QuantLLMDialect *) {
     context->loadDialect<func::FuncDialect, memref::MemRefDialect>();

@@ -16,6 +16,7 @@
 #include "mlir/Pass/PassRegistry.h"
 #include "mlir/Transforms/Passes.h"
 #include "qk/Conversion/HostToLLVM/Passes.h"
+#include "qk/Conversion/Parameters/Bufferization.h"
 
 using namespace mlir;
 
@@ -114,4 +115,5 @@ void qk::registerHostToLLVMPipelines() {
 void qk::registerHostToLLVMExtensions(DialectRegistry &registry) {
   registerAllDialects(registry);
   registerAllExtensions(registry);
+  registerParameterBufferization(registry);
 }

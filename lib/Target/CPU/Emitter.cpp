@@ -103,7 +103,11 @@ Value Emitter::bitcast(Value vector, int64_t lanes, Type element) {
 }
 
 Value Emitter::fma(Value a, Value x, Value c) {
-  return vector::FMAOp::create(b, loc, a, x, c);
+  if (!portable)
+    return vector::FMAOp::create(b, loc, a, x, c);
+  auto contract = arith::FastMathFlags::contract;
+  Value product = arith::MulFOp::create(b, loc, a, x, contract);
+  return arith::AddFOp::create(b, loc, product, c, contract);
 }
 
 Value Emitter::toFloat(Value value) {

@@ -34,8 +34,12 @@ using Values = llvm::SmallVector<Value>;
 struct Emitter {
   OpBuilder b;
   Location loc;
+  /// Whether the code's target is not known: it may have no fused multiply-add,
+  /// which LLVM would then call from the C library, lane by lane.
+  bool portable;
 
-  Emitter(OpBuilder builder, Location loc) : b(builder), loc(loc) {}
+  Emitter(OpBuilder builder, Location loc, Level level)
+      : b(builder), loc(loc), portable(level == Level::Portable) {}
 
   // Index arithmetic.
   Value index(int64_t value);
@@ -62,6 +66,7 @@ struct Emitter {
   Value load(Value memref, ValueRange at, int64_t lanes);
   Value broadcast(Value scalar, int64_t lanes);
   Value bitcast(Value vector, int64_t lanes, Type element);
+  /// a*x + c, fused where the target can.
   Value fma(Value a, Value x, Value c);
   /// Stored f16, bf16 or f32, scalar or vector, to f32; and back, for a vector,
   /// rounded to nearest even. bf16 is stored as i16, see storageType.

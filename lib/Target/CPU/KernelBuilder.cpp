@@ -50,7 +50,7 @@ func::FuncOp buildKernelLevel(func::FuncOp declaration, const KernelSpec &spec,
       createLevelFunction(declaration, "." + std::string(name(level)),
                           declaration.getFunctionType(), level);
   Block &entry = function.getBody().front();
-  Emitter e(OpBuilder::atBlockEnd(&entry), declaration.getLoc());
+  Emitter e(OpBuilder::atBlockEnd(&entry), declaration.getLoc(), level);
   KernelChoice choice = chooseKernel(spec, level);
   auto arguments = entry.getArguments();
   Value x = e.asStored(arguments.front()), y = e.asStored(arguments.back());
@@ -166,7 +166,7 @@ func::FuncOp buildQuantizerLevel(func::FuncOp declaration,
       createLevelFunction(declaration, "." + std::string(name(level)),
                           declaration.getFunctionType(), level);
   Block &entry = function.getBody().front();
-  Emitter e(OpBuilder::atBlockEnd(&entry), declaration.getLoc());
+  Emitter e(OpBuilder::atBlockEnd(&entry), declaration.getLoc(), level);
   const int64_t lanes = level == Level::AVX512VNNI ? 16 : 8;
   Value x = e.asStored(entry.getArgument(0)), codes = entry.getArgument(1),
         scales = entry.getArgument(2);

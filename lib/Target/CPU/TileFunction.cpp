@@ -467,7 +467,7 @@ func::FuncOp buildTileFunction(func::FuncOp declaration, const KernelSpec &spec,
   func::FuncOp function = createLevelFunction(
       declaration, suffix, b.getFunctionType(inputs, {}), level);
   Block &entry = function.getBody().front();
-  Emitter e(OpBuilder::atBlockEnd(&entry), declaration.getLoc());
+  Emitter e(OpBuilder::atBlockEnd(&entry), declaration.getLoc(), level);
   KernelChoice choice = chooseKernel(spec, level);
   TileFunction(e, spec, choice, entry.getArguments()).build();
   func::ReturnOp::create(e.b, e.loc);

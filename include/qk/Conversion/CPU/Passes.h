@@ -47,7 +47,7 @@ void buildLowerToCPUPipeline(mlir::OpPassManager &pm,
                              const LowerToCPUOptions &options);
 
 /// Dialects that the passes create ops of, and what lets one-shot-bufferize
-/// handle parameters, `packed_matmul` and the `quantize` that quant-llm-pack
+/// handle `packed_matmul` and the `quantize` that quant-llm-pack
 /// makes: calls of kernels on buffers.
 void registerCPUConversionExtensions(mlir::DialectRegistry &registry);
 
