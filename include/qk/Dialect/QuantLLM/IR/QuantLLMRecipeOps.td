@@ -48,10 +48,12 @@ def QuantLLM_SaliencyFactorsOp
   let description = [{
     For r = 0, 1/grid, ..., 1: s = max(absmean^r, 1e-4), or with `duo`
     s = max(absmean^r / (w^(1-r) + 1e-4), 1e-4) where w[k] is the mean over all
-    rows of |W[n,k]| divided by its group's largest; s /= sqrt(max(s)*min(s)).
+    rows of |W[n,k]| divided by its group's largest (0 in a group of zeros);
+    s /= sqrt(max(s)*min(s)).
     The s with the smallest sum over the weights of tr(D H D^T),
     D = Q(W*s)/s - W, Q rounding to nearest by `scheme`; the first of equal
-    ones. r = 0 (no scaling) is in the grid (AWQ, arXiv 2306.00978, eq. 4, 5).
+    ones, no scaling (s = 1) before all others (AWQ, arXiv 2306.00978, eq. 4,
+    5).
 
     ```mlir
     func.func @saliency_factors(%a: tensor<8xf32>, %h: tensor<8x8xf32>, %w: tensor<4x8xf32>) -> tensor<8xf32> {
@@ -114,7 +116,7 @@ def QuantLLM_ClipOp
   let summary = "AWQ's clipping of weights, searched per channel and group";
   let description = [{
     For each row n and group, the factor f in 1, 1 - 1/grid, ... (the first
-    half of the grid, so never below 0.5) with the smallest
+    half of the grid, so above 0.5) with the smallest
     d H_gg d^T, d = Q(c) - w, c = clamp(w, -f*m, f*m), m = max |w| of the
     group, H_gg the group's diagonal block of the Hessian, Q rounding to
     nearest by `scheme`; strictly smaller only. result = c (AWQ,
