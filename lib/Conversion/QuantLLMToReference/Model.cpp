@@ -109,7 +109,14 @@ struct LowerLinear : public OpConversionPattern<LinearOp> {
                   ConversionPatternRewriter &rewriter) const override {
     TensorProgram program(op.getLoc(), rewriter);
     Value x = program.toF32(program.flatten(adaptor.getX()));
-    Value sum = program.matmul(x, program.toF32(adaptor.getWeight()));
+    // A weight that the model stores as [K,N] is read as it lies.
+    auto transpose = op.getWeight().getDefiningOp<TransposeOp>();
+    Value sum = transpose
+                    ? program.matmul(x,
+                                     program.toF32(rewriter.getRemappedValue(
+                                         transpose.getWeight())),
+                                     /*transposed=*/false)
+                    : program.matmul(x, program.toF32(adaptor.getWeight()));
     Value y = program.addBias(sum, adaptor.getBias(),
                               TensorProgram::elementOf(op.getY()));
     y = program.unflatten(y, adaptor.getX());

@@ -104,10 +104,14 @@ Value TensorProgram::fromF32(Value tensor, Type element) {
                  });
 }
 
-Value TensorProgram::matmul(Value a, Value b) {
+Value TensorProgram::matmul(Value a, Value b, bool transposed) {
   Value empty = tensor::EmptyOp::create(
-      *this, Sizes{sizesOf(a)[0], sizesOf(b)[0]}, getF32Type());
+      *this, Sizes{sizesOf(a)[0], sizesOf(b)[transposed ? 0 : 1]},
+      getF32Type());
   Value out = linalg::FillOp::create(*this, constantF32(0), empty).getResult(0);
+  if (!transposed)
+    return linalg::MatmulOp::create(*this, out.getType(), ValueRange{a, b}, out)
+        .getResult(0);
   return linalg::MatmulTransposeBOp::create(*this, getLoc(), out.getType(),
                                             ValueRange{a, b}, out)
       .getResult(0);

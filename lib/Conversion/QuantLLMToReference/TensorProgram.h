@@ -53,8 +53,8 @@ public:
   /// The f32 tensor rounded to `element`.
   Value fromF32(Value tensor, mlir::Type element);
 
-  /// out[m,n] = sum_k a[m,k] * b[n,k], f32.
-  Value matmul(Value a, Value b);
+  /// out[m,n] = sum_k a[m,k] * b[n,k], f32; b[k,n] where not `transposed`.
+  Value matmul(Value a, Value b, bool transposed = true);
 
   /// round( sum[m,n] + bias[n] ), f32 to `element`; `bias` may be null.
   Value addBias(Value sum, Value bias, mlir::Type element);

@@ -47,6 +47,22 @@ func.func @main() {
   %tu = tensor.cast %t : tensor<3x2xf32> to tensor<*xf32>
   call @printMemrefF32(%tu) : (tensor<*xf32>) -> ()
 
+  // The same weight stored as [K,N], and a square one that is not symmetric.
+  // CHECK: sizes = [2]
+  // CHECK: [14, -5]
+  %t1 = quant_llm.transpose %w1 : tensor<2x3xf32>
+  %tt = quant_llm.transpose %t1 : tensor<3x2xf32>
+  %y2 = quant_llm.linear %x1, %tt name("fc") : (tensor<3xf32>, tensor<2x3xf32>) -> tensor<2xf32>
+  %y2u = tensor.cast %y2 : tensor<2xf32> to tensor<*xf32>
+  call @printMemrefF32(%y2u) : (tensor<*xf32>) -> ()
+  // CHECK: [7, 10]
+  %x3 = arith.constant dense<[[1.0, 2.0]]> : tensor<1x2xf32>
+  %square = arith.constant dense<[[1.0, 2.0], [3.0, 4.0]]> : tensor<2x2xf32>
+  %squaret = quant_llm.transpose %square : tensor<2x2xf32>
+  %y3 = quant_llm.linear %x3, %squaret name("fc") : (tensor<1x2xf32>, tensor<2x2xf32>) -> tensor<1x2xf32>
+  %y3u = tensor.cast %y3 : tensor<1x2xf32> to tensor<*xf32>
+  call @printMemrefF32(%y3u) : (tensor<*xf32>) -> ()
+
   // CHECK: sizes = [2, 3]
   // CHECK: [2, 8, 0.75]
   // CHECK: [2, 0, -0.5]

@@ -29,6 +29,18 @@ func.func @linear_f32(%x: tensor<?x8xf32>, %w: tensor<4x8xf32>) -> tensor<?x4xf3
   return %y : tensor<?x4xf32>
 }
 
+// A weight stored as [K,N] is not copied (here it is square, where the wrong
+// one would go unnoticed).
+// CHECK-LABEL: func.func @linear_transposed(
+// CHECK-SAME: %[[X:.*]]: tensor<?x4xf32>, %[[W:.*]]: tensor<4x4xf32>
+// CHECK: linalg.matmul ins(%[[X]], %[[W]] : tensor<?x4xf32>, tensor<4x4xf32>)
+// CHECK-NOT: indexing_maps
+func.func @linear_transposed(%x: tensor<?x4xf32>, %w: tensor<4x4xf32>) -> tensor<?x4xf32> {
+  %t = quant_llm.transpose %w : tensor<4x4xf32>
+  %y = quant_llm.linear %x, %t name("fc") : (tensor<?x4xf32>, tensor<4x4xf32>) -> tensor<?x4xf32>
+  return %y : tensor<?x4xf32>
+}
+
 // CHECK-LABEL: func.func @transpose(
 // CHECK: linalg.transpose
 // CHECK-SAME: permutation = [1, 0]
