@@ -207,7 +207,7 @@ void check(const KernelSpec &spec, Level level,
 }
 
 constexpr std::initializer_list<std::pair<int64_t, int64_t>> kShapes = {
-    {1, 1}, {1, 64}, {1, 65}, {3, 33}, {17, 5}, {7, 130}};
+    {1, 1}, {1, 64}, {1, 65}, {3, 33}, {17, 5}, {7, 130}, {0, 5}};
 
 struct Case {
   Activation activation;

@@ -1,0 +1,15 @@
+// RUN: qk-opt %s --quant-llm-lower-to-cpu=isa=avx512-vnni | mlir-translate --mlir-to-llvmir | opt -O3 | llc -O3 | %python %S/Inputs/hot_loops.py | FileCheck %s
+// What is hot in a kernel of 4-bit weights and int16 activations.
+
+// Six rows by two vectors: a unit is 2 loads and 48 dots (2 fields x 2 halves x
+// 6 rows x 2 vectors), unrolled by two; 24 accumulators and nothing on the
+// stack.
+// CHECK: function qk_matmul_u4_g128_f16_k4096_int16_f32.avx512-vnni.tile
+// CHECK-NEXT: loop: dots 96 loads 4 unpack 12 scalar 0 stack 0
+// Two rows by four vectors.
+// CHECK-NEXT: loop: dots 32 loads 4 unpack 12 scalar 0 stack 0
+// One row: 256 bytes of weights a unit, each nibble masked by one instruction,
+// each line prefetched once; two dots a weight byte for two halves.
+// CHECK-NEXT: loop: dots 32 loads 8 unpack 16 scalar 0 stack 0 prefetch 8
+// CHECK-NOT: loop:
+func.func private @qk_matmul_u4_g128_f16_k4096_int16_f32(memref<?x?xi16, strided<[?, 1], offset: ?>>, memref<?x?xf32, strided<[?, 1], offset: ?>>, memref<?xi8>, memref<?x?xf32, strided<[?, 1], offset: ?>>) attributes {qk_kernel.matmul = array<i64: 2, 128, 0, 4096, 0, 0, 1, 0, 0>}
