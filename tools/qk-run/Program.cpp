@@ -53,6 +53,7 @@ llvm::Expected<Program> qk::loadProgram(StringRef path,
   Executable::registerTranslations(registry);
   program.context = std::make_unique<MLIRContext>(registry);
   program.context->loadAllAvailableDialects();
+  program.context->printOpOnDiagnostic(false);
 
   std::string message;
   std::unique_ptr<llvm::MemoryBuffer> input = openInputFile(path, &message);

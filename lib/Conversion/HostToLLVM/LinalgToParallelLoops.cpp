@@ -257,7 +257,9 @@ private:
       return !root.getDefiningOp<memref::AllocOp>() &&
              !other.getDefiningOp<memref::AllocOp>();
     }
-    Tags first = tagsOf(next, mine), second = tagsOf(member, theirs);
+    Value common = nearestCommonView(mine.get(), theirs.get());
+    Tags first = tagsOf(next, mine, common),
+         second = tagsOf(member, theirs, common);
     for (int loop = 0, end = next.outer.size(); loop < end; ++loop) {
       bool aligned = false;
       for (auto [x, y] : llvm::zip_equal(first, second))
@@ -268,8 +270,19 @@ private:
     return false;
   }
 
-  /// The tags of the root's dimensions in an access through `operand`.
-  static Tags tagsOf(const Member &member, OpOperand &operand) {
+  /// The last buffer or view from which both were made.
+  static Value nearestCommonView(Value a, Value b) {
+    llvm::SmallDenseSet<Value> seen = {a};
+    while (auto view = a.getDefiningOp<ViewLikeOpInterface>())
+      seen.insert(a = view.getViewSource());
+    while (!seen.contains(b))
+      b = b.getDefiningOp<ViewLikeOpInterface>().getViewSource();
+    return b;
+  }
+
+  /// The tags of the dimensions of `source` in an access through `operand`,
+  /// which is a view of it.
+  static Tags tagsOf(const Member &member, OpOperand &operand, Value source) {
     linalg::LinalgOp op = member.op;
     Tags tags;
     for (AffineExpr expr : op.getMatchingIndexingMap(&operand).getResults()) {
@@ -281,7 +294,8 @@ private:
                          : std::distance(member.outer.begin(), found));
     }
     Value buffer = operand.get();
-    while (auto view = buffer.getDefiningOp<ViewLikeOpInterface>()) {
+    while (buffer != source) {
+      auto view = buffer.getDefiningOp<ViewLikeOpInterface>();
       tags = tagsOfSource(view, tags);
       buffer = view.getViewSource();
     }

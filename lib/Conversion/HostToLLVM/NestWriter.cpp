@@ -13,10 +13,9 @@
 using namespace mlir;
 using namespace qk;
 
-/// The extent of a buffer's dimension, by the value that made it where there is
-/// one, so that equal extents are equal values.
-static OpFoldResult extentOf(OpBuilder &builder, Location loc, Value buffer,
-                             int64_t dim) {
+/// The extent of a buffer's dimension where a value for it exists, so that
+/// equal extents are equal values.
+static OpFoldResult knownExtent(OpBuilder &builder, Value buffer, int64_t dim) {
   auto type = cast<MemRefType>(buffer.getType());
   if (!type.isDynamicDim(dim))
     return builder.getIndexAttr(type.getDimSize(dim));
@@ -24,7 +23,7 @@ static OpFoldResult extentOf(OpBuilder &builder, Location loc, Value buffer,
     return alloc.getDynamicSizes()[type.getDynamicDimIndex(dim)];
   if (auto expand = buffer.getDefiningOp<memref::ExpandShapeOp>())
     return expand.getMixedOutputShape()[dim];
-  return builder.createOrFold<memref::DimOp>(loc, buffer, dim);
+  return {};
 }
 
 bool NestWriter::carriesResults() const {
@@ -52,16 +51,23 @@ unsigned NestWriter::parallelDepth() const {
 /// The extents of all loops, made at the builder's insertion point.
 SmallVector<OpFoldResult> NestWriter::extents() {
   SmallVector<OpFoldResult> result(kinds.size());
-  for (OpOperand &operand : op->getOpOperands()) {
-    if (!isa<MemRefType>(operand.get().getType()))
-      continue;
-    AffineMap map = op.getMatchingIndexingMap(&operand);
-    for (auto [position, expr] : llvm::enumerate(map.getResults()))
-      if (auto dim = dyn_cast<AffineDimExpr>(expr);
-          dim && !result[dim.getPosition()])
-        result[dim.getPosition()] =
-            extentOf(builder, loc, operand.get(), position);
-  }
+  // Values that exist first, whichever operand has them.
+  for (bool create : {false, true})
+    for (OpOperand &operand : op->getOpOperands()) {
+      if (!isa<MemRefType>(operand.get().getType()))
+        continue;
+      AffineMap map = op.getMatchingIndexingMap(&operand);
+      for (auto [position, expr] : llvm::enumerate(map.getResults())) {
+        auto dim = dyn_cast<AffineDimExpr>(expr);
+        if (!dim || result[dim.getPosition()])
+          continue;
+        OpFoldResult &extent = result[dim.getPosition()];
+        extent = knownExtent(builder, operand.get(), position);
+        if (!extent && create)
+          extent =
+              builder.createOrFold<memref::DimOp>(loc, operand.get(), position);
+      }
+    }
   return result;
 }
 

@@ -13,3 +13,13 @@
 
 // CHECK: out0: largest difference {{.*}}e-0{{[5-7]}} at [{{.*}}] (got {{.*}}, expected {{.*}}), relative error {{[0-9.]+}}e-07
 // CHECK-NOT: beyond
+
+// The same bytes for any number of threads.
+// RUN: env OMP_NUM_THREADS=1 qk-run %data/stories260K-f32-dynseq.linalg.ext.mlir --weights=%data/stories260K-f32-dynseq.safetensors \
+// RUN:   --input=%data/stories260K-f32-dynseq.in0.npy --input=%data/stories260K-f32-dynseq.in1.npy --output=%t.1.npy
+// RUN: env OMP_NUM_THREADS=3 qk-run %data/stories260K-f32-dynseq.linalg.ext.mlir --weights=%data/stories260K-f32-dynseq.safetensors \
+// RUN:   --input=%data/stories260K-f32-dynseq.in0.npy --input=%data/stories260K-f32-dynseq.in1.npy --output=%t.3.npy --profile \
+// RUN:   | FileCheck %s --check-prefix=PROFILE
+// RUN: cmp %t.1.npy %t.3.npy
+// PROFILE: forward: {{[0-9.]+}} ms
+// PROFILE-NEXT: contractions: {{[0-9.]+}} ms in 46 calls, {{[0-9.]+}} GFLOP/s; a forward takes {{[0-9.]+}}x the time of its contractions
