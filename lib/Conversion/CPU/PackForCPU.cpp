@@ -93,84 +93,144 @@ struct PackForCPU : qk::impl::PackForCPUBase<PackForCPU> {
     }
     activation = *parsed;
     packed = PackedWeights();
-    SmallVector<MatmulOp> matmuls;
-    getOperation().walk([&](MatmulOp op) { matmuls.push_back(op); });
-    for (MatmulOp op : matmuls)
-      if (failed(convert(op)))
-        return signalPassFailure();
+    if (failed(
+            forEach<MatmulOp>([&](MatmulOp op) { return packWeight(op); })) ||
+        failed(forEach<PackOp>([&](PackOp op) { return evaluate(op); })) ||
+        failed(forEach<PackedMatmulOp>(
+            [&](PackedMatmulOp op) { return chooseKernel(op); })))
+      return signalPassFailure();
     eraseDeadParameters(getOperation());
   }
 
 private:
-  LogicalResult convert(MatmulOp op) {
+  /// Applies `body`, which may erase its argument, to the ops that are there
+  /// now.
+  template <typename Op>
+  LogicalResult forEach(llvm::function_ref<LogicalResult(Op)> body) {
+    SmallVector<Op> ops;
+    getOperation().walk([&](Op op) { ops.push_back(op); });
+    for (Op op : ops)
+      if (failed(body(op)))
+        return failure();
+    return success();
+  }
+
+  static int64_t bytesOf(const numerics::QuantizedWeight &weight) {
+    return cpu::packedBytes(weight);
+  }
+  static std::string pack(const numerics::QuantizedWeight &weight,
+                          uint8_t *bytes) {
+    cpu::pack(weight, bytes);
+    return "";
+  }
+
+  /// matmul to packed_matmul, the rest as it was.
+  LogicalResult packWeight(MatmulOp op) {
+    if (op.getXZeroPoints())
+      return op.emitError("layer '")
+             << op.getLayer()
+             << "': CPU kernels take symmetric activations only, got zero "
+                "points; quantise x without";
+    OpBuilder b(op);
+    FailureOr<Value> bytes = packed.get(b, op, bytesOf, pack);
+    if (failed(bytes))
+      return failure();
+    auto codes = tensorType(op.getCodes());
+    auto matmul = PackedMatmulOp::create(
+        b, op.getLoc(), op.getY().getType(), op.getX(), *bytes,
+        op.getPermutation(), op.getBias(), op.getXScales(), op.getScheme(),
+        op.getXSchemeAttr(), codes.getDimSize(0), codes.getDimSize(1),
+        b.getStringAttr(cpu::kLayoutName),
+        static_cast<bool>(op.getZeroPoints()), FlatSymbolRefAttr(),
+        op.getLayerAttr());
+    op.getResult().replaceAllUsesWith(matmul.getY());
+    op.erase();
+    return success();
+  }
+
+  /// A pack of parameters is a parameter.
+  LogicalResult evaluate(PackOp op) {
+    if (op.getLayout() != cpu::kLayoutName)
+      return success();
+    OpBuilder b(op);
+    FailureOr<Value> bytes = packed.get(b, op, bytesOf, pack);
+    if (failed(bytes))
+      return failure();
+    if (bytes->getType() != op.getBytes().getType())
+      return op.emitError("expected ")
+             << bytes->getType() << " for layout '" << cpu::kLayoutName
+             << "', got " << op.getBytes().getType();
+    op.getBytes().replaceAllUsesWith(*bytes);
+    op.erase();
+    return success();
+  }
+
+  /// Brings x and bias into the form that kernels take, and names the kernel.
+  LogicalResult chooseKernel(PackedMatmulOp op) {
+    if (op.getKernel() || op.getLayout() != cpu::kLayoutName)
+      return success();
     OpBuilder b(op);
     Location loc = op.getLoc();
     cpu::KernelSpec spec;
     spec.scheme = op.getScheme().getScheme();
-    spec.k = tensorType(op.getCodes()).getDimSize(1);
-    spec.zeroPoints = static_cast<bool>(op.getZeroPoints());
+    spec.k = op.getK();
+    spec.zeroPoints = op.getHasZeroPoints();
     spec.bias = static_cast<bool>(op.getBias());
     spec.element = elementOf(tensorType(op.getY()).getElementType());
+    int64_t n = op.getN(), bytes = spec.layout().packedBytes(n);
+    if (tensorType(op.getBytes()).getDimSize(0) != bytes)
+      return op.emitError("layer '")
+             << op.getLayer() << "': expected " << bytes
+             << " packed bytes for its scheme, n and k, got "
+             << tensorType(op.getBytes()).getDimSize(0);
     if (failed(checkActivations(op, spec)))
       return failure();
 
-    FailureOr<Value> bytes = packed.get(
-        b, op, [](const auto &weight) { return cpu::packedBytes(weight); },
-        [](const auto &weight, uint8_t *out) {
-          cpu::pack(weight, out);
-          return std::string();
-        });
-    if (failed(bytes))
-      return failure();
     Value x = toRows(b, loc, op.getX()), xScales;
     if (op.getPermutation())
       x = gatherColumns(b, loc, x, op.getPermutation());
     ActivationSchemeAttr xScheme = op.getXSchemeAttr();
-    if (op.getXScales()) {
+    if (op.getXScales())
       xScales = toRows(b, loc, op.getXScales());
-    } else if (activation != cpu::Activation::Float) {
-      spec.activation = activation;
-      int64_t group = spec.scheme.groupLength(spec.k);
-      bool whole = group == spec.k;
-      spec.sharing = whole ? cpu::Sharing::Token : cpu::Sharing::TokenGroup;
-      xScheme = ActivationSchemeAttr::get(
-          b.getContext(), activation == cpu::Activation::Int16 ? 16 : 8,
-          whole ? Granularity::PerToken : Granularity::PerTokenGroup,
-          whole ? -1 : group);
-      auto quantize = QuantizeOp::create(b, loc, x, xScheme);
-      quantize->setAttr(
-          QuantLLMDialect::kKernelAttr,
-          FlatSymbolRefAttr::get(
-              cpu::declareQuantizer(getOperation(),
-                                    {spec.k, group, activation, spec.element})
-                  .getSymNameAttr()));
-      x = quantize.getCodes();
-      xScales = quantize.getScales();
-    }
+    else if (activation != cpu::Activation::Float)
+      quantize(b, loc, spec, x, xScales, xScheme);
     Value bias = op.getBias() ? toFloat(b, loc, op.getBias()) : Value();
     func::FuncOp kernel = cpu::declareKernel(getOperation(), spec);
-    int64_t n = tensorType(op.getCodes()).getDimSize(0);
     auto type = tensorType(op.getY()).clone({tensorType(x).getDimSize(0), n});
     auto matmul = PackedMatmulOp::create(
-        b, loc, type, x, *bytes, /*permutation=*/Value(), bias, xScales,
-        op.getScheme(), xScheme, n, spec.k, b.getStringAttr(cpu::kLayoutName),
-        spec.zeroPoints, FlatSymbolRefAttr::get(kernel.getSymNameAttr()),
-        op.getLayerAttr());
+        b, loc, type, x, op.getBytes(), /*permutation=*/Value(), bias, xScales,
+        op.getScheme(), xScheme, n, spec.k, op.getLayoutAttr(), spec.zeroPoints,
+        FlatSymbolRefAttr::get(kernel.getSymNameAttr()), op.getLayerAttr());
     op.getResult().replaceAllUsesWith(
         fromRows(b, loc, matmul.getY(), op.getX()));
     op.erase();
     return success();
   }
 
+  /// Quantises float rows per token and group of the weight.
+  void quantize(OpBuilder &b, Location loc, cpu::KernelSpec &spec, Value &x,
+                Value &xScales, ActivationSchemeAttr &xScheme) {
+    spec.activation = activation;
+    int64_t group = spec.scheme.groupLength(spec.k);
+    bool whole = group == spec.k;
+    spec.sharing = whole ? cpu::Sharing::Token : cpu::Sharing::TokenGroup;
+    xScheme = ActivationSchemeAttr::get(
+        b.getContext(), activation == cpu::Activation::Int16 ? 16 : 8,
+        whole ? Granularity::PerToken : Granularity::PerTokenGroup,
+        whole ? -1 : group);
+    auto quantize = QuantizeOp::create(b, loc, x, xScheme);
+    func::FuncOp quantizer = cpu::declareQuantizer(
+        getOperation(), {spec.k, group, activation, spec.element});
+    quantize->setAttr(QuantLLMDialect::kKernelAttr,
+                      FlatSymbolRefAttr::get(quantizer.getSymNameAttr()));
+    x = quantize.getCodes();
+    xScales = quantize.getScales();
+  }
+
   /// Activations that come quantised: do the kernels have that form?
-  LogicalResult checkActivations(MatmulOp op, cpu::KernelSpec &spec) {
+  LogicalResult checkActivations(PackedMatmulOp op, cpu::KernelSpec &spec) {
     if (!op.getXScales())
       return success();
-    if (op.getXZeroPoints())
-      return op.emitError("layer '")
-             << op.getLayer()
-             << "': CPU kernels take symmetric activations only, got zero "
-                "points; quantise x without";
     ActivationSchemeAttr scheme = op.getXSchemeAttr();
     spec.activation =
         scheme.getBits() == 8 ? cpu::Activation::Int8 : cpu::Activation::Int16;

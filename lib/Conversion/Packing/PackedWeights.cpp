@@ -1,5 +1,4 @@
-//===- PackedWeights.cpp - Weights as a target's bytes ----------*- C++ -*-
-//===//
+//===- PackedWeights.cpp - Weights as a target's bytes --------------------===//
 //
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
@@ -19,9 +18,30 @@ namespace qk {
 
 FailureOr<Value> PackedWeights::get(OpBuilder &b, MatmulOp op, Size size,
                                     Pack pack) {
+  return get(b,
+             Weight{op, op.getLayer(), op.getScheme(), op.getCodes(),
+                    op.getScales(), op.getZeroPoints(), op.getPermutation()},
+             size, pack);
+}
+
+FailureOr<Value> PackedWeights::get(OpBuilder &b, PackOp op, Size size,
+                                    Pack pack) {
+  StringRef layer;
+  if (auto codes = op.getCodes().getDefiningOp<ParameterOp>()) {
+    layer = codes.getName();
+    layer.consume_back(".codes");
+  }
+  return get(b,
+             Weight{op, layer, op.getScheme(), op.getCodes(), op.getScales(),
+                    op.getZeroPoints(), Value()},
+             size, pack);
+}
+
+FailureOr<Value> PackedWeights::get(OpBuilder &b, const Weight &weight,
+                                    Size size, Pack pack) {
   // One weight may be read by several matmuls, through one op or several.
-  SmallVector<Attribute> key = {op.getSchemeAttr()};
-  for (Value part : {op.getCodes(), op.getScales(), op.getZeroPoints()}) {
+  SmallVector<Attribute> key = {weight.scheme};
+  for (Value part : {weight.codes, weight.scales, weight.zeroPoints}) {
     auto parameter = part ? part.getDefiningOp<ParameterOp>() : ParameterOp();
     if (!parameter) {
       key.push_back(b.getUnitAttr());
@@ -35,25 +55,26 @@ FailureOr<Value> PackedWeights::get(OpBuilder &b, MatmulOp op, Size size,
   auto [entry, isNew] = packed.try_emplace(
       b.getArrayAttr(key), std::pair<StringAttr, ElementsAttr>());
   if (isNew) {
-    FailureOr<numerics::QuantizedWeight> weight =
-        readQuantizedWeight(op, op.getScheme(), op.getCodes(), op.getScales(),
-                            op.getZeroPoints(), op.getPermutation());
-    if (failed(weight))
+    FailureOr<numerics::QuantizedWeight> values = readQuantizedWeight(
+        weight.user, weight.scheme, weight.codes, weight.scales,
+        weight.zeroPoints, weight.permutation);
+    if (failed(values))
       return failure();
-    std::string name = (op.getLayer() + ".packed").str();
-    auto blob = HeapAsmResourceBlob::allocate(size(*weight),
+    std::string name = (weight.layer + ".packed").str();
+    auto blob = HeapAsmResourceBlob::allocate(size(*values),
                                               /*align=*/64);
     std::string error = pack(
-        *weight, reinterpret_cast<uint8_t *>(blob.getMutableData().data()));
+        *values, reinterpret_cast<uint8_t *>(blob.getMutableData().data()));
     if (!error.empty())
-      return op.emitError("layer '") << op.getLayer() << "': " << error;
+      return weight.user->emitError("layer '")
+             << weight.layer << "': " << error;
     auto type = RankedTensorType::get(
         {static_cast<int64_t>(blob.getData().size())}, b.getI8Type());
     entry->second = {b.getStringAttr(name), DenseResourceElementsAttr::get(
                                                 type, name, std::move(blob))};
   }
   auto [name, value] = entry->second;
-  return ParameterOp::create(b, op.getLoc(), value.getType(),
+  return ParameterOp::create(b, weight.user->getLoc(), value.getType(),
                              b.getStringAttr(""), name, value)
       .getResult();
 }

@@ -27,8 +27,20 @@ public:
   /// be read, or `pack` says so.
   mlir::FailureOr<mlir::Value> get(mlir::OpBuilder &b, quant_llm::MatmulOp op,
                                    Size size, Pack pack);
+  /// The same for a `pack`, which knows no layer: it is named after its codes.
+  mlir::FailureOr<mlir::Value> get(mlir::OpBuilder &b, quant_llm::PackOp op,
+                                   Size size, Pack pack);
 
 private:
+  struct Weight {
+    mlir::Operation *user;
+    llvm::StringRef layer;
+    quant_llm::SchemeAttr scheme;
+    mlir::Value codes, scales, zeroPoints, permutation;
+  };
+  mlir::FailureOr<mlir::Value> get(mlir::OpBuilder &b, const Weight &weight,
+                                   Size size, Pack pack);
+
   llvm::DenseMap<mlir::Attribute,
                  std::pair<mlir::StringAttr, mlir::ElementsAttr>>
       packed;

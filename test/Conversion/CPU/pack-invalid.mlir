@@ -40,3 +40,21 @@ func.func @permuted_groups(%x: tensor<?x10xi8>, %xs: tensor<?x3xf32>) -> tensor<
   %y = quant_llm.matmul %x, %c, %s permutation(%p) x_scales(%xs) scheme(<u4, group = 4, scale = f16>) x_scheme(<8, per_token_group, group = 4>) name("fc") : (tensor<?x10xi8>, tensor<4x10xi4>, tensor<4x3xf16>, tensor<10xi32>, tensor<?x3xf32>) -> tensor<?x4xf32>
   return %y : tensor<?x4xf32>
 }
+
+// -----
+
+func.func @bytes(%x: tensor<?x10xf32>, %b: tensor<128xi8>) -> tensor<?x4xf32> {
+  // expected-error@below {{layer 'fc': expected 1152 packed bytes for its scheme, n and k, got 128}}
+  %y = quant_llm.packed_matmul %x, %b scheme(<u4, group = 4, scale = f16>) n = 4 k = 10 layout("cpu-tile64") name("fc") : (tensor<?x10xf32>, tensor<128xi8>) -> tensor<?x4xf32>
+  return %y : tensor<?x4xf32>
+}
+
+// -----
+
+func.func @pack_bytes() -> tensor<128xi8> {
+  %c = quant_llm.parameter ""::"p.codes" : tensor<4x10xi4> = dense<49> : tensor<4x5xi8>
+  %s = quant_llm.parameter ""::"p.scales" : tensor<4x3xf16> = dense<0.5> : tensor<4x3xf16>
+  // expected-error@below {{expected 'tensor<1152xi8>' for layout 'cpu-tile64', got 'tensor<128xi8>'}}
+  %b = quant_llm.pack %c, %s scheme(<u4, group = 4, scale = f16>) layout("cpu-tile64") : tensor<4x10xi4>, tensor<4x3xf16> -> tensor<128xi8>
+  return %b : tensor<128xi8>
+}

@@ -62,5 +62,26 @@ func.func @quantized(%x: tensor<?x10xi8>, %xs: tensor<?x1xf32>) -> tensor<?x4xf3
   %y = quant_llm.matmul %x, %c, %s x_scales(%xs) scheme(<u4, group = 4, scale = f16>) x_scheme(<8, per_token>) name("q") : (tensor<?x10xi8>, tensor<4x10xi4>, tensor<4x3xf16>, tensor<?x1xf32>) -> tensor<?x4xf32>
   return %y : tensor<?x4xf32>
 }
+
+// pack and packed_matmul that are there already: the same.
+// CHECK-LABEL: func.func @packed
+// CHECK-NOT: quant_llm.pack 
+// CHECK: %[[BYTES:.*]] = quant_llm.parameter ""::"p.packed" : tensor<1152xi8> = dense_resource<p.packed>
+// CHECK: quant_llm.packed_matmul %{{.*}}, %[[BYTES]] {{.*}} kernel(@qk_matmul_u4_g4_f16_k10_int16_f32)
+func.func @packed(%x: tensor<?x10xf32>) -> tensor<?x4xf32> {
+  %c = quant_llm.parameter ""::"p.codes" : tensor<4x10xi4> = dense<49> : tensor<4x5xi8>
+  %s = quant_llm.parameter ""::"p.scales" : tensor<4x3xf16> = dense<0.5> : tensor<4x3xf16>
+  %b = quant_llm.pack %c, %s scheme(<u4, group = 4, scale = f16>) layout("cpu-tile64") : tensor<4x10xi4>, tensor<4x3xf16> -> tensor<1152xi8>
+  %y = quant_llm.packed_matmul %x, %b scheme(<u4, group = 4, scale = f16>) n = 4 k = 10 layout("cpu-tile64") name("p") : (tensor<?x10xf32>, tensor<1152xi8>) -> tensor<?x4xf32>
+  return %y : tensor<?x4xf32>
+}
+
+// Another target's are left alone.
+// CHECK-LABEL: func.func @other_layout
+// CHECK: quant_llm.packed_matmul %{{.*}} layout("other") name
+func.func @other_layout(%x: tensor<?x10xf32>, %b: tensor<8xi8>) -> tensor<?x4xf32> {
+  %y = quant_llm.packed_matmul %x, %b scheme(<u4, group = 4, scale = f16>) n = 4 k = 10 layout("other") name("p") : (tensor<?x10xf32>, tensor<8xi8>) -> tensor<?x4xf32>
+  return %y : tensor<?x4xf32>
+}
 // CHECK: func.func private @qk_matmul_u4_g4_f16_k10_int16_f32(memref<?x?xi16, strided<[?, 1], offset: ?>>, memref<?x?xf32, strided<[?, 1], offset: ?>>, memref<?xi8>, memref<?x?xf32, strided<[?, 1], offset: ?>>)
 // CHECK-NOT: @qk_matmul_u4_g4_f16_k10_int16_f32(

@@ -23,6 +23,9 @@ def PackForCPU : Pass<"quant-llm-pack", "mlir::ModuleOp"> {
       of the weight, unless `activations=float`. x that is quantised already
       stays as it is.
 
+    A `pack` with layout "cpu-tile64" becomes a parameter, and a `packed_matmul`
+    with that layout and no kernel is treated alike.
+
     Preconditions (the pass fails otherwise): the recipe has been evaluated, so
     codes, scales, zero points and permutation are parameters; activation codes
     are per tensor, per token, or in groups as long as the weight's, without
