@@ -34,6 +34,7 @@ if lit_config.params.get("verify_roundtrip"):
 config.substitutions.append(("%qk-opt-plain", tools + "/qk-opt"))
 config.substitutions.append((r"\bqk-opt\b", opt))
 config.substitutions.append(("%python", sys.executable))
+config.substitutions.append(("%examples", config.qk_source_dir + "/examples"))
 config.substitutions.append(("%data", config.test_source_root + "/data"))
 config.substitutions.append(("%shared", os.environ.get("QK_SHARED", "QK_SHARED-unset")))
 config.substitutions.append(("%qk_build", config.qk_build_dir))

@@ -50,7 +50,8 @@ private:
              << "expected damping to be greater than 0, got " << damping;
     if (blockSize < 1)
       return emitError(module.getLoc())
-             << "expected block-size to be at least 1, got " << blockSize;
+             << "expected block-size to be at least 1, got "
+             << static_cast<int64_t>(blockSize);
     return *columnOrder;
   }
 

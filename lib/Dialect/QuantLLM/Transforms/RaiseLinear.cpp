@@ -4,6 +4,8 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "Recipe.h"
+
 #include "Raising/LinearForm.h"
 #include "Raising/LookThrough.h"
 
@@ -112,22 +114,6 @@ std::vector<Candidate> RaiseLinear::findCandidates() {
     });
   });
   return candidates;
-}
-
-/// Erases `op` and what only it used, as far as nothing else needs it.
-static void eraseIfDead(Operation *op) {
-  SmallVector<Operation *> worklist{op};
-  llvm::SmallPtrSet<Operation *, 16> erased;
-  while (!worklist.empty()) {
-    Operation *next = worklist.pop_back_val();
-    if (erased.contains(next) || !isOpTriviallyDead(next))
-      continue;
-    for (Value operand : next->getOperands())
-      if (Operation *producer = operand.getDefiningOp())
-        worklist.push_back(producer);
-    erased.insert(next);
-    next->erase();
-  }
 }
 
 /// The weight as a parameter of shape [N,K]; made once a weight, beside the

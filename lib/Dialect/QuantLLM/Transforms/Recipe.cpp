@@ -8,6 +8,7 @@
 
 #include "mlir/Interfaces/SideEffectInterfaces.h"
 #include "llvm/ADT/DenseMap.h"
+#include "llvm/ADT/SmallPtrSet.h"
 #include "llvm/ADT/StringSwitch.h"
 
 #include <algorithm>
@@ -121,6 +122,21 @@ qk::quant_llm::getRoundingScheme(ModuleOp module, int64_t bits,
                         symmetric, *search};
 }
 
+void qk::quant_llm::eraseIfDead(Operation *op) {
+  SmallVector<Operation *> worklist{op};
+  llvm::SmallPtrSet<Operation *, 16> erased;
+  while (!worklist.empty()) {
+    Operation *next = worklist.pop_back_val();
+    if (erased.contains(next) || !isOpTriviallyDead(next))
+      continue;
+    for (Value operand : next->getOperands())
+      if (Operation *producer = operand.getDefiningOp())
+        worklist.push_back(producer);
+    erased.insert(next);
+    next->erase();
+  }
+}
+
 void qk::quant_llm::replaceUses(const RecipeLayer &layer, SchemeAttr scheme,
                                 const Rounded &rounded) {
   for (Operation *use : layer.uses) {
@@ -145,8 +161,8 @@ void qk::quant_llm::replaceUses(const RecipeLayer &layer, SchemeAttr scheme,
         /*x_scheme=*/ActivationSchemeAttr(), builder.getStringAttr(name));
     use->getResult(0).replaceAllUsesWith(y);
     use->erase();
-    if (oldCodes && isOpTriviallyDead(oldCodes.getDefiningOp()))
-      oldCodes.getDefiningOp()->erase();
+    if (oldCodes)
+      eraseIfDead(oldCodes.getDefiningOp());
   }
 }
 

@@ -68,6 +68,9 @@ struct Rounded {
 void replaceUses(const RecipeLayer &layer, SchemeAttr scheme,
                  const Rounded &rounded);
 
+/// Erases `op` and what only it used, as far as nothing else needs it.
+void eraseIfDead(mlir::Operation *op);
+
 /// Records on the module what the evaluate that follows is to do.
 struct EvaluateSettings {
   std::string fallback = "error";

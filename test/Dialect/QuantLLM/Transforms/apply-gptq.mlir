@@ -1,0 +1,22 @@
+// RUN: qk-opt --quant-llm-apply-gptq="group-size=4 recipe-only" %s | FileCheck %s
+// RUN: qk-opt --quant-llm-apply-gptq="group-size=4 static-groups=false symmetric damping=0.05 block-size=64 recipe-only" %s | FileCheck %s --check-prefix=PLAIN
+// RUN: qk-opt --quant-llm-apply-gptq="group-size=4 order=none recipe-only" %s | FileCheck %s --check-prefix=NONE
+// The recipe of GPTQ. Column scales of an earlier step scale the Hessian too.
+
+// CHECK-LABEL: func.func @main
+// CHECK: %[[SCALED:.*]] = quant_llm.scale_columns %{{.*}} by %[[F:.*]] :
+// CHECK: %[[H:.*]] = quant_llm.statistic {{ *}}hessian of "fc" : tensor<6x6xf32>
+// CHECK: %[[HS:.*]] = quant_llm.scale_statistic %[[H]] by %[[F]]
+// CHECK: %[[C:.*]], %[[S:.*]], %[[Z:.*]] = quant_llm.round_compensated %[[SCALED]], %[[HS]] scheme(<u4, group = 4, scale = f16>) static_groups
+// CHECK: quant_llm.matmul %{{.*}}, %[[C]], %[[S]] zero_points(%[[Z]])
+
+// PLAIN: %[[C:.*]], %[[S:.*]], %[[P:.*]] = quant_llm.round_compensated %{{.*}} scheme(<u4, group = 4, scale = f16>) symmetric {block = 64 : i64, damping = 5.000000e-02 : f64}
+// PLAIN: quant_llm.matmul %{{.*}}, %[[C]], %[[S]] permutation(%[[P]])
+
+// NONE: quant_llm.round_compensated %{{.*}} static_groups order ={{ *}} none
+func.func @main(%x: tensor<?x6xf32>, %f: tensor<6xf32>) -> tensor<?x2xf32> {
+  %w = quant_llm.parameter ""::"fc.weight" : tensor<2x6xf32> = dense<1.0> : tensor<2x6xf32>
+  %s = quant_llm.scale_columns %w by %f : tensor<2x6xf32>, tensor<6xf32>
+  %0 = quant_llm.linear %x, %s name("fc") : (tensor<?x6xf32>, tensor<2x6xf32>) -> tensor<?x2xf32>
+  return %0 : tensor<?x2xf32>
+}
