@@ -25,6 +25,16 @@ static numerics::ScaleSearch getScaleSearch(ScaleSearch search) {
                                     : numerics::ScaleSearch::None;
 }
 
+void qk::quant_llm::roundToElementType(std::vector<float> &values,
+                                       Type element) {
+  if (element.isF32())
+    return;
+  auto type =
+      element.isF16() ? numerics::ScaleType::F16 : numerics::ScaleType::BF16;
+  for (float &value : values)
+    value = numerics::roundToScaleType(value, type);
+}
+
 FailureOr<std::vector<float>> RecipeEvaluator::evaluate(Value value,
                                                         StringRef layer) {
   Operation *op = value.getDefiningOp();
@@ -41,10 +51,15 @@ FailureOr<std::vector<float>> RecipeEvaluator::evaluate(Value value,
       .Case([&](ScaleStatisticOp op) {
         return evaluateScaleStatistic(op, layer);
       })
+      .Case([&](SmoothingFactorsOp op) { return evaluateSmoothing(op, layer); })
+      .Case([&](SaliencyFactorsOp op) { return evaluateSaliency(op, layer); })
+      .Case([&](ClipOp op) { return evaluateClip(op, layer); })
       .Default([&](Operation *op) -> FailureOr<Floats> {
         return op->emitError()
-               << "layer '" << layer << "': evaluating '" << op->getName()
-               << "' is not implemented in this version of qk";
+               << "layer '" << layer
+               << "': expected constants, statistics and ops of quant_llm in "
+                  "the recipe, got '"
+               << op->getName() << "'";
       });
 }
 
@@ -110,11 +125,8 @@ RecipeEvaluator::evaluateScaleColumns(ScaleColumnsOp op, StringRef layer) {
     float &value = (*values)[i];
     float factor = (*factors)[i % k];
     value = op.getInverse() ? value / factor : value * factor;
-    if (element.isF16())
-      value = numerics::roundToScaleType(value, numerics::ScaleType::F16);
-    else if (element.isBF16())
-      value = numerics::roundToScaleType(value, numerics::ScaleType::BF16);
   }
+  roundToElementType(*values, element);
   return values;
 }
 

@@ -11,6 +11,8 @@
 #include "qk/Dialect/QuantLLM/Transforms/Evaluate.h"
 #include "qk/Numerics/Gptq.h"
 
+#include "llvm/ADT/DenseMap.h"
+
 #include <optional>
 #include <vector>
 
@@ -27,6 +29,9 @@ struct RoundedWeight {
   /// Round-to-nearest in place of what was asked for.
   bool fellBack = false;
 };
+
+/// Rounds values to what a tensor of `element` (f32, f16, bf16) can hold.
+void roundToElementType(std::vector<float> &values, mlir::Type element);
 
 /// Computes recipe values with the numerical core. Errors are emitted at the
 /// op and name the layer.
@@ -51,6 +56,11 @@ private:
                                                llvm::StringRef layer);
   mlir::FailureOr<Floats> evaluateScaleStatistic(ScaleStatisticOp op,
                                                  llvm::StringRef layer);
+  mlir::FailureOr<Floats> evaluateSmoothing(SmoothingFactorsOp op,
+                                            llvm::StringRef layer);
+  mlir::FailureOr<Floats> evaluateSaliency(SaliencyFactorsOp op,
+                                           llvm::StringRef layer);
+  mlir::FailureOr<Floats> evaluateClip(ClipOp op, llvm::StringRef layer);
   mlir::FailureOr<RoundedWeight> roundToNearest(RoundToNearestOp op,
                                                 llvm::StringRef layer);
   mlir::FailureOr<RoundedWeight> roundCompensated(RoundCompensatedOp op,
@@ -73,6 +83,8 @@ private:
     numerics::PreparedHessian prepared;
   };
   std::optional<Cached> cache;
+  /// Factors that several layers of a group use.
+  llvm::DenseMap<mlir::Value, Floats> factors;
 };
 
 } // namespace qk::quant_llm
