@@ -162,9 +162,9 @@ qk::calibration::createObservedModel(ModuleOp original,
   Executable::registerTranslations(registry);
   model.context = std::make_unique<MLIRContext>(registry);
   // What the observers are made of; the module itself may have none of it.
-  model.context->loadDialect<arith::ArithDialect, func::FuncDialect,
-                             quant_llm::QuantLLMDialect,
-                             tensor::TensorDialect>();
+  model.context
+      ->loadDialect<arith::ArithDialect, func::FuncDialect,
+                    quant_llm::QuantLLMDialect, tensor::TensorDialect>();
   // What goes wrong in the copy is told where the user sees it.
   std::string reason;
   ScopedDiagnosticHandler handler(

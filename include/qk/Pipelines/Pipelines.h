@@ -17,8 +17,8 @@
 
 namespace qk {
 
-/// Options of every method that rounds. Defaults are contracts of the project
-/// (docs/Options.md).
+/// Options of every method that rounds. README.md lists them; changing a
+/// default changes what users get.
 template <typename Derived>
 struct RoundingPipelineOptions : mlir::PassPipelineOptions<Derived> {
   template <typename T>
