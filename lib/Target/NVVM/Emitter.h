@@ -14,12 +14,15 @@
 #ifndef QK_LIB_TARGET_NVVM_EMITTER_H
 #define QK_LIB_TARGET_NVVM_EMITTER_H
 
+#include "PtxAsm.h"
+
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/GPU/IR/GPUDialect.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/LLVMIR/NVVMDialect.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/IR/ImplicitLocOpBuilder.h"
+#include "llvm/ADT/StringExtras.h"
 
 namespace qk::nvvm {
 
@@ -67,6 +70,25 @@ struct Emitter : mlir::ImplicitLocOpBuilder {
   }
   Value shr(Value a, int bits) {
     return bits ? mlir::arith::ShRUIOp::create(*this, a, i32(bits)) : a;
+  }
+  /// (a & mask) | bits in one instruction: left alone, ptxas makes two of it,
+  /// as an instruction has room for one constant only.
+  Value maskOr(Value a, int64_t mask, int64_t bits) {
+    return lop3(a, i32(mask), i32(bits), (0xf0 & 0xcc) | 0xaa);
+  }
+  /// Bit by bit, what `table` says: its bit 4a + 2b + c.
+  Value lop3(Value a, Value b, Value c, int table) {
+    std::string text =
+        std::string(kLop3Asm) + "0x" + llvm::utohexstr(table) + ";";
+    return mlir::LLVM::InlineAsmOp::create(
+               *this, mlir::TypeRange{getI32Type()}, mlir::ValueRange{a, b, c},
+               text, "=r,r,r,r",
+               /*has_side_effects=*/false, /*is_align_stack=*/false,
+               mlir::LLVM::tailcallkind::TailCallKind::None,
+               mlir::LLVM::AsmDialectAttr::get(getContext(),
+                                               mlir::LLVM::AsmDialect::AD_ATT),
+               mlir::ArrayAttr())
+        .getRes();
   }
   Value ltu(Value a, Value b) {
     return mlir::arith::CmpIOp::create(*this, mlir::arith::CmpIPredicate::ult,

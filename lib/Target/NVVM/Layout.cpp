@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <bit>
 #include <cstring>
+#include <iterator>
 
 namespace qk::nvvm {
 
@@ -142,13 +143,6 @@ static uint32_t scaleBits(float value, ScaleType type) {
   return 0;
 }
 
-static void orWord(uint8_t *base, int64_t word, uint32_t bits) {
-  uint32_t value;
-  std::memcpy(&value, base + word * 4, 4);
-  value |= bits;
-  std::memcpy(base + word * 4, &value, 4);
-}
-
 static std::string check(const QuantizedWeight &weight) {
   auto size = [](const char *what, size_t got, int64_t expected) {
     return std::string("expected ") + std::to_string(expected) + " " + what +
@@ -174,37 +168,73 @@ static std::string check(const QuantizedWeight &weight) {
   return "";
 }
 
-/// Packs the channels `row0` … `row0`+31 into their block.
-static void packBlock(const QuantizedWeight &weight, const SimtLayout &layout,
-                      int64_t row0, uint8_t *block) {
-  int64_t rows = std::min(SimtLayout::kLanes, weight.n - row0);
-  int64_t groups = layout.groups(), length = layout.groupLength();
-  int64_t vectors = layout.unitVectors();
-  uint8_t bias = weight.scheme.isSigned() ? 128 : 0;
-  for (int64_t lane = 0; lane < rows; ++lane) {
-    const uint8_t *codes = &weight.codes[(row0 + lane) * weight.k];
-    for (int64_t k = 0; k < weight.k; ++k) {
-      int64_t group = k / length, inGroup = k % length;
-      int64_t atom = group * layout.atomsPerGroup() + inGroup / layout.kAtom;
-      int64_t unit = atom / layout.unitAtoms();
-      SimtLayout::CodePlace place = layout.place(int(atom % layout.unitAtoms()),
-                                                 int(inGroup % layout.kAtom));
-      // Four words a vector; vectors of one index lie side by side.
-      auto vectorOf = [&](int word) {
-        return block + ((unit * vectors + word / 4) * layout.kLanes + lane) *
-                           layout.kVector;
-      };
-      uint32_t code = uint8_t(codes[k] + bias);
-      uint32_t mask = (1u << place.bits) - 1;
-      orWord(vectorOf(place.word), place.word % 4,
-             (code & mask) << place.shift);
-      if (place.highWord >= 0)
-        orWord(vectorOf(place.highWord), place.highWord % 4,
-               (code >> place.bits) << place.highShift);
+namespace {
+/// Packs a weight, row block by row block.
+class Packer {
+public:
+  Packer(const QuantizedWeight &weight, const SimtLayout &layout)
+      : weight(weight), layout(layout) {
+    for (int64_t atom = 0; atom < layout.unitAtoms(); ++atom)
+      for (int64_t index = 0; index < SimtLayout::kAtom; ++index)
+        places.push_back(layout.place(int(atom), int(index)));
+  }
+
+  /// The channels `row0` … `row0`+31, to their block.
+  void packBlock(int64_t row0, uint8_t *block) const {
+    int64_t rows = std::min(SimtLayout::kLanes, weight.n - row0);
+    for (int64_t lane = 0; lane < rows; ++lane) {
+      packCodes(row0 + lane, lane, block);
+      packScales(row0 + lane, lane, block);
     }
-    for (int64_t group = 0; group < groups; ++group) {
-      int64_t from = (row0 + lane) * groups + group;
-      int64_t to = group * layout.kLanes + lane;
+  }
+
+private:
+  static constexpr int64_t kMaxWords = 12;
+
+  void packCodes(int64_t row, int64_t lane, uint8_t *block) const {
+    const uint8_t *codes = &weight.codes[row * weight.k];
+    uint8_t bias = weight.scheme.isSigned() ? 128 : 0;
+    int64_t length = layout.groupLength();
+    uint32_t words[kMaxWords] = {};
+    int64_t atom = 0;
+    for (int64_t group = 0; group < weight.k; group += length) {
+      int64_t end = std::min(group + length, weight.k);
+      for (int64_t first = group; first < end; first += SimtLayout::kAtom) {
+        int64_t count = std::min(end - first, SimtLayout::kAtom);
+        const SimtLayout::CodePlace *place =
+            &places[atom % layout.unitAtoms() * SimtLayout::kAtom];
+        for (int64_t i = 0; i < count; ++i, ++place) {
+          uint32_t code = uint8_t(codes[first + i] + bias);
+          uint32_t mask = (1u << place->bits) - 1;
+          words[place->word] |= (code & mask) << place->shift;
+          if (place->highWord >= 0)
+            words[place->highWord] |= code >> place->bits << place->highShift;
+        }
+        ++atom;
+        if (atom % layout.unitAtoms() == 0)
+          store(words, atom / layout.unitAtoms() - 1, lane, block);
+      }
+    }
+    if (atom % layout.unitAtoms() != 0)
+      store(words, atom / layout.unitAtoms(), lane, block);
+  }
+
+  /// One lane's unit; vectors of one index lie side by side.
+  void store(uint32_t (&words)[kMaxWords], int64_t unit, int64_t lane,
+             uint8_t *block) const {
+    for (int64_t v = 0; v < layout.unitVectors(); ++v)
+      std::memcpy(
+          block +
+              ((unit * layout.unitVectors() + v) * SimtLayout::kLanes + lane) *
+                  SimtLayout::kVector,
+          words + 4 * v, SimtLayout::kVector);
+    std::fill(std::begin(words), std::end(words), 0);
+  }
+
+  void packScales(int64_t row, int64_t lane, uint8_t *block) const {
+    for (int64_t group = 0; group < layout.groups(); ++group) {
+      int64_t from = row * layout.groups() + group;
+      int64_t to = group * SimtLayout::kLanes + lane;
       uint32_t scale = scaleBits(weight.scales[from], weight.scheme.scaleType);
       std::memcpy(block + layout.scalesOffset() + to * layout.scaleBytes(),
                   &scale, layout.scaleBytes());
@@ -213,7 +243,13 @@ static void packBlock(const QuantizedWeight &weight, const SimtLayout &layout,
                     &weight.zeroPoints[from], layout.zeroBytes());
     }
   }
-}
+
+  const QuantizedWeight &weight;
+  const SimtLayout &layout;
+  /// By atom of the unit and index in it.
+  std::vector<SimtLayout::CodePlace> places;
+};
+} // namespace
 
 std::string pack(const QuantizedWeight &weight, Layout, uint8_t *out) {
   static_assert(std::endian::native == std::endian::little,
@@ -222,9 +258,10 @@ std::string pack(const QuantizedWeight &weight, Layout, uint8_t *out) {
     return error;
   SimtLayout layout = simtLayout(weight);
   std::memset(out, 0, layout.packedBytes(weight.n));
+  Packer packer(weight, layout);
   for (int64_t block = 0; block < layout.rowBlocks(weight.n); ++block)
-    packBlock(weight, layout, block * layout.kLanes,
-              out + block * layout.blockBytes());
+    packer.packBlock(block * SimtLayout::kLanes,
+                     out + block * layout.blockBytes());
   return "";
 }
 

@@ -203,25 +203,22 @@ void SimtEmitter::stageX(Value stage, Value tokenBase) {
 Value SimtEmitter::codeAsFloat(ArrayRef<Value> words, int atom, int index,
                                DenseMap<std::pair<int, int>, Value> &shifted) {
   SimtLayout::CodePlace place = layout.place(atom, index);
-  Value bits;
   if (place.highWord >= 0) {
     int at = atOf(index);
-    Value low = e.bitAnd(e.shr(words[place.word], place.shift - at),
-                         e.i32(((1 << place.bits) - 1) << at));
+    Value low = e.maskOr(e.shr(words[place.word], place.shift - at),
+                         ((1 << place.bits) - 1) << at, kMagic);
     int highAt = at + place.bits;
     Value high =
         e.bitAnd(e.shr(words[place.highWord], place.highShift - highAt),
                  e.i32(1 << highAt));
-    bits = e.bitOr(low, high);
-  } else {
-    Reach where = reach(place.shift, place.bits);
-    Value &word = shifted[{place.word, where.down}];
-    if (!word)
-      word = e.shr(words[place.word], where.down);
-    int64_t mask = ((int64_t(1) << place.bits) - 1) << where.at;
-    bits = e.bitAnd(word, e.i32(mask));
+    return e.bitcast(f32, e.bitOr(low, high));
   }
-  return e.bitcast(f32, e.bitOr(bits, e.i32(kMagic)));
+  Reach where = reach(place.shift, place.bits);
+  Value &word = shifted[{place.word, where.down}];
+  if (!word)
+    word = e.shr(words[place.word], where.down);
+  int64_t mask = ((int64_t(1) << place.bits) - 1) << where.at;
+  return e.bitcast(f32, e.maskOr(word, mask, kMagic));
 }
 
 /// sums[token, row block] += scale · Σ x · (code − zero) over atom `inUnit` of

@@ -23,6 +23,7 @@
 // CHECK: ld.global.nc.v4.b32
 // CHECK-NOT: cvt.rn.f32.u
 // CHECK: ld.shared.v4
+// CHECK: lop3.b32
 // CHECK: fma.rn.f32
 // CHECK: bar.sync 0
 // CHECK: st.global.b16

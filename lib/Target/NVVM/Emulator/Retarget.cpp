@@ -6,11 +6,13 @@
 
 #include "Retarget.h"
 
+#include "../PtxAsm.h"
 #include "BlockRun.h"
 
 #include "llvm/ADT/StringMap.h"
 #include "llvm/Analysis/ValueTracking.h"
 #include "llvm/IR/IRBuilder.h"
+#include "llvm/IR/InlineAsm.h"
 #include "llvm/IR/InstIterator.h"
 #include "llvm/IR/Instructions.h"
 
@@ -32,6 +34,7 @@ public:
 
 private:
   Error rewriteCall(CallInst &call, StringRef name);
+  Error rewriteAsm(CallInst &call);
   void checkAccess(Instruction &access);
   void addEntry(Function &kernel, RetargetedModule &result);
   Value *runtimeCall(IRBuilder<> &builder, StringRef name, Type *result,
@@ -126,6 +129,35 @@ Error Retargeter::rewriteCall(CallInst &call, StringRef name) {
   return Error::success();
 }
 
+/// Inline assembly, by its text.
+Error Retargeter::rewriteAsm(CallInst &call) {
+  StringRef text = cast<InlineAsm>(call.getCalledOperand())->getAsmString();
+  StringRef rest = text;
+  unsigned table = 0;
+  if (!rest.consume_front(kLop3Asm) || !rest.consume_back(";") ||
+      rest.getAsInteger(0, table))
+    return createStringError("the emulator does not know the instruction '%s'",
+                             text.str().c_str());
+  // The sum of the table's products.
+  IRBuilder<> builder(&call);
+  Value *result = number(0);
+  for (unsigned row = 0; row < 8; ++row) {
+    if (!(table >> row & 1))
+      continue;
+    Value *product = number(-1);
+    for (unsigned i = 0; i < 3; ++i) {
+      Value *operand = call.getArgOperand(i);
+      if (!(row >> (2 - i) & 1))
+        operand = builder.CreateNot(operand);
+      product = builder.CreateAnd(product, operand);
+    }
+    result = builder.CreateOr(result, product);
+  }
+  call.replaceAllUsesWith(result);
+  call.eraseFromParent();
+  return Error::success();
+}
+
 void Retargeter::checkAccess(Instruction &access) {
   Value *address = getLoadStorePointerOperand(&access);
   // A thread's own variables can't go wrong in these ways.
@@ -187,14 +219,21 @@ Expected<RetargetedModule> Retargeter::run() {
     for (Instruction &instruction : instructions(function)) {
       if (isa<LoadInst, StoreInst>(instruction))
         accesses.push_back(&instruction);
-      if (auto *call = dyn_cast<CallInst>(&instruction))
-        if (Function *callee = call->getCalledFunction();
-            callee && callee->getName().starts_with("llvm.nvvm."))
+      if (auto *call = dyn_cast<CallInst>(&instruction)) {
+        Function *callee = call->getCalledFunction();
+        if (call->isInlineAsm() ||
+            (callee && callee->getName().starts_with("llvm.nvvm.")))
           calls.push_back(call);
+      }
     }
     for (Instruction *access : accesses)
       checkAccess(*access);
     for (CallInst *call : calls) {
+      if (call->isInlineAsm()) {
+        if (Error error = rewriteAsm(*call))
+          return std::move(error);
+        continue;
+      }
       StringRef name = call->getCalledFunction()->getName();
       if (Error error =
               rewriteCall(*call, name.drop_front(strlen("llvm.nvvm."))))
