@@ -5,7 +5,11 @@
 //===----------------------------------------------------------------------===//
 
 #include "Program.h"
+#include "mlir/Conversion/TosaToArith/TosaToArith.h"
+#include "mlir/Conversion/TosaToLinalg/TosaToLinalg.h"
+#include "mlir/Conversion/TosaToTensor/TosaToTensor.h"
 #include "mlir/Dialect/OpenMP/OpenMPDialect.h"
+#include "mlir/Dialect/Tosa/IR/TosaOps.h"
 #include "mlir/IR/AsmState.h"
 #include "mlir/InitAllDialects.h"
 #include "mlir/InitAllExtensions.h"
@@ -26,6 +30,7 @@ namespace {
 struct Stage {
   bool tensors = false;
   bool recipes = false;
+  bool tosa = false;
 };
 } // namespace
 
@@ -36,6 +41,7 @@ static Stage stageOf(ModuleOp module) {
       return;
     Dialect *dialect = op->getDialect();
     stage.recipes |= isa_and_nonnull<quant_llm::QuantLLMDialect>(dialect);
+    stage.tosa |= isa_and_nonnull<tosa::TosaDialect>(dialect);
     stage.tensors |=
         !isa_and_nonnull<LLVM::LLVMDialect, omp::OpenMPDialect>(dialect);
   });
@@ -73,12 +79,19 @@ llvm::Expected<Program> qk::loadProgram(StringRef path,
     HostToLLVMOptions lowering;
     for (const std::string &file : options.weights)
       lowering.weights.push_back(file);
+    if (stage.tosa) {
+      OpPassManager &functions = passes.nest<func::FuncOp>();
+      functions.addPass(tosa::createTosaToLinalgNamed());
+      functions.addPass(tosa::createTosaToLinalg());
+      functions.addPass(createTosaToArithPass());
+      functions.addPass(createTosaToTensorPass());
+    }
     if (stage.recipes)
       passes.addPass(createQuantLLMToReference());
     buildHostToLLVMPipeline(passes, lowering);
     if (failed(passes.run(*program.module)))
       return makeError(Twine(path) + ": cannot be lowered to the LLVM dialect");
-  } else if (!options.weights.empty()) {
+  } else if (!options.weights.empty() && options.warnOfUnusedWeights) {
     llvm::errs() << "warning: " << path
                  << ": is lowered and names its weights itself; --weights is "
                     "not used\n";

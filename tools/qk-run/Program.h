@@ -26,11 +26,14 @@ struct ProgramOptions {
   std::string entry;
   std::vector<std::string> weights;
   unsigned optimization = 3;
+  /// Where `weights` may be meant for another module, a lowered one that needs
+  /// none is no surprise.
+  bool warnOfUnusedWeights = true;
 };
 
-/// Reads `path` ("-": standard input), lowers it unless it is lowered already,
-/// compiles it and finds its entry. Diagnostics of parsing and lowering go to
-/// stderr.
+/// Reads `path` ("-": standard input), lowers it (TOSA too) unless it is
+/// lowered already, compiles it and finds its entry. Diagnostics of parsing and
+/// lowering go to stderr.
 llvm::Expected<Program> loadProgram(llvm::StringRef path,
                                     const ProgramOptions &options);
 

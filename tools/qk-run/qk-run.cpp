@@ -278,7 +278,7 @@ static Error runProfile(Program &program, const std::vector<Tensor> &inputs) {
 }
 
 static Expected<Program> loadReference() {
-  ProgramOptions options{entryName, weights, optimization};
+  ProgramOptions options{entryName, weights, optimization, false};
   return loadProgram(reference, options);
 }
 
@@ -419,7 +419,7 @@ static Expected<int> run() {
   if (optimization > 3)
     return makeError("expected an optimisation level from 0 to 3, got " +
                      Twine(optimization));
-  ProgramOptions options{entryName, weights, optimization};
+  ProgramOptions options{entryName, weights, optimization, reference.empty()};
   Expected<Program> program = loadProgram(file, options);
   if (!program)
     return program.takeError();

@@ -2,7 +2,7 @@
 """Runs every exported module for which expected.json has a stock run and
 compares its result with the framework's.
 
-usage: run-exported.py QK-RUN FOLDER [--only=SUBSTRING] [--command=TEMPLATE]
+usage: run-exported.py QK-RUN FOLDER [--only=SUBSTRING] [--route=ROUTE]
 
 A result passes where its largest difference or its relative error is at most
 SLACK times that of the stock compiler (which sums in another order), plus one
@@ -37,15 +37,16 @@ def main():
             continue
         if options.get("route", case["route"]) != case["route"]:
             continue
-        paths = [case["weights"]] + case["inputs"] + case["outputs"]
-        if any(p is None or not os.path.exists(os.path.join(folder, p)) for p in paths):
+        weights = [case["weights"]] if case["weights"] else []  # None: inline
+        paths = weights + case["inputs"] + case["outputs"]
+        if any(not os.path.exists(os.path.join(folder, p)) for p in paths):
             skipped += 1
             continue
-        command = [qk_run, name, "--weights=" + case["weights"],
-                   "--expect=" + case["outputs"][0], "--atol=1e9"]
+        command = [qk_run, name, "--expect=" + case["outputs"][0], "--atol=1e9"]
+        command += ["--weights=" + w for w in weights]
         command += ["--input=" + i for i in case["inputs"]]
         run = subprocess.run(command, cwd=folder, capture_output=True, text=True)
-        found = re.search(r"largest difference (\S+).* relative error (\S+)", run.stdout)
+        found = re.search(r"largest difference ([^ ,]+).* relative error ([^ :]+)", run.stdout)
         ran += 1
         if run.returncode or not found:
             bad += 1
