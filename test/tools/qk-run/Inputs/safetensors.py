@@ -17,7 +17,7 @@ for text in sys.argv[2:]:
     for size in shape:
         count *= size
     values = [float(v) if dtype[0] == "F" else int(v) for v in values.split(",")]
-    if len(values) == 1:
+    if len(values) == 1 and count != 1:
         values *= count
     begin = len(data)
     data += struct.pack("<%d%s" % (count, FORMATS[dtype]), *values)
