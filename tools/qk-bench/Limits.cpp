@@ -23,7 +23,7 @@ double now() {
 
 namespace {
 
-constexpr int64_t kLine = 64, kStep = 4 * kLine, kAhead = 4096;
+constexpr int64_t kLine = 64, kStep = 4 * kLine, kAhead = 8192;
 
 #if defined(__x86_64__)
 __attribute__((target("avx512f"))) uint64_t readAVX512(const uint8_t *data,

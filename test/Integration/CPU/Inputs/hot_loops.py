@@ -9,7 +9,7 @@ import sys
 
 labels, lines, function = {}, [], None
 for line in sys.stdin:
-    line = line.split("#")[0].rstrip()
+    line = line.split("#")[0].rstrip().replace("{vex}\t", "")
     label = re.match(r"^(\S+):$", line)
     if label:
         name = label.group(1)
