@@ -186,7 +186,7 @@ def LowerAsserts : Pass<"quant-llm-lower-asserts", "mlir::ModuleOp"> {
 def ExpandMath : Pass<"quant-llm-expand-math", "mlir::func::FuncOp"> {
   let summary = "Write vectorizable math as arithmetic";
   let description = [{
-    `exp` becomes a polynomial (below 2 units in the last place in f32), powers
+    `exp` becomes a polynomial (within 4 units in the last place in f32), powers
     with small constant exponents become products; exp of f16 and bf16 is computed
     in f32. All other functions are left to the C library. Conversions between
     f32 and bf16, and divisions that round up or down, become integer arithmetic.
