@@ -48,8 +48,11 @@ if not config.qk_sanitize:
 
 def find_ptxas():
     home = os.environ.get("CUDA_HOME", "/usr/local/cuda")
+    # The last two: where utils/install-deps unpacks it.
     return shutil.which("ptxas", path=os.pathsep.join(
-        [config.environment["PATH"], home + "/bin"]))
+        [config.environment["PATH"], home + "/bin",
+         "/opt/qk/nvidia/cu13/bin",
+         config.qk_source_dir + "/.deps/nvidia/cu13/bin"]))
 
 
 if find_ptxas():

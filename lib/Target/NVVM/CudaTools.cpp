@@ -63,9 +63,14 @@ std::optional<std::string> findCudaTool(StringRef name) {
       if (sys::fs::can_execute(path))
         return path.str().str();
     }
-  std::string usual = ("/usr/local/cuda/bin/" + name).str();
-  if (sys::fs::can_execute(usual))
-    return usual;
+  // A toolkit, and where utils/install-deps unpacks the wheel.
+  for (StringRef folder : {"/usr/local/cuda/bin", "/opt/qk/nvidia/cu13/bin",
+                           QK_DEPS_DIR "/nvidia/cu13/bin"}) {
+    SmallString<256> path(folder);
+    sys::path::append(path, name);
+    if (sys::fs::can_execute(path))
+      return path.str().str();
+  }
   SmallVector<std::string> libraries;
   if (std::optional<std::string> env = sys::Process::GetEnv("VIRTUAL_ENV"))
     libraries.push_back(*env + "/lib");

@@ -50,8 +50,8 @@ mlir::FailureOr<std::string> assemble(mlir::Location loc,
 
 /// Where one of NVIDIA's tools (`ptxas`, `fatbinary`) is: in the folder that
 /// QK_CUDA_BIN names, and only there if it names one; else on PATH, in the
-/// toolkit that CUDA_HOME or CUDA_PATH names or /usr/local/cuda, or in a
-/// Python environment's nvidia-cuda-nvcc.
+/// toolkit that CUDA_HOME or CUDA_PATH names or /usr/local/cuda, where
+/// utils/install-deps puts it, or in a Python environment's nvidia-cuda-nvcc.
 std::optional<std::string> findCudaTool(llvm::StringRef name);
 
 } // namespace qk::nvvm
