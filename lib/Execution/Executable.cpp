@@ -67,7 +67,11 @@ llvm::Error Executable::readEntries(ModuleOp module) {
     if (!type)
       return makeError("function '" + function.getName() +
                        "': " + signatureAttrName + " is not a function type");
-    Entry entry{function.getName().str(), {}, {}};
+    Entry entry{function.getName().str(), {}, {}, {}};
+    if (auto names = function->getAttrOfType<ArrayAttr>(argumentNamesAttrName))
+      for (Attribute name : names)
+        entry.argumentNames.push_back(
+            isa<StringAttr>(name) ? cast<StringAttr>(name).str() : "");
     for (auto [types, list] : {std::pair(type.getInputs(), &entry.arguments),
                                std::pair(type.getResults(), &entry.results)})
       for (Type each : types) {
@@ -101,8 +105,10 @@ llvm::Expected<const Entry *> Executable::entry(StringRef name) const {
 
 std::vector<execution::SampleArgument> Entry::sampleArguments() const {
   std::vector<execution::SampleArgument> list;
-  for (const TensorSpec &argument : arguments) {
+  for (auto [index, argument] : llvm::enumerate(arguments)) {
     execution::SampleArgument &each = list.emplace_back();
+    if (index < argumentNames.size())
+      each.name = argumentNames[index];
     each.type = argument.type;
     each.shape.assign(argument.shape.begin(), argument.shape.end());
   }

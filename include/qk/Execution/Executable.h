@@ -40,6 +40,8 @@ struct TensorSpec {
 struct Entry {
   std::string name;
   std::vector<TensorSpec> arguments, results;
+  /// The arguments' own names where the module has some, else empty.
+  std::vector<std::string> argumentNames;
 
   /// The arguments as SampleFile::open takes them.
   std::vector<execution::SampleArgument> sampleArguments() const;

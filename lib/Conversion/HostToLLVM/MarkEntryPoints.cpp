@@ -14,6 +14,20 @@ namespace qk {
 
 using namespace mlir;
 
+/// The names that the locations of the arguments give them, "" for those
+/// without; null if none has one.
+static ArrayAttr namesOf(func::FuncOp function) {
+  Builder builder(function.getContext());
+  SmallVector<StringRef> names;
+  for (BlockArgument argument : function.getArguments()) {
+    auto named = dyn_cast<NameLoc>(argument.getLoc());
+    names.push_back(named ? named.getName().getValue() : "");
+  }
+  if (llvm::all_of(names, [](StringRef name) { return name.empty(); }))
+    return {};
+  return builder.getStrArrayAttr(names);
+}
+
 namespace {
 struct MarkEntryPoints : qk::impl::MarkEntryPointsBase<MarkEntryPoints> {
   void runOnOperation() override {
@@ -25,6 +39,8 @@ struct MarkEntryPoints : qk::impl::MarkEntryPointsBase<MarkEntryPoints> {
                         TypeAttr::get(function.getFunctionType()));
       function->setAttr(LLVM::LLVMDialect::getEmitCWrapperAttrName(),
                         builder.getUnitAttr());
+      if (ArrayAttr names = namesOf(function))
+        function->setAttr(qk::argumentNamesAttrName, names);
       // Inputs may be mapped files, and are the caller's in any case.
       for (unsigned i = 0; i < function.getNumArguments(); ++i)
         function.setArgAttr(

@@ -14,3 +14,9 @@ func.func private @inner(%x: tensor<4xf32>) {
 }
 // CHECK: func.func private @extern(tensor<4xf32>){{$}}
 func.func private @extern(tensor<4xf32>)
+
+// CHECK: func.func @named
+// CHECK-SAME: quant_llm.argument_names = ["tokens", ""]
+func.func @named(%x: tensor<4xf32> loc("tokens"), %y: tensor<4xf32>) {
+  return
+}

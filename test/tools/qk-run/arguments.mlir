@@ -51,6 +51,11 @@
 // RUN: not qk-run -O0 add.mlir --reference=add.mlir 2>&1 | FileCheck %s --check-prefix=REFERENCE
 // REFERENCE: error: --reference needs --loss or --perplexity
 
+// Inputs by the arguments' own names.
+// RUN: %python %S/Inputs/safetensors.py named.safetensors left:F32:1x1x3:1 arg1:F32:1x1x3:2
+// RUN: qk-run -O0 named.mlir --inputs=named.safetensors | FileCheck %s --check-prefix=NAMED
+// NAMED: out0: F32[1x3], from 3 to 3
+
 //--- make.mlir
 func.func @make() -> tensor<2x3xf32> {
   %0 = arith.constant dense<[[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]]> : tensor<2x3xf32>
@@ -59,6 +64,11 @@ func.func @make() -> tensor<2x3xf32> {
 //--- add.mlir
 // The input is not written to: it is a mapped file.
 func.func @add(%a: tensor<?x3xf32>, %b: tensor<?x3xf32>) -> tensor<?x3xf32> {
+  %0 = linalg.add ins(%a, %b : tensor<?x3xf32>, tensor<?x3xf32>) outs(%a : tensor<?x3xf32>) -> tensor<?x3xf32>
+  return %0 : tensor<?x3xf32>
+}
+//--- named.mlir
+func.func @add(%a: tensor<?x3xf32> loc("left"), %b: tensor<?x3xf32>) -> tensor<?x3xf32> {
   %0 = linalg.add ins(%a, %b : tensor<?x3xf32>, tensor<?x3xf32>) outs(%a : tensor<?x3xf32>) -> tensor<?x3xf32>
   return %0 : tensor<?x3xf32>
 }

@@ -23,6 +23,9 @@ namespace qk {
 /// Discardable attributes that a lowered module carries.
 /// On a public function: TypeAttr of its FunctionType in tensors.
 inline constexpr llvm::StringLiteral signatureAttrName = "quant_llm.signature";
+/// On a public function: ArrayAttr of its arguments' names, "" without one.
+inline constexpr llvm::StringLiteral argumentNamesAttrName =
+    "quant_llm.argument_names";
 /// On the module: ArrayAttr of {symbol, path, offset, bytes} or {symbol,
 /// value}.
 inline constexpr llvm::StringLiteral externalsAttrName = "quant_llm.externals";

@@ -15,8 +15,9 @@ def MarkEntryPoints : Pass<"quant-llm-mark-entry-points", "mlir::ModuleOp"> {
     Gives every public function with a body the attribute
     `quant_llm.signature`, its type in tensors, and `llvm.emit_c_interface`.
     LLVM types say nothing of shapes; who calls the lowered function (qk-run,
-    calibration) checks and builds arguments by this attribute. Runs before
-    bufferization.
+    calibration) checks and builds arguments by this attribute. Names that the
+    arguments' locations give them are kept in `quant_llm.argument_names`. Inputs
+    are marked as not writable. Runs before bufferization.
 
     ```mlir
     func.func @main(%x: tensor<?x4xf32>) -> tensor<?x4xf32> {
