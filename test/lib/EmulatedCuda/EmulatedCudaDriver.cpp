@@ -106,7 +106,12 @@ constexpr uint64_t kOffset = uint64_t(1) << 56;
 char *host(uint64_t address) {
   return reinterpret_cast<char *>(address - kOffset);
 }
-std::map<uint64_t, size_t> allocations;
+/// The host's pointer is kept as it is, so that the leak checker finds it.
+struct Allocation {
+  void *memory;
+  size_t bytes;
+};
+std::map<uint64_t, Allocation> allocations;
 Kernels *kernels = nullptr;
 std::string lastError;
 
@@ -177,7 +182,7 @@ DRIVER int cuMemAlloc_v2(uint64_t *address, size_t bytes) {
   // What a kernel leaves out shows.
   std::memset(memory, 0xff, bytes);
   *address = reinterpret_cast<uint64_t>(memory) + kOffset;
-  allocations[*address] = bytes;
+  allocations[*address] = {memory, bytes};
   return 0;
 }
 DRIVER int cuMemFree_v2(uint64_t address) {
@@ -206,7 +211,7 @@ DRIVER int cuLaunchKernel(void *function, unsigned gx, unsigned gy, unsigned gz,
       continue;
     }
     uint64_t address = *static_cast<uint64_t *>(values[i]);
-    size_t bytes = allocations[address];
+    size_t bytes = allocations[address].bytes;
     arguments.push_back(parameters[i].isWritable
                             ? EmulatorArgument::output(host(address), bytes)
                             : EmulatorArgument::input(host(address), bytes));
