@@ -429,14 +429,16 @@ Executable::call(const Entry &entry, ArrayRef<Tensor> arguments) {
     return function.takeError();
   Invocation invocation{*function, packed.data()};
   char message[1024];
-  if (qk_protect(
-          [](void *argument) {
-            auto *invocation = static_cast<Invocation *>(argument);
-            invocation->function(invocation->arguments);
-          },
-          &invocation, message, sizeof(message)))
-    return makeError("function '" + entry.name +
-                     "': assertion of the model failed: " + message);
+  int32_t status = qk_protect(
+      [](void *argument) {
+        auto *invocation = static_cast<Invocation *>(argument);
+        invocation->function(invocation->arguments);
+      },
+      &invocation, message, sizeof(message));
+  if (status != 0)
+    return makeError("function '" + entry.name + "': " +
+                     (status == 1 ? "assertion of the model failed: " : "") +
+                     message);
 
   std::vector<Tensor> tensors;
   const int64_t *next = results.data();

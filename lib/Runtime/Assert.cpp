@@ -21,11 +21,13 @@ struct Protection {
 thread_local Protection *innermost = nullptr;
 } // namespace
 
-void qk_assert_fail(const char *message, int64_t size) {
+/// Ends the model; `status` is what qk_protect returns.
+[[noreturn]] static void leave(int status, const char *prefix,
+                               const char *message, int64_t size) {
   Protection *protection = innermost;
   if (!protection) {
-    std::fprintf(stderr, "error: assertion of the model failed: %.*s\n",
-                 static_cast<int>(size), message);
+    std::fprintf(stderr, "error: %s%.*s\n", prefix, static_cast<int>(size),
+                 message);
     std::exit(1);
   }
   if (protection->capacity > 0) {
@@ -34,8 +36,14 @@ void qk_assert_fail(const char *message, int64_t size) {
     protection->message[length] = '\0';
   }
   // Frames in between are generated code and C: nothing there to destroy.
-  std::longjmp(protection->back, 1);
+  std::longjmp(protection->back, status);
 }
+
+void qk_assert_fail(const char *message, int64_t size) {
+  leave(1, "assertion of the model failed: ", message, size);
+}
+
+void qk_fail(const char *message, int64_t size) { leave(2, "", message, size); }
 
 int32_t qk_protect(void (*run)(void *), void *argument, char *message,
                    int64_t capacity) {
@@ -43,12 +51,17 @@ int32_t qk_protect(void (*run)(void *), void *argument, char *message,
   Protection *const outer = innermost;
   protection.message = message;
   protection.capacity = capacity;
-  if (setjmp(protection.back) != 0) {
+  switch (setjmp(protection.back)) {
+  case 0:
+    innermost = &protection;
+    run(argument);
+    innermost = outer;
+    return 0;
+  case 1:
     innermost = outer;
     return 1;
+  default:
+    innermost = outer;
+    return 2;
   }
-  innermost = &protection;
-  run(argument);
-  innermost = outer;
-  return 0;
 }

@@ -312,7 +312,7 @@ void qk_cuda_launch(int64_t grid_x, int64_t grid_y, int64_t grid_z,
   const int64_t grid[3] = {grid_x, grid_y, grid_z};
   const int64_t block[3] = {block_x, block_y, block_z};
   if (!tryLaunch(grid, block))
-    qk_assert_fail(message, int64_t(std::strlen(message)));
+    qk_fail(message, int64_t(std::strlen(message)));
 }
 
 void qk_cuda_reset(void) {

@@ -19,7 +19,7 @@
 ///
 /// and is over, results on the host, when qk_cuda_launch returns. Errors (no
 /// driver, no GPU, an image that the GPU can't run, no memory) end the model
-/// through qk_assert_fail with what to do.
+/// through qk_fail with what to do.
 ///
 //===----------------------------------------------------------------------===//
 

@@ -29,9 +29,12 @@ extern "C" {
 /// message is printed to stderr and the process exits with status 1.
 void qk_assert_fail(const char *message, int64_t size);
 
-/// Calls run(argument). Returns 0, or 1 if an assertion failed in it; then
-/// `message` holds its text, zero-terminated and cut to `capacity` bytes, and
-/// what `run` had allocated is lost.
+/// The same where the runtime itself can't go on (no GPU).
+void qk_fail(const char *message, int64_t size);
+
+/// Calls run(argument). Returns 0, 1 if an assertion failed in it, or 2 if the
+/// runtime could not go on; then `message` holds its text, zero-terminated and
+/// cut to `capacity` bytes, and what `run` had allocated is lost.
 int32_t qk_protect(void (*run)(void *), void *argument, char *message,
                    int64_t capacity);
 
