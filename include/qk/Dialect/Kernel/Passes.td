@@ -21,9 +21,17 @@ def QKKernelLower : Pass<"qk-kernel-lower"> {
     level it does not know.
 
     ```mlir
-    %r = qk_kernel.dot %a, %u, %s : vector<16xi32>, vector<64xi8>
-    // ==> at avx512-vnni
-    %r = llvm.call_intrinsic "llvm.x86.avx512.vpdpbusd.512"(%a, %u, %s) : …
+    func.func @dot(%acc: vector<16xi32>, %u: vector<64xi8>, %s: vector<64xi8>) -> vector<16xi32> attributes {qk_kernel.level = "avx512-vnni"} {
+      %r = qk_kernel.dot %acc, %u, %s : vector<16xi32>, vector<64xi8>
+      return %r : vector<16xi32>
+    }
+    ```
+    ==>
+    ```mlir
+    func.func @dot(%acc: vector<16xi32>, %u: vector<64xi8>, %s: vector<64xi8>) -> vector<16xi32> attributes {qk_kernel.level = "avx512-vnni"} {
+      %r = llvm.call_intrinsic "llvm.x86.avx512.vpdpbusd.512"(%acc, %u, %s) : (vector<16xi32>, vector<64xi8>, vector<64xi8>) -> vector<16xi32>
+      return %r : vector<16xi32>
+    }
     ```
   }];
   let dependentDialects = ["mlir::arith::ArithDialect",
