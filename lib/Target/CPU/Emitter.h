@@ -129,10 +129,14 @@ int64_t segmentsOfRow(const KernelSpec &spec, const KernelChoice &choice);
 llvm::SmallVector<Type> packedActivationTypes(OpBuilder &b,
                                               const KernelSpec &spec);
 
-/// Allocates and fills packed activations of `rows` rows of x.
-PackedActivations packActivations(Emitter &e, const KernelSpec &spec,
-                                  const KernelChoice &choice, Value x,
-                                  Value rows);
+/// Memory for the packed activations of `rows` rows.
+PackedActivations allocateActivations(Emitter &e, const KernelSpec &spec,
+                                      const KernelChoice &choice, Value rows);
+
+/// Packs rows [lower, upper) of x; `lower` is where a register tile begins.
+void packActivations(Emitter &e, const KernelSpec &spec,
+                     const KernelChoice &choice, Value x,
+                     const PackedActivations &packed, Value lower, Value upper);
 
 /// Builds the function that computes rows [m0, m1) of tile t:
 /// (packed activations…, [scales], weights, [bias], y, t, m0, m1).

@@ -18,6 +18,9 @@ namespace {
 /// OpenMP region is about a microsecond.
 constexpr int64_t kSerialWork = 1 << 18;
 
+/// The same for elements of x that are quantised or packed.
+constexpr int64_t kSerialElements = 1 << 14;
+
 /// Row tiles that one task takes: the granularity of threads over M.
 constexpr int64_t kTaskRowTiles = 8;
 
@@ -55,22 +58,35 @@ func::FuncOp buildKernelLevel(func::FuncOp declaration, const KernelSpec &spec,
   auto arguments = entry.getArguments();
   Value x = e.asStored(arguments.front()), y = e.asStored(arguments.back());
   Value m = e.dim(y, 0), n = e.dim(y, 1);
-  PackedActivations packed = packActivations(e, spec, choice, x, m);
+  PackedActivations packed = allocateActivations(e, spec, choice, m);
+  int64_t taskRows = kTaskRowTiles * choice.tiles.front().rows;
+  Value rowTasks = e.ceilDiv(m, taskRows);
+  auto rowsOf = [&](Value task) {
+    Value first = e.mul(task, taskRows);
+    return std::pair(first, e.min(e.add(first, taskRows), m));
+  };
+  auto exceeds = [&](Value work, int64_t bound) -> Value {
+    return arith::CmpIOp::create(e.b, e.loc, arith::CmpIPredicate::sgt, work,
+                                 e.index(bound));
+  };
+  forEachTask(e, rowTasks, e.index(1),
+              exceeds(m, std::max(taskRows, kSerialElements / spec.k)),
+              [&](Value task, Value) {
+                auto [first, last] = rowsOf(task);
+                packActivations(e, spec, choice, x, packed, first, last);
+              });
   // The tile function's arguments: packed activations, ours but x, the task.
   Values operands = packed.planes;
   if (packed.sums)
     operands.push_back(packed.sums);
   llvm::append_range(operands, arguments.drop_front().drop_back());
   operands.push_back(y);
-  int64_t taskRows = kTaskRowTiles * choice.tiles.front().rows;
-  Value work = e.mul(m, n);
-  Value parallel = arith::CmpIOp::create(e.b, e.loc, arith::CmpIPredicate::sgt,
-                                         work, e.index(kSerialWork / spec.k));
-  forEachTask(e, e.ceilDiv(n, kTileChannels), e.ceilDiv(m, taskRows), parallel,
+  forEachTask(e, e.ceilDiv(n, kTileChannels), rowTasks,
+              exceeds(e.mul(m, n), kSerialWork / spec.k),
               [&](Value t, Value task) {
+                auto [first, last] = rowsOf(task);
                 Values all = operands;
-                Value first = e.mul(task, taskRows);
-                all.append({t, first, e.min(e.add(first, taskRows), m)});
+                all.append({t, first, last});
                 func::CallOp::create(e.b, e.loc, tile, all);
               });
   for (Value buffer : packed.planes)
@@ -173,7 +189,7 @@ func::FuncOp buildQuantizerLevel(func::FuncOp declaration,
   Value rows = e.dim(x, 0);
   Value parallel =
       arith::CmpIOp::create(e.b, e.loc, arith::CmpIPredicate::sgt, rows,
-                            e.index(kSerialWork / 16 / spec.k));
+                            e.index(kSerialElements / spec.k));
   forEachTask(e, rows, e.index(1), parallel, [&](Value m, Value) {
     const int64_t full = spec.k / spec.groupLength;
     e.forEach(e.index(0), e.index(full), 1, [&](Value g) {

@@ -51,32 +51,16 @@ constexpr int64_t kLanes = 16;
 class Packer {
 public:
   Packer(Emitter &e, const KernelSpec &spec, const KernelChoice &choice,
-         Value x, Value rows)
+         Value x, const PackedActivations &packed)
       : e(e), spec(spec), choice(choice), layout(spec.layout()), x(x),
-        rows(rows) {}
+        out(packed) {}
 
-  PackedActivations run() {
-    bool integer = spec.activation != Activation::Float;
-    int64_t rowLength = layout.paddedK() / (integer ? 4 : 1);
-    auto types = packedActivationTypes(e.b, spec);
-    auto alloc = [&](Type type, int64_t perRow) -> Value {
-      return memref::AllocOp::create(e.b, e.loc, cast<MemRefType>(type),
-                                     ValueRange{e.mul(rows, perRow)},
-                                     e.b.getI64IntegerAttr(64));
-    };
-    if (!integer) {
-      out.planes = {alloc(types[0], rowLength)};
-    } else {
-      for (Type type : ArrayRef(types).drop_back())
-        out.planes.push_back(alloc(type, rowLength));
-      out.sums = alloc(types.back(), segmentsOfRow(spec, choice));
-    }
-    forRowTiles(e, choice, e.index(0), rows,
+  void run(Value lower, Value upper) {
+    forRowTiles(e, choice, lower, upper,
                 [&](const RegisterTile &tile, Value m) {
                   e.forEach(e.index(0), e.index(tile.rows), 1,
                             [&](Value r) { packRow(tile.rows, m, r); });
                 });
-    return out;
   }
 
 private:
@@ -241,8 +225,8 @@ private:
   const KernelSpec &spec;
   const KernelChoice &choice;
   Layout layout;
-  Value x, rows;
-  PackedActivations out;
+  Value x;
+  const PackedActivations &out;
   // The row that is being packed: row = firstRow + inTile.
   Value row, firstRow, inTile;
   int64_t tileRows = 1;
@@ -250,10 +234,29 @@ private:
 
 } // namespace
 
-PackedActivations packActivations(Emitter &e, const KernelSpec &spec,
-                                  const KernelChoice &choice, Value x,
-                                  Value rows) {
-  return Packer(e, spec, choice, x, rows).run();
+PackedActivations allocateActivations(Emitter &e, const KernelSpec &spec,
+                                      const KernelChoice &choice, Value rows) {
+  const bool integer = spec.activation != Activation::Float;
+  const int64_t rowLength = spec.layout().paddedK() / (integer ? 4 : 1);
+  auto types = packedActivationTypes(e.b, spec);
+  auto alloc = [&](Type type, int64_t perRow) -> Value {
+    return memref::AllocOp::create(e.b, e.loc, cast<MemRefType>(type),
+                                   ValueRange{e.mul(rows, perRow)},
+                                   e.b.getI64IntegerAttr(64));
+  };
+  PackedActivations packed;
+  for (Type type : integer ? ArrayRef(types).drop_back() : ArrayRef(types))
+    packed.planes.push_back(alloc(type, rowLength));
+  if (integer)
+    packed.sums = alloc(types.back(), segmentsOfRow(spec, choice));
+  return packed;
+}
+
+void packActivations(Emitter &e, const KernelSpec &spec,
+                     const KernelChoice &choice, Value x,
+                     const PackedActivations &packed, Value lower,
+                     Value upper) {
+  Packer(e, spec, choice, x, packed).run(lower, upper);
 }
 
 } // namespace qk::cpu
