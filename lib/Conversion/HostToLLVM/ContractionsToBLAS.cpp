@@ -201,7 +201,8 @@ Operation *CallWriter::zeroFill() const {
 }
 
 LogicalResult CallWriter::write(func::FuncOp gemm) {
-  if (!readOperands())
+  if (!readOperands() || rootOf(buffers[A]) == rootOf(buffers[C]) ||
+      rootOf(buffers[B]) == rootOf(buffers[C]))
     return failure();
   Operation *fill = zeroFill();
   rewriter.setInsertionPoint(op);

@@ -100,11 +100,13 @@ func.func @loop(%x: memref<2x3x5x4xf32>, %w: memref<3x2x4x8xf32>, %y: memref<2x3
 
 // -----
 
-// Other types stay.
+// Other types stay, and what reads the buffer that it writes.
 // CHECK-LABEL: func @stays
 // CHECK: linalg.matmul
+// CHECK: linalg.matmul
 // CHECK-NOT: qk_sgemm_batch
-func.func @stays(%x: memref<4x4xf64>) {
-  linalg.matmul ins(%x, %x : memref<4x4xf64>, memref<4x4xf64>) outs(%x : memref<4x4xf64>)
+func.func @stays(%x: memref<4x4xf64>, %y: memref<4x4xf64>, %z: memref<4x4xf32>) {
+  linalg.matmul ins(%x, %x : memref<4x4xf64>, memref<4x4xf64>) outs(%y : memref<4x4xf64>)
+  linalg.matmul ins(%z, %z : memref<4x4xf32>, memref<4x4xf32>) outs(%z : memref<4x4xf32>)
   return
 }

@@ -11,7 +11,7 @@ CASES = [
     "bmk,bnk->mbn", "bmk,bnk->bnm",
     "mkl,nkl->mn", "mkl,lkn->mn",                        # two sums
     "abk,kn->abn", "mk,kab->mab", "amk,kbn->ambn",       # two row or column dims
-    "mk,k->m", "k,kn->n", "bmk,bk->bm", "ck,kn->cn",     # vectors
+    "mk,k->m", "k,kn->n", "bmk,bk->bm", "ck,kn->cn", "k,k->",  # vectors
 ]
 
 
