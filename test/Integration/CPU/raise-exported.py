@@ -57,7 +57,7 @@ def check_result(qk_opt, qk_run, folder, scratch, weights, name, case):
         return "lowering failed: " + lowered.stderr.strip()[-300:]
     result = run(qk_run, reference, "--expect=" + os.path.join(folder, case["outputs"][0]), "--atol=1e9",
                  *["--input=" + os.path.join(folder, i) for i in case["inputs"]])
-    found = re.search(r"largest difference (\S+).* relative error (\S+)", result.stdout)
+    found = re.search(r"largest difference ([-+.\de]+).* relative error ([-+.\de]+)", result.stdout)
     if result.returncode or not found:
         return "running failed: " + result.stderr.strip()[-300:]
     kind = next((k for k in ("bf16", "f16") if "-" + k in name), "f32")
