@@ -320,7 +320,7 @@ TEST_P(NVVMFaults, WrongMask) {
 INSTANTIATE_TEST_SUITE_P(M, NVVMFaults, testing::Values(1, 9));
 
 // An instruction without emulation is an error, not a wrong result.
-TEST(NVVMEmulator, RejectsWhatItDoesNotKnow) {
+TEST(NVVMKernelErrors, RejectsWhatItDoesNotKnow) {
   MatmulProblem p;
   p.k = 64;
   std::mt19937 random(1);

@@ -98,8 +98,10 @@ void BlockRun::runBlock(const std::function<void()> &threadBody) {
       continue;
     }
     running = example;
+    size_t atWarp = threads.size() - done - waiting;
     error = where() + "waits for ever: " + std::to_string(waiting) + " of " +
             std::to_string(threads.size()) + " threads are at a barrier, " +
+            std::to_string(atWarp) + " at a warp operation, " +
             std::to_string(done) + " have ended";
   }
 }
