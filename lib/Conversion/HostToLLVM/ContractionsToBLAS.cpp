@@ -185,11 +185,16 @@ Operation *CallWriter::zeroFill() const {
     return nullptr;
   for (Operation *before = op->getPrevNode(); before;
        before = before->getPrevNode()) {
-    if (before->getNumRegions() != 0 && !isa<linalg::LinalgOp>(before))
-      return nullptr;
-    bool touches = llvm::any_of(before->getOperands(), [&](Value operand) {
-      return isa<BaseMemRefType>(operand.getType()) && rootOf(operand) == root;
-    });
+    // Bodies use buffers that are not among the operands.
+    bool touches = before
+                       ->walk([&](Operation *inner) {
+                         for (Value operand : inner->getOperands())
+                           if (isa<BaseMemRefType>(operand.getType()) &&
+                               rootOf(operand) == root)
+                             return WalkResult::interrupt();
+                         return WalkResult::advance();
+                       })
+                       .wasInterrupted();
     if (!touches || isa<ViewLikeOpInterface, memref::DimOp>(before))
       continue;
     auto fill = dyn_cast<linalg::LinalgOp>(before);

@@ -178,12 +178,15 @@ private:
     while ((after = after->getNextNode())) {
       if (isa<ViewLikeOpInterface, memref::DimOp>(after))
         continue;
-      // A nested region may use it without naming it as an operand.
-      if (after->getNumRegions() != 0 && !isa<linalg::LinalgOp>(after))
-        return nullptr;
-      for (Value operand : after->getOperands())
-        if (isa<BaseMemRefType>(operand.getType()) && rootOf(operand) == root)
-          return after;
+      // Bodies use buffers that are not among the operands.
+      WalkResult touches = after->walk([&](Operation *op) {
+        for (Value operand : op->getOperands())
+          if (isa<BaseMemRefType>(operand.getType()) && rootOf(operand) == root)
+            return WalkResult::interrupt();
+        return WalkResult::advance();
+      });
+      if (touches.wasInterrupted())
+        return after;
     }
     return nullptr;
   }

@@ -59,6 +59,26 @@ func.func @no_fill(%x: memref<4x4xf32>) -> (memref<4x4xf32>, memref<4x4xf32>) {
   return %y, %w : memref<4x4xf32>, memref<4x4xf32>
 }
 
+// Nor where the body of an operation in between reads it.
+// CHECK-LABEL: func @read_in_body
+// CHECK: linalg.fill
+// CHECK: linalg.generic
+// CHECK: call @qk_sgemm_batch
+#one = affine_map<(d0) -> (d0)>
+func.func @read_in_body(%x: memref<4x4xf32>, %v: memref<4xf32>) -> memref<4x4xf32> {
+  %c0 = arith.constant 0 : index
+  %z = arith.constant 0.0 : f32
+  %y = memref.alloc() : memref<4x4xf32>
+  linalg.fill ins(%z : f32) outs(%y : memref<4x4xf32>)
+  linalg.generic {indexing_maps = [#one], iterator_types = ["parallel"]} outs(%v : memref<4xf32>) {
+  ^bb0(%out: f32):
+    %0 = memref.load %y[%c0, %c0] : memref<4x4xf32>
+    linalg.yield %0 : f32
+  }
+  linalg.matmul ins(%x, %x : memref<4x4xf32>, memref<4x4xf32>) outs(%y : memref<4x4xf32>)
+  return %y : memref<4x4xf32>
+}
+
 // -----
 
 // Batch and rows lie one after the other and B is the same for all: one

@@ -140,3 +140,32 @@ func.func @sequential(%x: memref<3x4xf32>, %y: memref<?x64xi64>) {
   }
   return
 }
+
+// -----
+
+// A fill that somebody reads before the reduction stays.
+// CHECK-LABEL: func @fill_is_read
+// CHECK: memref.store %{{.*}}, %[[S:.*]][%{{.*}}] : memref<64xf32>
+// CHECK: memref.load %[[S]]
+// CHECK: memref.load %[[S]]
+// CHECK: scf.for {{.*}} iter_args
+#all = affine_map<(d0, d1) -> (d0, d1)>
+#row = affine_map<(d0, d1) -> (d0)>
+#one = affine_map<(d0) -> (d0)>
+func.func @fill_is_read(%x: memref<64x64xf32>, %v: memref<64xf32>) -> memref<64xf32> {
+  %c0 = arith.constant 0 : index
+  %z = arith.constant 0.0 : f32
+  %s = memref.alloc() : memref<64xf32>
+  linalg.fill ins(%z : f32) outs(%s : memref<64xf32>)
+  linalg.generic {indexing_maps = [#one], iterator_types = ["parallel"]} outs(%v : memref<64xf32>) {
+  ^bb0(%out: f32):
+    %0 = memref.load %s[%c0] : memref<64xf32>
+    linalg.yield %0 : f32
+  }
+  linalg.generic {indexing_maps = [#all, #row], iterator_types = ["parallel", "reduction"]} ins(%x : memref<64x64xf32>) outs(%s : memref<64xf32>) {
+  ^bb0(%in: f32, %out: f32):
+    %0 = arith.addf %in, %out : f32
+    linalg.yield %0 : f32
+  }
+  return %s : memref<64xf32>
+}
