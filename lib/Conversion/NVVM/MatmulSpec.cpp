@@ -44,7 +44,7 @@ Type elementType(MLIRContext *context, ElementType type) {
 
 /// What both ops have in common.
 template <typename Op>
-static FailureOr<MatmulProblem> commonProblem(Op op, int64_t k) {
+static FailureOr<MatmulProblem> commonProblem(Op op, int64_t n, int64_t k) {
   MatmulProblem problem;
   problem.scheme = op.getScheme().getScheme();
   problem.k = k;
@@ -68,19 +68,26 @@ static FailureOr<MatmulProblem> commonProblem(Op op, int64_t k) {
   if (k > (1 << 30))
     return op.emitError("layer '") << op.getLayer() << "': expected at most "
                                    << (1 << 30) << " input channels, got " << k;
+  // Channels are along y of the grid.
+  constexpr int64_t maxChannels = 65535 * SimtLayout::kLanes;
+  if (n > maxChannels)
+    return op.emitError("layer '")
+           << op.getLayer() << "': expected at most " << maxChannels
+           << " output channels, got " << n;
   return problem;
 }
 
 FailureOr<MatmulProblem> problemOf(MatmulOp op) {
   auto codes = cast<RankedTensorType>(op.getCodes().getType());
-  FailureOr<MatmulProblem> problem = commonProblem(op, codes.getDimSize(1));
+  FailureOr<MatmulProblem> problem =
+      commonProblem(op, codes.getDimSize(0), codes.getDimSize(1));
   if (succeeded(problem))
     problem->hasZeroPoints = static_cast<bool>(op.getZeroPoints());
   return problem;
 }
 
 FailureOr<MatmulProblem> problemOf(PackedMatmulOp op) {
-  FailureOr<MatmulProblem> problem = commonProblem(op, op.getK());
+  FailureOr<MatmulProblem> problem = commonProblem(op, op.getN(), op.getK());
   if (succeeded(problem))
     problem->hasZeroPoints = op.getHasZeroPoints();
   return problem;

@@ -48,6 +48,22 @@ func.func @bytes(%x: tensor<?x10xf32>, %b: tensor<128xi8>) -> tensor<?x4xf32> {
 
 // -----
 
+func.func @channels(%x: tensor<?x10xf32>, %b: tensor<128xi8>) -> tensor<?x3000000xf32> {
+  // expected-error@+1 {{layer 'fc': expected at most 2097120 output channels, got 3000000}}
+  %y = quant_llm.packed_matmul %x, %b scheme(<u4, group = 4, scale = f16>) n = 3000000 k = 10 layout("nvvm-simt") name("fc") : (tensor<?x10xf32>, tensor<128xi8>) -> tensor<?x3000000xf32>
+  return %y : tensor<?x3000000xf32>
+}
+
+// -----
+
+func.func @inputs(%x: tensor<?x2000000000xf32>, %b: tensor<128xi8>) -> tensor<?x4xf32> {
+  // expected-error@+1 {{layer 'fc': expected at most 1073741824 input channels, got 2000000000}}
+  %y = quant_llm.packed_matmul %x, %b scheme(<u4, group = 4, scale = f16>) n = 4 k = 2000000000 layout("nvvm-simt") name("fc") : (tensor<?x2000000000xf32>, tensor<128xi8>) -> tensor<?x4xf32>
+  return %y : tensor<?x4xf32>
+}
+
+// -----
+
 func.func @rank(%x: tensor<2x3x10xf32>, %b: tensor<1792xi8>) -> tensor<2x3x4xf32> {
   // expected-error@+1 {{layer 'fc': expected x of two dimensions, which quant-llm-pack-for-nvvm makes, got 3}}
   %y = quant_llm.packed_matmul %x, %b scheme(<u4, group = 4, scale = f16>) n = 4 k = 10 layout("nvvm-simt") name("fc") : (tensor<2x3x10xf32>, tensor<1792xi8>) -> tensor<2x3x4xf32>
