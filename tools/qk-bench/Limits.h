@@ -20,8 +20,9 @@ namespace qk::bench {
 /// Seconds, from a steady clock.
 double now();
 
-/// Reads `bytes` (a multiple of 256) once, prefetched 8 KB ahead as the kernels do, split evenly
-/// over `threads`; gives seconds. `sink` keeps the reads alive.
+/// Reads `bytes` (a multiple of 256) once, prefetched 8 KB ahead as the kernels
+/// do, split evenly over `threads`; gives seconds. `sink` keeps the reads
+/// alive.
 double timeRead(const uint8_t *data, int64_t bytes, int threads,
                 uint64_t &sink);
 
