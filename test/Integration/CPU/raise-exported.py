@@ -4,7 +4,7 @@
 expected.json; then lowers it by the reference, runs it, and compares the result
 with the framework's.
 
-usage: raise-exported.py QK-OPT QK-RUN FOLDER SCRATCH
+usage: raise-exported.py TOOLS FOLDER SCRATCH
 
 Found must be exactly the layers expected: number, N, K and bias of each, and
 nothing else. (A head with a weight of its own is a linear layer as long as no
@@ -86,7 +86,8 @@ def write_zeros(path, names_file):
 
 
 def main():
-    qk_opt, qk_run, folder, scratch = sys.argv[1:]
+    tools, folder, scratch = sys.argv[1:]
+    qk_opt, qk_run = os.path.join(tools, "qk-opt"), os.path.join(tools, "qk-run")
     os.makedirs(scratch, exist_ok=True)
     with open(os.path.join(folder, "expected.json")) as file:
         cases = json.load(file)
