@@ -31,7 +31,9 @@ opt = "qk-opt"
 if lit_config.params.get("verify_roundtrip"):
     # The whole suite once more, every module printed and read again.
     opt += " --verify-roundtrip"
-config.substitutions.append((r"\bqk-opt\b", opt))
+config.substitutions.append(("%qk-opt-plain", tools + "/qk-opt"))
+# The tool as a command, not where it is part of a path.
+config.substitutions.append((r"(?<![/\w-])qk-opt(?![\w-])", opt))
 config.substitutions.append(("%python", sys.executable))
 config.substitutions.append(("%examples", config.qk_source_dir + "/examples"))
 config.substitutions.append(("%data", config.test_source_root + "/data"))

@@ -22,6 +22,8 @@
 #include "mlir/Transforms/Passes.h"
 #include "llvm/ADT/MapVector.h"
 #include "llvm/ADT/SetVector.h"
+#include "llvm/Support/MemoryBuffer.h"
+#include "llvm/Support/SourceMgr.h"
 
 using namespace mlir;
 using namespace qk;
@@ -34,8 +36,14 @@ static OwningOpRef<ModuleOp> copyModule(ModuleOp module, MLIRContext *context) {
   llvm::raw_string_ostream stream(bytecode);
   if (failed(writeBytecodeToFile(module, stream)))
     return {};
-  ParserConfig config(context);
-  return parseSourceString<ModuleOp>(bytecode, config);
+  // Blobs in bytecode want the buffer aligned as they are.
+  std::unique_ptr<llvm::WritableMemoryBuffer> buffer =
+      llvm::WritableMemoryBuffer::getNewUninitMemBuffer(
+          bytecode.size(), "calibration", llvm::Align(4096));
+  std::copy(bytecode.begin(), bytecode.end(), buffer->getBufferStart());
+  auto sources = std::make_shared<llvm::SourceMgr>();
+  sources->AddNewSourceBuffer(std::move(buffer), llvm::SMLoc());
+  return parseSourceFile<ModuleOp>(sources, ParserConfig(context));
 }
 
 /// The float weight that a matmul's codes are made from, if a recipe makes

@@ -10,8 +10,8 @@
 // CHECK: quant_llm.parameter "quantized"::"fc.codes" : tensor<1x4xi4> = dense_resource<fc.codes> : tensor<1x2xi8>
 // CHECK: quant_llm.parameter "quantized"::"fc.scales" : tensor<1x2xf32> = dense_resource<fc.scales> : tensor<1x2xf32>
 // CHECK-NOT: round_to_nearest
-// CHECK: fc.codes: "0x400000001F88"
-// CHECK: fc.scales: "0x400000000000803F0000803F"
+// CHECK: fc.codes: "0x100000001F88"
+// CHECK: fc.scales: "0x100000000000803F0000803F"
 
 // REPORT: "layer": "fc"
 // REPORT: "n": 1

@@ -62,7 +62,7 @@ FailureOr<Value> PackedWeights::get(OpBuilder &b, const Weight &weight,
       return failure();
     std::string name = (weight.layer + ".packed").str();
     auto blob = HeapAsmResourceBlob::allocate(size(*values),
-                                              /*align=*/64);
+                                              /*align=*/16);
     std::string error = pack(
         *values, reinterpret_cast<uint8_t *>(blob.getMutableData().data()));
     if (!error.empty())

@@ -20,6 +20,10 @@ using namespace mlir;
 using namespace qk;
 using namespace qk::quant_llm;
 
+/// No more than malloc gives: bytecode with blobs of a larger alignment can
+/// only be read from memory that has it, which MLIR's own tools do not see to.
+static constexpr size_t kBlobAlignment = 16;
+
 /// The scope that results have.
 static constexpr StringLiteral kScope = "quantized";
 
@@ -132,7 +136,7 @@ LogicalResult ResultWriter::emit(OpBuilder &builder, Value result,
                          bytes.size());
     value = DenseResourceElementsAttr::get(
         storageType(result), name,
-        HeapAsmResourceBlob::allocateAndCopyWithAlign(chars, 64,
+        HeapAsmResourceBlob::allocateAndCopyWithAlign(chars, kBlobAlignment,
                                                       /*dataIsMutable=*/false));
   }
   Value parameter = ParameterOp::create(builder, result.getLoc(),
