@@ -111,7 +111,8 @@ struct Allocation {
   void *memory;
   size_t bytes;
 };
-std::map<uint64_t, Allocation> allocations;
+// Never destroyed: memory lives until the process ends.
+auto &allocations = *new std::map<uint64_t, Allocation>;
 Kernels *kernels = nullptr;
 std::string lastError;
 
@@ -141,7 +142,7 @@ DRIVER int cuDeviceGetAttribute(int *value, int, int) {
   return 0;
 }
 DRIVER int cuDevicePrimaryCtxRetain(void **context, int) {
-  *context = &allocations;
+  *context = &kernels;
   return 0;
 }
 DRIVER int cuCtxSetCurrent(void *) { return 0; }
