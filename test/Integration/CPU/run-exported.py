@@ -45,7 +45,12 @@ def main():
         command = [qk_run, name, "--expect=" + case["outputs"][0], "--atol=1e9"]
         command += ["--weights=" + w for w in weights]
         command += ["--input=" + i for i in case["inputs"]]
-        run = subprocess.run(command, cwd=folder, capture_output=True, text=True)
+        try:
+            run = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=300)
+        except subprocess.TimeoutExpired:
+            ran, bad = ran + 1, bad + 1
+            print(f"FAIL {name}: still running after 300 seconds")
+            continue
         found = re.search(r"largest difference ([^ ,]+).* relative error ([^ :]+)", run.stdout)
         ran += 1
         if run.returncode or not found:
