@@ -4,7 +4,7 @@
 # First choice: OpenBLAS 0.3.34 as PyPI's wheel scipy-openblas32 carries it,
 # unpacked by utils/install-deps into /opt/qk (or .deps in the source tree).
 # Debian's OpenBLAS 0.3.21 is 5 to 10 % slower where it knows the processor, and
-# falls back to SSE code (a third of the speed) on those newer than itself; BLIS
+# at a third of the speed with its SSE kernels, its likely choice where not; BLIS
 # 0.9 is at half the speed on products with a small inner size (lib/Blas/README.md).
 # Second choice: Debian's OpenBLAS, then any CBLAS with LAPACK.
 # -DQK_BLAS_ROOT=DIR names another folder with lib/libscipy_openblas.so;
