@@ -6,6 +6,7 @@
 
 #include "Recipe.h"
 
+#include "Raising/LayerNames.h"
 #include "Raising/LinearForm.h"
 #include "Raising/LookThrough.h"
 
@@ -18,7 +19,6 @@
 #include "mlir/Interfaces/FunctionInterfaces.h"
 #include "mlir/Interfaces/SideEffectInterfaces.h"
 #include "llvm/ADT/DenseMap.h"
-#include "llvm/ADT/StringSet.h"
 
 using namespace mlir;
 using namespace qk::quant_llm;
@@ -65,33 +65,6 @@ static LinearFinding findLinear(Operation *op) {
   }
   return LinearFinding::unrelated();
 }
-
-/// Names layers: the weight's own name less `.weight`, else the function's
-/// name and a running number. Uses of one weight share a name.
-class LayerNames {
-public:
-  std::string get(Value weight, StringRef function) {
-    auto [known, inserted] = names.try_emplace(weight);
-    if (!inserted)
-      return known->second;
-    std::string name;
-    auto parameter = weight.getDefiningOp<ParameterOp>();
-    if (parameter && parameter.getName().ends_with(".weight"))
-      name = parameter.getName().drop_back(StringRef(".weight").size()).str();
-    else
-      name = (function + "." + Twine(numbers[function]++)).str();
-    // Two functions may name different tensors alike; keep both.
-    std::string unique = name;
-    for (int copy = 1; !used.insert(unique).second; ++copy)
-      unique = name + "_" + std::to_string(copy);
-    return known->second = unique;
-  }
-
-private:
-  llvm::DenseMap<Value, std::string> names;
-  llvm::StringMap<int64_t> numbers;
-  llvm::StringSet<> used;
-};
 
 std::vector<Candidate> RaiseLinear::findCandidates() {
   std::vector<Candidate> candidates;

@@ -1,0 +1,33 @@
+//===- LayerNames.h - What layers are called --------------------*- C++ -*-===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef QK_LIB_DIALECT_QUANTLLM_TRANSFORMS_RAISING_LAYERNAMES_H
+#define QK_LIB_DIALECT_QUANTLLM_TRANSFORMS_RAISING_LAYERNAMES_H
+
+#include "mlir/IR/Value.h"
+#include "llvm/ADT/DenseMap.h"
+#include "llvm/ADT/StringMap.h"
+#include "llvm/ADT/StringSet.h"
+
+#include <string>
+
+namespace qk::quant_llm {
+
+/// Names layers: the weight's own name less `.weight`, else the function's
+/// name and a running number. Uses of one weight share a name.
+class LayerNames {
+public:
+  std::string get(mlir::Value weight, llvm::StringRef function);
+
+private:
+  llvm::DenseMap<mlir::Value, std::string> names;
+  llvm::StringMap<int64_t> numbers;
+  llvm::StringSet<> used;
+};
+
+} // namespace qk::quant_llm
+
+#endif // QK_LIB_DIALECT_QUANTLLM_TRANSFORMS_RAISING_LAYERNAMES_H
