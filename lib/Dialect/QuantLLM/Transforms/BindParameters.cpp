@@ -4,6 +4,9 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "Raising/Constants.h"
+#include "Raising/Functions.h"
+
 #include "qk/Dialect/QuantLLM/IR/ParameterData.h"
 #include "qk/Dialect/QuantLLM/IR/QuantLLM.h"
 #include "qk/Dialect/QuantLLM/Transforms/Passes.h"
@@ -11,7 +14,6 @@
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/IR/DialectResourceBlobManager.h"
-#include "mlir/Interfaces/FunctionInterfaces.h"
 #include "llvm/ADT/MapVector.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/Path.h"
@@ -84,6 +86,61 @@ static bool holdsWeight(ElementsAttr value) {
          static_cast<int64_t>(dense.getRawData().size()) >= kLiteralBytes;
 }
 
+/// Lets `--weights=` serve a scope that no file was given for, where that file
+/// has the tensor.
+static LogicalResult shareWeights(ModuleOp module, StringRef scope,
+                                  StringRef name, Location location) {
+  auto weights =
+      module->getAttrOfType<DictionaryAttr>(QuantLLMDialect::kWeightsAttr);
+  if (!weights || weights.contains(scope) || !weights.contains(kModelScope))
+    return success();
+  auto file = openScope(module, kModelScope, location);
+  if (failed(file))
+    return failure();
+  if (!(*file)->find(name))
+    return success();
+  NamedAttrList entries(weights.getValue());
+  entries.set(scope, weights.get(kModelScope));
+  module->setAttr(QuantLLMDialect::kWeightsAttr,
+                  entries.getDictionary(module.getContext()));
+  return success();
+}
+
+FailureOr<ParameterOp>
+qk::quant_llm::createParameter(OpBuilder &builder, Location location,
+                               const ConstantTensor &constant,
+                               StringRef literalName) {
+  auto module =
+      builder.getInsertionBlock()->getParentOp()->getParentOfType<ModuleOp>();
+  std::string scope = constant.scope;
+  std::string name = constant.name.empty() ? literalName.str() : constant.name;
+  ElementsAttr value = constant.value;
+  bool hasFile = true;
+  auto resource = dyn_cast_or_null<DenseResourceElementsAttr>(value);
+  if (resource && !resource.getRawHandle().getBlob()) {
+    FailureOr<StringRef> found = findScope(module, name, location);
+    if (failed(found))
+      return failure();
+    scope = found->str();
+    value = {};
+  } else if (!value) {
+    if (failed(shareWeights(module, scope, name, location)))
+      return failure();
+    auto weights =
+        module->getAttrOfType<DictionaryAttr>(QuantLLMDialect::kWeightsAttr);
+    // The parameter is named all the same; what reads it will ask for a file.
+    hasFile = weights && weights.contains(scope);
+  }
+  auto parameter =
+      ParameterOp::create(builder, location, constant.type, scope, name, value);
+  // Finds missing data and wrong types and shapes now, where the message can
+  // name the constant.
+  if (failed(parameter.verify()) ||
+      (hasFile && failed(getParameterData(parameter))))
+    return failure();
+  return parameter;
+}
+
 LogicalResult qk::quant_llm::bindParameters(ModuleOp module,
                                             StringRef weights) {
   if (!weights.empty())
@@ -102,35 +159,22 @@ LogicalResult qk::quant_llm::bindParameters(ModuleOp module,
   OpBuilder builder(module.getContext());
   int64_t literals = 0;
   for (arith::ConstantOp op : constants) {
-    auto function = op->getParentOfType<FunctionOpInterface>();
+    std::optional<Function> function = findParentFunction(op);
     if (!function)
       continue;
-    Block *entry = &function.getFunctionBody().front();
+    Block *entry = &function->entry();
     ParameterOp &parameter = parameters[{entry, op.getValue()}];
     if (!parameter) {
-      StringRef scope = "";
-      std::string name;
-      ElementsAttr value = cast<ElementsAttr>(op.getValue());
-      auto resource = dyn_cast<DenseResourceElementsAttr>(value);
-      if (resource) {
-        name = resource.getRawHandle().getKey().str();
-        if (!resource.getRawHandle().getBlob()) {
-          FailureOr<StringRef> found = findScope(module, name, op.getLoc());
-          if (failed(found))
-            return failure();
-          scope = *found;
-          value = {};
-        }
-      } else {
-        name = (function.getName() + ".constant" + Twine(literals++)).str();
-      }
+      ConstantTensor constant = *getConstant(op);
+      std::string literal;
+      if (constant.name.empty())
+        literal = (function->name + ".constant" + Twine(literals++)).str();
       builder.setInsertionPointToStart(entry);
-      parameter = ParameterOp::create(builder, op.getLoc(), op.getType(), scope,
-                                      name, value);
-      // Finds missing data and wrong types and shapes now, where the message
-      // can name the constant.
-      if (failed(parameter.verify()) || failed(getParameterData(parameter)))
+      FailureOr<ParameterOp> made =
+          createParameter(builder, op.getLoc(), constant, literal);
+      if (failed(made))
         return failure();
+      parameter = *made;
     }
     op.getResult().replaceAllUsesWith(parameter.getResult());
     op.erase();

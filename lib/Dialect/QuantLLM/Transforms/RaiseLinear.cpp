@@ -6,6 +6,8 @@
 
 #include "Recipe.h"
 
+#include "Raising/Constants.h"
+#include "Raising/Functions.h"
 #include "Raising/LayerNames.h"
 #include "Raising/LinearForm.h"
 #include "Raising/LookThrough.h"
@@ -15,10 +17,10 @@
 #include "qk/Dialect/QuantLLM/Transforms/Passes.h"
 
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
-#include "mlir/IR/Matchers.h"
-#include "mlir/Interfaces/FunctionInterfaces.h"
 #include "mlir/Interfaces/SideEffectInterfaces.h"
 #include "llvm/ADT/DenseMap.h"
+#include "llvm/ADT/DenseSet.h"
+#include "llvm/ADT/StringSwitch.h"
 
 using namespace mlir;
 using namespace qk::quant_llm;
@@ -49,11 +51,49 @@ private:
 
 } // namespace
 
-/// Whether a row of `weight` is looked up by index anywhere: an embedding.
-static bool isGathered(Value weight) {
-  return llvm::any_of(weight.getUsers(), [](Operation *user) {
-    return isa<tensor::ExtractOp, tensor::GatherOp>(user);
+/// The operand that `op` looks rows up in by index; null for an op that does
+/// nothing like it.
+static Value gatheredOperand(Operation *op) {
+  if (isa<tensor::ExtractOp, tensor::GatherOp>(op))
+    return op->getOperand(0);
+  if (op->isRegistered() || op->getNumOperands() == 0)
+    return {};
+  StringRef name = op->getName().getStringRef();
+  if (name == "torch.operator")
+    if (auto wrapped = op->getAttrOfType<StringAttr>("name"))
+      name = wrapped.getValue();
+  bool gathers = llvm::StringSwitch<bool>(name)
+                     .Cases({"stablehlo.gather", "stablehlo.dynamic_gather",
+                             "stablehlo.torch_index_select"},
+                            true)
+                     .Cases({"torch.aten.embedding", "torch.aten.index_select",
+                             "torch.aten.index.Tensor",
+                             "torch.aten.index.Tensor_hacked_twin"},
+                            true)
+                     .Cases({"onnx.Gather", "onnx.GatherND"}, true)
+                     .Default(false);
+  return gathers ? op->getOperand(0) : Value();
+}
+
+/// The constants that a row is looked up of by index anywhere: embeddings.
+static llvm::DenseSet<Attribute> findEmbeddings(ModuleOp module) {
+  llvm::DenseSet<Attribute> embeddings;
+  module.walk([&](Operation *op) {
+    Value table = gatheredOperand(op);
+    // Through casts and conversions of other dialects.
+    while (table) {
+      if (Attribute key = getConstantKey(table)) {
+        embeddings.insert(key);
+        return;
+      }
+      Operation *producer = table.getDefiningOp();
+      table = producer && !producer->isRegistered() &&
+                      producer->getNumOperands() > 0
+                  ? producer->getOperand(0)
+                  : Value();
+    }
   });
+  return embeddings;
 }
 
 /// The recognisers, tried in order.
@@ -69,8 +109,9 @@ static LinearFinding findLinear(Operation *op) {
 std::vector<Candidate> RaiseLinear::findCandidates() {
   std::vector<Candidate> candidates;
   LayerNames names;
-  getOperation().walk([&](FunctionOpInterface function) {
-    function.walk([&](Operation *op) {
+  llvm::DenseSet<Attribute> embeddings = findEmbeddings(getOperation());
+  for (const Function &function : findFunctions(getOperation()))
+    function.body->walk([&](Operation *op) {
       LinearFinding finding = findLinear(op);
       if (!finding.match) {
         if (!finding.reason.empty())
@@ -80,46 +121,63 @@ std::vector<Candidate> RaiseLinear::findCandidates() {
       Candidate candidate;
       candidate.match = *finding.match;
       Value weight = candidate.match.weight;
-      candidate.layer = names.get(weight, function.getName());
-      candidate.isHead = isGathered(weight) || candidate.layer == "lm_head" ||
+      candidate.layer =
+          names.get(weight, candidate.match.transposed, function.name);
+      candidate.isHead = embeddings.contains(getConstantKey(weight)) ||
+                         candidate.layer == "lm_head" ||
                          StringRef(candidate.layer).ends_with(".lm_head");
       candidates.push_back(std::move(candidate));
     });
-  });
   return candidates;
 }
 
-/// The weight as a parameter of shape [N,K]; made once a weight, beside the
-/// constant, so that uses of one weight use one value.
-static Value getWeight(const Candidate &candidate,
-                       llvm::DenseMap<Value, Value> &weights) {
-  Value &weight = weights[candidate.match.weight];
+/// Weights of raised layers, one value a function, constant and way to read it.
+using RaisedWeights =
+    llvm::DenseMap<std::pair<Block *, std::pair<Attribute, unsigned>>, Value>;
+
+/// The weight as a parameter of shape [N,K]; made once a weight, so that uses
+/// of one weight use one value.
+static FailureOr<Value> getWeight(const Candidate &candidate,
+                                  RaisedWeights &weights) {
+  const LinearMatch &match = candidate.match;
+  Block *entry = &findParentFunction(match.contraction)->entry();
+  Value &weight =
+      weights[{entry, {getConstantKey(match.weight), match.transposed}}];
   if (weight)
     return weight;
-  weight = candidate.match.weight;
-  OpBuilder builder(weight.getContext());
-  builder.setInsertionPointAfterValue(weight);
-  ElementsAttr literal;
-  if (matchPattern(weight, m_Constant(&literal)))
-    weight = ParameterOp::create(builder, weight.getLoc(), weight.getType(), "",
-                                 candidate.layer + ".weight", literal);
-  if (candidate.match.transposed)
+  OpBuilder builder(match.weight.getContext());
+  if (match.weight.getDefiningOp<ParameterOp>()) {
+    builder.setInsertionPointAfterValue(match.weight);
+    weight = match.weight;
+  } else {
+    // Some other op may load the same constant before this one does.
+    builder.setInsertionPointToStart(entry);
+    FailureOr<ParameterOp> parameter = createParameter(
+        builder, match.weight.getLoc(), *getConstant(match.weight),
+        candidate.layer + ".weight");
+    if (failed(parameter))
+      return failure();
+    weight = parameter->getResult();
+  }
+  if (match.transposed)
     weight = TransposeOp::create(builder, weight.getLoc(), weight);
   return weight;
 }
 
 /// Puts a `quant_llm.linear` in place of the matched ops.
-static void raise(const Candidate &candidate,
-                  llvm::DenseMap<Value, Value> &weights) {
+static LogicalResult raise(const Candidate &candidate, RaisedWeights &weights) {
   const LinearMatch &match = candidate.match;
   Operation *last = match.result.getDefiningOp();
-  Value weight = getWeight(candidate, weights);
+  FailureOr<Value> weight = getWeight(candidate, weights);
+  if (failed(weight))
+    return failure();
   OpBuilder builder(last);
   Location location = match.contraction->getLoc();
   Value y = LinearOp::create(builder, location, match.result.getType(), match.x,
-                             weight, match.bias, candidate.layer);
+                             *weight, match.bias, candidate.layer);
   Value(match.result).replaceAllUsesWith(y);
   eraseIfDead(last);
+  return success();
 }
 
 void RaiseLinear::runOnOperation() {
@@ -152,7 +210,8 @@ void RaiseLinear::runOnOperation() {
     return signalPassFailure();
   // Backwards: a layer's input may be the result of one before it, which must
   // still be there.
-  llvm::DenseMap<Value, Value> weights;
+  RaisedWeights weights;
   for (const Candidate *candidate : llvm::reverse(selected))
-    raise(*candidate, weights);
+    if (failed(raise(*candidate, weights)))
+      return signalPassFailure();
 }

@@ -6,19 +6,23 @@
 
 #include "LayerNames.h"
 
-#include "qk/Dialect/QuantLLM/IR/QuantLLM.h"
+#include "Constants.h"
 
 using namespace mlir;
 using namespace qk::quant_llm;
 
-std::string LayerNames::get(Value weight, StringRef function) {
-  auto [known, inserted] = names.try_emplace(weight);
+std::string LayerNames::get(Value weight, bool transposed, StringRef function) {
+  // The same constant may be loaded by several ops.
+  Attribute key = getConstantKey(weight);
+  auto [known, inserted] = names[function].try_emplace(
+      {key ? key.getAsOpaquePointer() : weight.getAsOpaquePointer(),
+       transposed});
   if (!inserted)
     return known->second;
   std::string name;
-  auto parameter = weight.getDefiningOp<ParameterOp>();
-  if (parameter && parameter.getName().ends_with(".weight"))
-    name = parameter.getName().drop_back(StringRef(".weight").size()).str();
+  std::optional<ConstantTensor> constant = getConstant(weight);
+  if (constant && StringRef(constant->name).ends_with(".weight"))
+    name = StringRef(constant->name).drop_back(strlen(".weight")).str();
   else
     name = (function + "." + Twine(numbers[function]++)).str();
   // Two functions may name different tensors alike; keep both.

@@ -17,13 +17,18 @@
 namespace qk::quant_llm {
 
 /// Names layers: the weight's own name less `.weight`, else the function's
-/// name and a running number. Uses of one weight share a name.
+/// name and a running number. Uses of one weight share a name; a weight that is
+/// also used transposed is two layers.
 class LayerNames {
 public:
-  std::string get(mlir::Value weight, llvm::StringRef function);
+  std::string get(mlir::Value weight, bool transposed,
+                  llvm::StringRef function);
 
 private:
-  llvm::DenseMap<mlir::Value, std::string> names;
+  /// By function, then by the constant or, for what is none, the value.
+  llvm::StringMap<
+      llvm::DenseMap<std::pair<const void *, unsigned>, std::string>>
+      names;
   llvm::StringMap<int64_t> numbers;
   llvm::StringSet<> used;
 };

@@ -6,6 +6,8 @@
 
 #include "LookThrough.h"
 
+#include "Constants.h"
+
 #include "qk/Dialect/QuantLLM/IR/QuantLLM.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -47,11 +49,6 @@ static bool isUnary(linalg::GenericOp op) {
 static bool hasIdentityMaps(linalg::GenericOp op) {
   return llvm::all_of(op.getIndexingMapsArray(),
                       [](AffineMap map) { return map.isIdentity(); });
-}
-
-bool qk::quant_llm::isConstant(Value value) {
-  Operation *op = value.getDefiningOp();
-  return op && (isa<ParameterOp>(op) || op->hasTrait<OpTrait::ConstantLike>());
 }
 
 std::optional<ConstantView> qk::quant_llm::viewOfConstant(Value value) {

@@ -19,16 +19,13 @@ namespace qk::quant_llm {
 /// conversions: element (i0, i1, …) of the value is element
 /// (i[dims[0]], i[dims[1]], …) of `root`.
 struct ConstantView {
-  /// Result of a `quant_llm.parameter` or a constant op.
+  /// What getConstant() (Constants.h) knows.
   mlir::Value root;
   llvm::SmallVector<int64_t> dims;
 };
 
 /// The constant that `value` is a view of, if it is one.
 std::optional<ConstantView> viewOfConstant(mlir::Value value);
-
-/// Whether `value` is computed by a constant op or is a parameter.
-bool isConstant(mlir::Value value);
 
 /// Whether all elements of `value` are zero: a zero constant, or
 /// `linalg.fill` with one.

@@ -1,0 +1,166 @@
+//===- Constants.cpp - What counts as a constant --------------------------===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "Constants.h"
+
+#include "qk/Dialect/QuantLLM/IR/QuantLLM.h"
+
+#include "mlir/IR/BuiltinOps.h"
+#include "mlir/IR/DialectResourceBlobManager.h"
+#include "mlir/IR/Matchers.h"
+#include "llvm/ADT/StringExtras.h"
+
+using namespace mlir;
+using namespace qk::quant_llm;
+
+/// The elements that an op of an unlinked dialect holds, by the op's name.
+static ElementsAttr getUnlinkedElements(Operation *op) {
+  StringRef name = op->getName().getStringRef();
+  StringRef attribute;
+  if (name == "stablehlo.constant" || name == "torch.vtensor.literal" ||
+      name == "onnx.Constant") {
+    attribute = "value";
+  } else if (name == "torch.operator") {
+    auto wrapped = op->getAttrOfType<StringAttr>("name");
+    if (wrapped && wrapped.getValue() == "onnx.Constant")
+      attribute = "torch.onnx.value";
+  }
+  return attribute.empty() ? ElementsAttr()
+                           : op->getAttrOfType<ElementsAttr>(attribute);
+}
+
+/// Takes a string literal as MLIR prints it off the front of `text`.
+static std::optional<std::string> takeQuoted(StringRef &text) {
+  if (!text.consume_front("\""))
+    return std::nullopt;
+  std::string result;
+  while (!text.empty()) {
+    char next = text.front();
+    text = text.drop_front();
+    if (next == '"')
+      return result;
+    if (next != '\\') {
+      result += next;
+      continue;
+    }
+    if (text.empty())
+      return std::nullopt;
+    if (text[0] == '\\' || text[0] == '"') {
+      result += text[0];
+      text = text.drop_front();
+    } else if (text.size() >= 2 && llvm::isHexDigit(text[0]) &&
+               llvm::isHexDigit(text[1])) {
+      result += static_cast<char>(llvm::hexFromNibbles(text[0], text[1]));
+      text = text.drop_front(2);
+    } else {
+      return std::nullopt;
+    }
+  }
+  return std::nullopt;
+}
+
+/// Scope and name of `#flow.parameter.named<"scope"::"name">` (also of the
+/// stream dialect's, and without a scope).
+static std::optional<std::pair<std::string, std::string>>
+getNamedParameter(OpaqueAttr attribute) {
+  StringRef dialect = attribute.getDialectNamespace();
+  StringRef text = attribute.getAttrData();
+  if ((dialect != "flow" && dialect != "stream") ||
+      !text.consume_front("parameter.named<"))
+    return std::nullopt;
+  std::optional<std::string> scope = takeQuoted(text), name;
+  if (!scope)
+    return std::nullopt;
+  if (text.consume_front("::")) {
+    name = takeQuoted(text);
+    if (!name)
+      return std::nullopt;
+  } else {
+    name = std::move(scope);
+    scope = "";
+  }
+  // A configuration dictionary may follow.
+  if (!text.starts_with(">") && !text.starts_with(","))
+    return std::nullopt;
+  return std::pair(*scope, *name);
+}
+
+/// What an immutable `util.global` holds that `load` reads.
+static std::optional<ConstantTensor> getGlobal(Operation *load) {
+  auto symbol = load->getAttrOfType<FlatSymbolRefAttr>("global");
+  auto module = load->getParentOfType<ModuleOp>();
+  if (!symbol || !module)
+    return std::nullopt;
+  Operation *global =
+      SymbolTable::lookupSymbolIn(module, symbol.getRootReference());
+  if (!global || global->getName().getStringRef() != "util.global" ||
+      global->hasAttr("is_mutable"))
+    return std::nullopt;
+  ConstantTensor constant;
+  constant.type = dyn_cast<RankedTensorType>(load->getResult(0).getType());
+  if (!constant.type)
+    return std::nullopt;
+  Attribute initial = global->getAttr("initial_value");
+  constant.value = dyn_cast_or_null<ElementsAttr>(initial);
+  if (constant.value)
+    return constant;
+  auto opaque = dyn_cast_or_null<OpaqueAttr>(initial);
+  auto named = opaque ? getNamedParameter(opaque) : std::nullopt;
+  if (!named)
+    return std::nullopt;
+  std::tie(constant.scope, constant.name) = std::move(*named);
+  return constant;
+}
+
+std::optional<ConstantTensor> qk::quant_llm::getConstant(Value value) {
+  Operation *op = value.getDefiningOp();
+  if (!op || op->getNumResults() != 1)
+    return std::nullopt;
+  ConstantTensor constant;
+  if (auto parameter = dyn_cast<ParameterOp>(op)) {
+    constant.type = cast<RankedTensorType>(parameter.getType());
+    constant.value = parameter.getValueAttr();
+    constant.scope = parameter.getScope().str();
+    constant.name = parameter.getName().str();
+    return constant;
+  }
+  if (op->isRegistered()) {
+    if (!matchPattern(op, m_Constant(&constant.value)))
+      return std::nullopt;
+  } else if (op->getName().getStringRef() == "util.global.load") {
+    std::optional<ConstantTensor> global = getGlobal(op);
+    if (!global || !global->value)
+      return global;
+    constant = std::move(*global);
+  } else {
+    constant.value = getUnlinkedElements(op);
+  }
+  if (!constant.value)
+    return std::nullopt;
+  constant.type = dyn_cast<RankedTensorType>(constant.value.getShapedType());
+  if (!constant.type)
+    return std::nullopt;
+  if (auto resource = dyn_cast<DenseResourceElementsAttr>(constant.value))
+    constant.name = resource.getRawHandle().getKey().str();
+  return constant;
+}
+
+Attribute qk::quant_llm::getConstantKey(Value value) {
+  std::optional<ConstantTensor> constant = getConstant(value);
+  if (!constant)
+    return {};
+  MLIRContext *context = value.getContext();
+  // Parameters and resources are known by name, literals by value.
+  if (constant->name.empty())
+    return constant->value;
+  return ArrayAttr::get(context, {StringAttr::get(context, constant->scope),
+                                  StringAttr::get(context, constant->name),
+                                  TypeAttr::get(constant->type)});
+}
+
+bool qk::quant_llm::isConstant(Value value) {
+  return getConstant(value).has_value();
+}
