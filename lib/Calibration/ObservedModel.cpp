@@ -13,15 +13,12 @@
 #include "qk/Execution/Executable.h"
 
 #include "mlir/Bytecode/BytecodeWriter.h"
-#include "mlir/Dialect/Func/IR/FuncOps.h"
-#include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/IR/Builders.h"
 #include "mlir/IR/Diagnostics.h"
 #include "mlir/Parser/Parser.h"
 #include "mlir/Pass/PassManager.h"
 #include "mlir/Transforms/Passes.h"
-#include "llvm/ADT/MapVector.h"
-#include "llvm/ADT/SetVector.h"
+#include "llvm/ADT/STLExtras.h"
 #include "llvm/Support/MemoryBuffer.h"
 #include "llvm/Support/SourceMgr.h"
 
@@ -75,93 +72,102 @@ static void restoreFloat(ModuleOp module) {
   }
 }
 
-/// The private declaration of the runtime's observer for elements of `type`.
-static func::FuncOp getObserver(ModuleOp module, Type type) {
-  std::string name = type.isF16()    ? "qk_observe_f16"
-                     : type.isBF16() ? "qk_observe_bf16"
-                                     : "qk_observe_f32";
-  if (auto function = module.lookupSymbol<func::FuncOp>(name))
-    return function;
-  OpBuilder builder = OpBuilder::atBlockBegin(module.getBody());
-  auto tensor = UnrankedTensorType::get(type);
-  auto function = func::FuncOp::create(
-      builder, module.getLoc(), name,
-      builder.getFunctionType({tensor, builder.getI64Type()}, {}));
-  function.setPrivate();
-  function.setArgAttr(0, "bufferization.access", builder.getStringAttr("read"));
-  function->setAttr("llvm.emit_c_interface", builder.getUnitAttr());
-  return function;
+/// Calls `visit` with each float layer's op, its name and what it reads.
+static void walkLayers(
+    ModuleOp module,
+    llvm::function_ref<void(Operation *, StringRef layer, Value x)> visit) {
+  module.walk([&](Operation *op) {
+    if (auto linear = dyn_cast<quant_llm::LinearOp>(op))
+      visit(op, linear.getLayer(), linear.getX());
+    else if (auto matmul = dyn_cast<quant_llm::MatmulOp>(op);
+             matmul &&
+             isa<FloatType>(getElementTypeOrSelf(matmul.getX().getType())))
+      visit(op, matmul.getLayer(), matmul.getX());
+  });
 }
 
-/// Calls the observer with `x` just before `user`.
-static void insertObserver(ModuleOp module, Operation *user, Value x,
-                           size_t site) {
-  auto type = cast<RankedTensorType>(x.getType());
-  func::FuncOp observer = getObserver(module, type.getElementType());
-  OpBuilder builder(user);
-  Location location = user->getLoc();
-  Value unranked = tensor::CastOp::create(
-      builder, location, UnrankedTensorType::get(type.getElementType()), x);
-  Value number = arith::ConstantOp::create(
-      builder, location, builder.getI64IntegerAttr(static_cast<int64_t>(site)));
-  func::CallOp::create(builder, location, observer,
-                       ValueRange{unranked, number});
+/// Where a module says itself what is observed of a layer, the layer must be
+/// able to read it.
+static LogicalResult checkObservers(ModuleOp module) {
+  llvm::StringMap<int64_t> inputSize;
+  walkLayers(module, [&](Operation *, StringRef layer, Value x) {
+    inputSize[layer] = cast<RankedTensorType>(x.getType()).getShape().back();
+  });
+  WalkResult result = module.walk([&](quant_llm::ObserveOp op) -> WalkResult {
+    auto found = inputSize.find(op.getLayer());
+    auto type = cast<RankedTensorType>(op.getX().getType());
+    if (found == inputSize.end() || found->second == type.getShape().back())
+      return WalkResult::advance();
+    return op.emitError("layer '")
+           << op.getLayer() << "': expected a tensor with a last dimension of "
+           << found->second << " to observe, got " << type;
+  });
+  return failure(result.wasInterrupted());
 }
 
-/// Groups the layers by what they read and inserts one observer an input.
+/// Groups the layers by what they read, or by what the module observes for
+/// them, and has one observer for each of a group's tensors.
 static LogicalResult insertObservers(ObservedModel &model, ModuleOp original,
                                      ArrayRef<std::string> layers) {
-  // What each layer reads, and the first op that reads it.
-  llvm::StringMap<SmallVector<Value>> inputs;
-  llvm::MapVector<Value, Operation *> firstUser;
-  model.module->walk([&](Operation *op) {
-    Value x;
-    StringRef layer;
-    if (auto linear = dyn_cast<quant_llm::LinearOp>(op)) {
-      x = linear.getX();
-      layer = linear.getLayer();
-    } else if (auto matmul = dyn_cast<quant_llm::MatmulOp>(op)) {
-      x = matmul.getX();
-      layer = matmul.getLayer();
-    }
-    if (!x || !isa<FloatType>(getElementTypeOrSelf(x.getType())))
-      return;
-    inputs[layer].push_back(x);
-    firstUser.try_emplace(x, op);
+  /// A tensor, and the op before which it is observed.
+  using Inputs = SmallVector<std::pair<Value, Operation *>>;
+  llvm::StringMap<Inputs> inputs, observed;
+  walkLayers(*model.module, [&](Operation *op, StringRef layer, Value x) {
+    inputs[layer].emplace_back(x, op);
+  });
+  SmallVector<quant_llm::ObserveOp> replaced;
+  model.module->walk([&](quant_llm::ObserveOp op) {
+    observed[op.getLayer()].emplace_back(op.getX(), op);
+    replaced.push_back(op);
   });
 
   std::map<std::vector<const void *>, size_t> groupOf;
-  llvm::MapVector<Value, SmallVector<size_t>> groupsOfInput;
   for (const std::string &layer : layers) {
     auto found = inputs.find(layer);
     if (found == inputs.end())
       return emitError(original.getLoc())
              << "layer '" << layer << "' is not in the module";
+    auto own = observed.find(layer);
+    const Inputs &read = own == observed.end() ? found->second : own->second;
     std::vector<const void *> key;
-    for (Value x : found->second)
+    for (auto [x, op] : read)
       key.push_back(x.getAsOpaquePointer());
     auto [known, inserted] = groupOf.try_emplace(key, model.groups.size());
     if (inserted) {
       ObservedModel::Group group;
-      auto type = cast<RankedTensorType>(found->second.front().getType());
+      auto type = cast<RankedTensorType>(read.front().first.getType());
       group.k = type.getShape().back();
       model.groups.push_back(group);
-      for (Value x : found->second)
-        groupsOfInput[x].push_back(known->second);
+      for (auto [x, op] : read) {
+        OpBuilder builder(op);
+        quant_llm::ObserveOp::create(builder, op->getLoc(), x, layer);
+      }
     }
     model.groups[known->second].layers.push_back(layer);
   }
-  for (auto &[x, groups] : groupsOfInput)
-    for (size_t group : groups) {
-      insertObserver(*model.module, firstUser[x], x, model.sites.size());
-      model.sites.push_back(group);
-    }
+  for (quant_llm::ObserveOp op : replaced)
+    op.erase();
   return success();
+}
+
+/// Finds the group of each site that the lowered module reports.
+static void readSites(ObservedModel &model) {
+  llvm::StringMap<size_t> groupOf;
+  for (auto [index, group] : llvm::enumerate(model.groups))
+    groupOf[group.layers.front()] = index;
+  auto observed =
+      (*model.module)->getAttrOfType<ArrayAttr>(observedLayersAttrName);
+  if (!observed)
+    return;
+  for (auto layer : observed.getAsRange<StringAttr>())
+    model.sites.push_back(groupOf.at(layer.getValue()));
 }
 
 FailureOr<ObservedModel>
 qk::calibration::createObservedModel(ModuleOp original,
                                      ArrayRef<std::string> layers) {
+  if (failed(checkObservers(original)))
+    return failure();
   ObservedModel model;
   DialectRegistry registry;
   registry.insert<quant_llm::QuantLLMDialect>();
@@ -169,10 +175,8 @@ qk::calibration::createObservedModel(ModuleOp original,
   registerParameterBufferization(registry);
   Executable::registerTranslations(registry);
   model.context = std::make_unique<MLIRContext>(registry);
-  // What the observers are made of; the module itself may have none of it.
-  model.context
-      ->loadDialect<arith::ArithDialect, func::FuncDialect,
-                    quant_llm::QuantLLMDialect, tensor::TensorDialect>();
+  // What the observers are; the module itself may have none of it.
+  model.context->loadDialect<quant_llm::QuantLLMDialect>();
   // What goes wrong in the copy is told where the user sees it.
   std::string reason;
   ScopedDiagnosticHandler handler(
@@ -211,5 +215,6 @@ qk::calibration::createObservedModel(ModuleOp original,
   buildHostToLLVMPipeline(lower, HostToLLVMOptions());
   if (failed(lower.run(*model.module)))
     return fail("lowering it failed");
+  readSites(model);
   return model;
 }

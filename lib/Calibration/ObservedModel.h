@@ -20,8 +20,9 @@ namespace qk::calibration {
 
 /// A copy of a module in a context of its own (loading dialects inside a pass
 /// is illegal), with every recipe replaced by the float layer it quantises and
-/// a call of the runtime's observer before each distinct input of the layers
-/// asked for.
+/// a `quant_llm.observe` of each distinct input of the layers asked for,
+/// lowered to the LLVM dialect. Where the module has observes of its own for a
+/// layer, those say what its statistics are taken of.
 struct ObservedModel {
   /// Layers that read the same tensors (one, or several for a weight used more
   /// than once) share their statistics.
@@ -34,12 +35,13 @@ struct ObservedModel {
   std::unique_ptr<mlir::MLIRContext> context;
   mlir::OwningOpRef<mlir::ModuleOp> module;
   std::vector<Group> groups;
-  /// Observer calls carry a site number; sites[i] is a group.
+  /// Observers report a site number; sites[i] is a group.
   std::vector<size_t> sites;
 };
 
-/// Errors, emitted at `module`: a layer that the module lacks, a module that
-/// can't be copied or lowered. The result is in the LLVM dialect.
+/// Errors: an observe whose last dimension is not its layer's K (at the op); a
+/// layer that the module lacks, a module that can't be copied or lowered (at
+/// `module`). The result is in the LLVM dialect.
 mlir::FailureOr<ObservedModel>
 createObservedModel(mlir::ModuleOp module, llvm::ArrayRef<std::string> layers);
 

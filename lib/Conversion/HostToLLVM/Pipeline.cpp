@@ -28,6 +28,7 @@ static void simplify(OpPassManager &pm) {
 void qk::buildHostBufferizePipeline(OpPassManager &pm,
                                     const HostToLLVMOptions &options) {
   pm.addPass(createMarkEntryPoints());
+  pm.addPass(createLowerObserve());
   // Sizes first: most conditions that exporters write are decidable.
   pm.addNestedPass<func::FuncOp>(arith::createIntRangeOptimizationsPass());
   simplify(pm);

@@ -29,6 +29,10 @@ inline constexpr llvm::StringLiteral argumentNamesAttrName =
 /// On the module: ArrayAttr of {symbol, path, offset, bytes} or {symbol,
 /// value}.
 inline constexpr llvm::StringLiteral externalsAttrName = "quant_llm.externals";
+/// On the module: ArrayAttr of the layers whose inputs the code reports to the
+/// runtime's observer; a site's number is an index here.
+inline constexpr llvm::StringLiteral observedLayersAttrName =
+    "quant_llm.observed_layers";
 
 #define GEN_PASS_DECL
 #include "qk/Conversion/HostToLLVM/Passes.h.inc"

@@ -34,6 +34,43 @@ def MarkEntryPoints : Pass<"quant-llm-mark-entry-points", "mlir::ModuleOp"> {
   }];
 }
 
+def LowerObserve : Pass<"quant-llm-lower-observe", "mlir::ModuleOp"> {
+  let summary = "Turn quant_llm.observe into calls of the runtime's observer";
+  let description = [{
+    The tensor is passed as it is (any rank and strides, read only), with the
+    index of the op's layer in the module attribute `quant_llm.observed_layers`,
+    which the pass writes. Ops with one layer share a number. Who runs the code
+    (calibration) installs an observer and knows by the attribute what it is
+    told; where none is installed (qk-run), the call returns at once.
+
+    An `observe` in a loop that may run in parallel is an error: tokens would be
+    counted by several threads at once.
+
+    ```mlir
+    func.func @main(%x: tensor<?x8xf32>) {
+      quant_llm.observe %x of "fc" : tensor<?x8xf32>
+      return
+    }
+    ```
+    ==>
+    ```mlir
+    module attributes {quant_llm.observed_layers = ["fc"]} {
+      func.func private @qk_observe_f32(tensor<*xf32> {bufferization.access = "read"}, i64)
+        attributes {llvm.emit_c_interface}
+      func.func @main(%x: tensor<?x8xf32>) {
+        %0 = tensor.cast %x : tensor<?x8xf32> to tensor<*xf32>
+        %site = arith.constant 0 : i64
+        call @qk_observe_f32(%0, %site) : (tensor<*xf32>, i64) -> ()
+        return
+      }
+    }
+    ```
+  }];
+  let dependentDialects = ["mlir::arith::ArithDialect",
+                           "mlir::func::FuncDialect",
+                           "mlir::tensor::TensorDialect"];
+}
+
 def SimplifyShapes : Pass<"quant-llm-simplify-shapes", "mlir::func::FuncOp"> {
   let summary = "Undo how exporters write dynamic shapes";
   let description = [{

@@ -16,6 +16,12 @@ def QuantLLM_ObserveOp : QuantLLM_Op<"observe"> {
     statistics of `layer`. Has an effect and no result: it is neither moved
     nor removed.
 
+    Calibration inserts one for each tensor that layers read, in a copy of the
+    module. A module that has some itself says what the statistics of those
+    layers are taken of, instead of what the layers read. In code
+    (`--lower-to-cpu`, qk-run) it is a call of the runtime's `qk_observe`, which
+    does nothing unless who runs the code listens (`qk_set_observer`).
+
     ```mlir
     func.func @observe(%x: tensor<1x?x8xf32>) {
       quant_llm.observe %x of "fc" : tensor<1x?x8xf32>
