@@ -7,6 +7,7 @@
 #include "qk/Calibration/Passes.h"
 #include "qk/Dialect/QuantLLM/IR/ParameterData.h"
 #include "qk/Dialect/QuantLLM/Transforms/Passes.h"
+#include "qk/Input/ModuleInput.h"
 #include "qk/Pipelines/Pipelines.h"
 #include "qk/Pipelines/Register.h"
 
@@ -54,6 +55,26 @@ struct MakePathsAbsolute
     qk::quant_llm::makePathsAbsolute(getOperation());
   }
 };
+/// Bytecode before version 5 has no properties: those of ops whose dialect is
+/// not linked would be dropped in silence.
+struct CheckPropertiesFitBytecode
+    : public PassWrapper<CheckPropertiesFitBytecode, OperationPass<ModuleOp>> {
+  MLIR_DEFINE_EXPLICIT_INTERNAL_INLINE_TYPE_ID(CheckPropertiesFitBytecode)
+
+  void runOnOperation() override {
+    getOperation().walk([&](Operation *op) {
+      if (op->isRegistered() || !op->getPropertiesAsAttribute())
+        return WalkResult::advance();
+      op->emitError() << "bytecode before version 5 can't hold the properties "
+                         "of '"
+                      << op->getName()
+                      << "', whose dialect is not linked; leave out "
+                         "--emit-bytecode-version or write text";
+      signalPassFailure();
+      return WalkResult::interrupt();
+    });
+  }
+};
 } // namespace
 
 /// Whether both files lie in one folder, which standard input and output do not
@@ -82,6 +103,9 @@ static LogicalResult setUpPipeline(PassManager &manager,
     manager.addPass(std::make_unique<EvaluateUnlessRecipeOnly>());
   if (!sameFolder)
     manager.addPass(std::make_unique<MakePathsAbsolute>());
+  if (typed.shouldEmitBytecode() &&
+      typed.bytecodeVersionToEmit().value_or(5) < 5)
+    manager.addPass(std::make_unique<CheckPropertiesFitBytecode>());
   return success();
 }
 
@@ -120,6 +144,9 @@ static LogicalResult run(int argc, char **argv) {
     llvm::errs() << message << "\n";
     return failure();
   }
+  input = qk::prepareModuleInput(std::move(input), registry);
+  if (!input)
+    return failure();
   std::unique_ptr<llvm::ToolOutputFile> output =
       openOutputFile(outputName, &message);
   if (!output) {

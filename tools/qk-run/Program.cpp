@@ -18,6 +18,7 @@
 #include "qk/Conversion/HostToLLVM/Passes.h"
 #include "qk/Conversion/Passes.h"
 #include "qk/Dialect/QuantLLM/IR/QuantLLM.h"
+#include "qk/Input/ModuleInput.h"
 #include "qk/Pipelines/Register.h"
 #include "llvm/Support/SourceMgr.h"
 
@@ -65,6 +66,9 @@ llvm::Expected<Program> qk::loadProgram(StringRef path,
   std::unique_ptr<llvm::MemoryBuffer> input = openInputFile(path, &message);
   if (!input)
     return makeError(message);
+  input = prepareModuleInput(std::move(input), registry);
+  if (!input)
+    return makeError(Twine(path) + ": can't be read");
   auto sources = std::make_shared<llvm::SourceMgr>();
   sources->AddNewSourceBuffer(std::move(input), SMLoc());
   SourceMgrDiagnosticHandler diagnostics(*sources, program.context.get());
