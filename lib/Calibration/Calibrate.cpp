@@ -9,9 +9,6 @@
 #include "qk/Dialect/QuantLLM/IR/ParameterData.h"
 #include "qk/Dialect/QuantLLM/IR/QuantLLM.h"
 
-#include "llvm/Support/FileSystem.h"
-#include "llvm/Support/Path.h"
-
 using namespace mlir;
 using namespace qk;
 
@@ -39,16 +36,10 @@ struct Calibrate : public calibration::impl::CalibratePassBase<Calibrate> {
           << "can't calibrate: " << llvm::toString(file.takeError());
       return signalPassFailure();
     }
-    // As given where that is the same file seen from the module's folder.
-    SmallString<256> absolute(path),
-        fromModule(quant_llm::resolveModulePath(module, path));
-    llvm::sys::fs::make_absolute(absolute);
-    llvm::sys::fs::make_absolute(fromModule);
-    bool same = llvm::sys::fs::equivalent(absolute, fromModule);
     Builder builder(module.getContext());
     NamedAttrList entries;
     entries.set(inputs.empty() ? "stats" : "inputs",
-                builder.getStringAttr(same ? path : absolute.str()));
+                builder.getStringAttr(quant_llm::getModulePath(module, path)));
     if (!entry.empty())
       entries.set("entry", builder.getStringAttr(entry));
     if (profile)

@@ -18,7 +18,17 @@ void JSONCursor::skipBlanks() {
     ++position;
 }
 
+size_t JSONCursor::line() const {
+  return text.take_front(position).count('\n') + 1;
+}
+
 Error JSONCursor::failure(const Twine &what) const {
+  if (positions == Positions::Lines) {
+    StringRef before = text.take_front(position);
+    size_t column = position - (before.rfind('\n') + 1) + 1;
+    return makeError("line " + Twine(line()) + ", column " + Twine(column) +
+                     ": " + what);
+  }
   return makeError("header is not valid at byte " + Twine(position) + ": " +
                    what);
 }
@@ -40,6 +50,45 @@ Error JSONCursor::expect(char c) {
   return failure("expected '" + Twine(c) + "', got " +
                  (isPrint(got) ? "'" + std::string(1, got) + "'"
                                : "byte " + utostr(uint8_t(got))));
+}
+
+bool JSONCursor::nextIs(char c) {
+  skipBlanks();
+  return position < text.size() && text[position] == c;
+}
+
+bool JSONCursor::consumeWord(StringRef word) {
+  skipBlanks();
+  if (!text.substr(position).starts_with(word))
+    return false;
+  position += word.size();
+  return true;
+}
+
+std::optional<StringRef> JSONCursor::number() {
+  skipBlanks();
+  StringRef rest = text.substr(position), start = rest;
+  auto digits = [&] {
+    size_t before = rest.size();
+    rest = rest.drop_while(isDigit);
+    return rest.size() != before;
+  };
+  rest.consume_front("-");
+  bool leadingZero = rest.starts_with("0");
+  size_t before = rest.size();
+  if (!digits() || (leadingZero && before - rest.size() > 1))
+    return std::nullopt;
+  if (rest.consume_front(".") && !digits())
+    return std::nullopt;
+  if (rest.consume_front("e") || rest.consume_front("E")) {
+    if (!rest.consume_front("-"))
+      rest.consume_front("+");
+    if (!digits())
+      return std::nullopt;
+  }
+  StringRef spelling = start.drop_back(rest.size());
+  position += spelling.size();
+  return spelling;
 }
 
 bool JSONCursor::atEnd() {

@@ -3,7 +3,6 @@
 //===----------------------------------------------------------------------===//
 
 #include "qk/Storage/ParameterStore.h"
-#include "llvm/ADT/STLExtras.h"
 #include "llvm/ADT/SmallString.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/Path.h"
@@ -12,64 +11,64 @@ using namespace llvm;
 
 namespace qk::storage {
 
-Expected<std::shared_ptr<const SafetensorsFile>>
-ParameterStore::open(StringRef path) {
+std::optional<ParameterStore::Stamp> ParameterStore::stampOf(StringRef path) {
   SmallString<128> real;
   sys::fs::file_status status;
   if (sys::fs::real_path(path, real) || sys::fs::status(real, status))
+    return std::nullopt;
+  return Stamp{real.str().str(), status.getSize(),
+               status.getLastModificationTime().time_since_epoch().count(),
+               status.getUniqueID().getFile()};
+}
+
+std::vector<ParameterStore::Stamp>
+ParameterStore::stampsOf(const Checkpoint &checkpoint) {
+  std::vector<Stamp> stamps;
+  auto add = [&](StringRef path) {
+    // One that is gone by now has no stamp, and none that equals it.
+    stamps.push_back(stampOf(path).value_or(Stamp()));
+  };
+  add(checkpoint.mainFile());
+  for (const auto &file : checkpoint.files())
+    add(file->path());
+  return stamps;
+}
+
+Expected<std::shared_ptr<const SafetensorsFile>>
+ParameterStore::openFile(StringRef path) {
+  std::optional<Stamp> stamp = stampOf(path);
+  if (!stamp)
     return SafetensorsFile::open(path); // Says why it can't be opened.
-  int64_t changed = status.getLastModificationTime().time_since_epoch().count();
-  uint64_t inode = status.getUniqueID().getFile();
 
   // The lock is held while the file is parsed: two threads that ask for one
   // file must not map it twice.
   std::lock_guard<std::mutex> lock(mutex);
-  auto it = files.find(real.str().str());
-  if (it != files.end() && it->second.size == status.getSize() &&
-      it->second.changed == changed && it->second.inode == inode)
+  auto it = files.find(stamp->path);
+  if (it != files.end() && it->second.stamp == *stamp)
     return it->second.file;
   auto file = SafetensorsFile::open(path);
   if (!file)
     return file.takeError();
-  files[real.str().str()] = {status.getSize(), changed, inode, *file};
+  files[stamp->path] = {*stamp, *file};
   return *file;
 }
 
-void ParameterStore::bind(StringRef scope, StringRef path) {
-  std::lock_guard<std::mutex> lock(mutex);
-  std::vector<std::string> &paths = scopes[scope.str()];
-  if (!llvm::is_contained(paths, path))
-    paths.push_back(path.str());
-}
-
-std::vector<std::string> ParameterStore::boundTo(StringRef scope) const {
-  std::lock_guard<std::mutex> lock(mutex);
-  auto it = scopes.find(scope.str());
-  return it == scopes.end() ? std::vector<std::string>() : it->second;
-}
-
-Expected<Parameter> ParameterStore::find(StringRef scope, StringRef name) {
-  std::vector<std::string> paths = boundTo(scope);
-  if (paths.empty()) {
-    if (!sys::fs::exists(scope))
-      return makeError("parameter '" + Twine(scope) + "'::'" + name +
-                       "': no weights are bound to scope '" + scope +
-                       "' and no file has that name; give --weights=FILE");
-    paths.push_back(scope.str());
+Expected<std::shared_ptr<const Checkpoint>>
+ParameterStore::open(StringRef path) {
+  {
+    std::lock_guard<std::mutex> lock(mutex);
+    auto it = checkpoints.find(path.str());
+    if (it != checkpoints.end() &&
+        it->second.stamps == stampsOf(*it->second.checkpoint))
+      return it->second.checkpoint;
   }
-  Error missing = Error::success();
-  for (StringRef path : paths) {
-    auto file = open(path);
-    if (!file)
-      return joinErrors(std::move(missing), file.takeError());
-    Expected<TensorView> tensor = (*file)->get(name);
-    if (tensor) {
-      consumeError(std::move(missing));
-      return Parameter{*file, *tensor};
-    }
-    missing = joinErrors(std::move(missing), tensor.takeError());
-  }
-  return std::move(missing);
+  auto checkpoint =
+      Checkpoint::open(path, [&](StringRef file) { return openFile(file); });
+  if (!checkpoint)
+    return checkpoint.takeError();
+  std::lock_guard<std::mutex> lock(mutex);
+  checkpoints[path.str()] = {stampsOf(**checkpoint), *checkpoint};
+  return *checkpoint;
 }
 
 std::string resolvePath(StringRef path, StringRef moduleFile) {

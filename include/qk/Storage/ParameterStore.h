@@ -11,55 +11,51 @@
 #ifndef QK_STORAGE_PARAMETERSTORE_H
 #define QK_STORAGE_PARAMETERSTORE_H
 
-#include "qk/Storage/Safetensors.h"
+#include "qk/Storage/Checkpoint.h"
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <vector>
 
 namespace qk::storage {
-
-/// A tensor together with the file that keeps it mapped.
-struct Parameter {
-  std::shared_ptr<const SafetensorsFile> file;
-  TensorView tensor;
-};
 
 /// Thread-safe. Files are known by their real path, size and time of change: a
 /// file that was written anew is mapped anew, while holders of the old mapping
 /// keep the old bytes (our writers rename, so those stay intact).
 class ParameterStore {
 public:
-  /// Opens or shares the file.
+  /// Opens or shares a file.
   llvm::Expected<std::shared_ptr<const SafetensorsFile>>
-  open(llvm::StringRef path);
+  openFile(llvm::StringRef path);
 
-  /// Names a scope: find(scope, ...) looks in `path` from now on. A scope may
-  /// have several files (shards), searched in the order bound; opening them is
-  /// left to the first find(). Binding the same path again changes nothing.
-  void bind(llvm::StringRef scope, llvm::StringRef path);
-
-  /// The files bound to a scope, in order.
-  std::vector<std::string> boundTo(llvm::StringRef scope) const;
-
-  /// The parameter `name` of `scope`. A scope that nobody bound is taken for a
-  /// path of a file. Errors: nothing bound and no such file, an invalid file, a
-  /// name that is in none (with the closest one that is).
-  llvm::Expected<Parameter> find(llvm::StringRef scope, llvm::StringRef name);
+  /// Opens or shares a checkpoint; see Checkpoint::open.
+  llvm::Expected<std::shared_ptr<const Checkpoint>> open(llvm::StringRef path);
 
 private:
-  struct Key;
-  struct Cached {
-    uint64_t size;
-    int64_t changed;
-    uint64_t inode;
+  /// What a file was when it was opened.
+  struct Stamp {
+    std::string path;
+    uint64_t size = 0;
+    int64_t changed = 0;
+    uint64_t inode = 0;
+    bool operator==(const Stamp &) const = default;
+  };
+  struct CachedFile {
+    Stamp stamp;
     std::shared_ptr<const SafetensorsFile> file;
   };
+  struct CachedCheckpoint {
+    std::vector<Stamp> stamps;
+    std::shared_ptr<const Checkpoint> checkpoint;
+  };
+  static std::optional<Stamp> stampOf(llvm::StringRef path);
+  static std::vector<Stamp> stampsOf(const Checkpoint &checkpoint);
 
-  mutable std::mutex mutex;
-  std::map<std::string, Cached> files;
-  std::map<std::string, std::vector<std::string>> scopes;
+  std::mutex mutex;
+  std::map<std::string, CachedFile> files;
+  std::map<std::string, CachedCheckpoint> checkpoints;
 };
 
 /// `path` as seen from the folder of `moduleFile` ("" or "-": the working

@@ -142,9 +142,9 @@ private:
         global.emitError(llvm::toString(file.takeError()));
         return failure();
       }
-      llvm::Expected<storage::TensorView> tensor = (*file)->get(name);
+      llvm::Expected<storage::Parameter> tensor = (*file)->get(name);
       if (tensor) {
-        found = {*file, *tensor};
+        found = *tensor;
         break;
       }
       missing = llvm::toString(tensor.takeError());

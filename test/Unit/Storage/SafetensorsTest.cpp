@@ -262,17 +262,6 @@ TEST_F(SafetensorsTest, StoreSharesMappings) {
   auto first = store.open(path), second = store.open(path);
   ASSERT_TRUE(first && second);
   EXPECT_EQ(first->get(), second->get());
-  store.bind("model", path);
-  store.bind("model", path);
-  EXPECT_EQ(store.boundTo("model").size(), 1u);
-  auto found = store.find("model", "a");
-  ASSERT_TRUE(bool(found));
-  EXPECT_EQ(found->file.get(), first->get());
-  auto byPath = store.find(path, "a");
-  ASSERT_TRUE(bool(byPath));
-  EXPECT_CONTAINS(textOf(store.find("model", "b")), "no tensor 'b'");
-  EXPECT_CONTAINS(textOf(store.find("other", "b")),
-                  "no weights are bound to scope 'other'");
   // A rewritten file is mapped anew.
   std::string again = path + "2";
   folder.write("t.safetensors2", folder.read("t.safetensors") + " ");

@@ -57,13 +57,35 @@ std::string qk::quant_llm::resolveModulePath(ModuleOp module, StringRef path) {
   return absolute.str().str();
 }
 
-FailureOr<std::shared_ptr<const storage::SafetensorsFile>>
+std::string qk::quant_llm::getModulePath(ModuleOp module, StringRef path) {
+  if (llvm::sys::path::is_absolute(path))
+    return path.str();
+  SmallString<256> absolute(path);
+  llvm::sys::fs::make_absolute(absolute);
+  if (llvm::sys::fs::equivalent(absolute, resolveModulePath(module, path)))
+    return path.str();
+  return absolute.str().str();
+}
+
+void qk::quant_llm::recordWeights(ModuleOp module, StringRef scope,
+                                  StringRef path) {
+  MLIRContext *context = module.getContext();
+  NamedAttrList entries;
+  if (auto old =
+          module->getAttrOfType<DictionaryAttr>(QuantLLMDialect::kWeightsAttr))
+    entries.append(old.getValue());
+  entries.set(scope, StringAttr::get(context, getModulePath(module, path)));
+  module->setAttr(QuantLLMDialect::kWeightsAttr,
+                  entries.getDictionary(context));
+}
+
+FailureOr<std::shared_ptr<const storage::Checkpoint>>
 qk::quant_llm::openScope(ModuleOp module, StringRef scope, Location location) {
   auto weights =
       module->getAttrOfType<DictionaryAttr>(QuantLLMDialect::kWeightsAttr);
   auto path = weights ? weights.getAs<StringAttr>(scope) : StringAttr();
   if (!path)
-    return std::shared_ptr<const storage::SafetensorsFile>();
+    return std::shared_ptr<const storage::Checkpoint>();
   auto *dialect = module.getContext()->getLoadedDialect<QuantLLMDialect>();
   auto file = dialect->getStore().open(resolveModulePath(module, path));
   if (!file) {
@@ -137,19 +159,19 @@ FailureOr<ParameterData> qk::quant_llm::getParameterData(ParameterOp op) {
     return candidate == *dataType || (*dataType == storage::DataType::U8 &&
                                       candidate == storage::DataType::I8);
   };
-  const storage::TensorView *tensor = (*file)->find(op.getName());
-  llvm::Expected<storage::TensorView> checked =
-      tensor && matches(tensor->type)
-          ? (*file)->get(op.getName(), tensor->type, type.getShape())
+  const storage::Parameter *tensor = (*file)->find(op.getName());
+  llvm::Expected<storage::Parameter> checked =
+      tensor && matches(tensor->tensor.type)
+          ? (*file)->get(op.getName(), tensor->tensor.type, type.getShape())
           : (*file)->get(op.getName(), *dataType, type.getShape());
   if (!checked) {
     op.emitError() << llvm::toString(checked.takeError());
     return failure();
   }
   ParameterData data;
-  data.file = *file;
-  data.bytes = checked->bytes;
-  data.fileOffset = checked->fileOffset;
+  data.file = checked->file;
+  data.bytes = checked->tensor.bytes;
+  data.fileOffset = checked->tensor.fileOffset;
   return data;
 }
 

@@ -15,8 +15,6 @@
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/IR/DialectResourceBlobManager.h"
 #include "llvm/ADT/MapVector.h"
-#include "llvm/Support/FileSystem.h"
-#include "llvm/Support/Path.h"
 
 using namespace mlir;
 using namespace qk::quant_llm;
@@ -31,26 +29,6 @@ static constexpr StringLiteral kModelScope = "model";
 
 /// Literals below this stay what they are: small tables, not weights.
 static constexpr int64_t kLiteralBytes = 1024;
-
-/// Records `weights` on the module: as given where that means the same file
-/// seen from the module's folder, else absolute.
-static void recordWeights(ModuleOp module, StringRef weights) {
-  SmallString<256> absolute(weights);
-  llvm::sys::fs::make_absolute(absolute);
-  SmallString<256> fromModule(resolveModulePath(module, weights));
-  llvm::sys::fs::make_absolute(fromModule);
-  bool same = llvm::sys::path::is_absolute(weights) ||
-              llvm::sys::fs::equivalent(absolute, fromModule);
-  MLIRContext *context = module.getContext();
-  NamedAttrList entries;
-  if (auto old =
-          module->getAttrOfType<DictionaryAttr>(QuantLLMDialect::kWeightsAttr))
-    entries.append(old.getValue());
-  entries.set(kModelScope,
-              StringAttr::get(context, same ? weights : absolute.str()));
-  module->setAttr(QuantLLMDialect::kWeightsAttr,
-                  entries.getDictionary(context));
-}
 
 /// The scope whose file holds tensor `name`.
 static FailureOr<StringRef> findScope(ModuleOp module, StringRef name,
@@ -144,7 +122,7 @@ qk::quant_llm::createParameter(OpBuilder &builder, Location location,
 LogicalResult qk::quant_llm::bindParameters(ModuleOp module,
                                             StringRef weights) {
   if (!weights.empty())
-    recordWeights(module, weights);
+    recordWeights(module, kModelScope, weights);
 
   SmallVector<arith::ConstantOp> constants;
   module.walk([&](arith::ConstantOp op) {

@@ -52,10 +52,17 @@ std::string resolveModulePath(::mlir::ModuleOp module, ::llvm::StringRef path);
 /// written to another folder than it was read from.
 void makePathsAbsolute(::mlir::ModuleOp module);
 
-/// The safetensors file that `module` gives for `scope`, opened through the
-/// dialect's store; a null pointer where it gives none. Errors are emitted at
-/// `location`.
-::mlir::FailureOr<std::shared_ptr<const storage::SafetensorsFile>>
+/// How `module` refers to a file that the user named `path`: as given where
+/// that is the same file seen from the module's folder, else absolute.
+std::string getModulePath(::mlir::ModuleOp module, ::llvm::StringRef path);
+
+/// Records on `module` that the parameters of `scope` are in `path`.
+void recordWeights(::mlir::ModuleOp module, ::llvm::StringRef scope,
+                   ::llvm::StringRef path);
+
+/// The checkpoint that `module` gives for `scope`, opened through the dialect's
+/// store; a null pointer where it gives none. Errors are emitted at `location`.
+::mlir::FailureOr<std::shared_ptr<const storage::Checkpoint>>
 openScope(::mlir::ModuleOp module, ::llvm::StringRef scope,
           ::mlir::Location location);
 

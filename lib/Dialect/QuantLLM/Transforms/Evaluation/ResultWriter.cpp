@@ -11,8 +11,6 @@
 
 #include "mlir/IR/AsmState.h"
 #include "mlir/IR/DialectResourceBlobManager.h"
-#include "llvm/Support/FileSystem.h"
-#include "llvm/Support/Path.h"
 
 #include <cstring>
 
@@ -175,19 +173,6 @@ LogicalResult ResultWriter::commit() {
     return success();
   if (llvm::Error error = file->commit())
     return fail(std::move(error));
-  // As given where that is the same file seen from the module's folder.
-  SmallString<256> absolute(path), fromModule(resolveModulePath(module, path));
-  llvm::sys::fs::make_absolute(absolute);
-  llvm::sys::fs::make_absolute(fromModule);
-  bool same = llvm::sys::fs::equivalent(absolute, fromModule);
-  NamedAttrList entries;
-  if (auto old =
-          module->getAttrOfType<DictionaryAttr>(QuantLLMDialect::kWeightsAttr))
-    entries.append(old.getValue());
-  MLIRContext *context = module.getContext();
-  entries.set(kScope, StringAttr::get(context,
-                                      same ? StringRef(path) : absolute.str()));
-  module->setAttr(QuantLLMDialect::kWeightsAttr,
-                  entries.getDictionary(context));
+  recordWeights(module, kScope, path);
   return success();
 }
