@@ -38,6 +38,8 @@ config.substitutions.append(("%python", sys.executable))
 config.substitutions.append(("%examples", config.qk_source_dir + "/examples"))
 config.substitutions.append(("%data", config.test_source_root + "/data"))
 config.substitutions.append(("%shared", os.environ.get("QK_SHARED", "QK_SHARED-unset")))
+config.substitutions.append(("%cxx", config.qk_cxx))
+config.substitutions.append(("%cc", config.qk_cc))
 config.substitutions.append(("%qk_build", config.qk_build_dir))
 config.substitutions.append(("%qk_src", config.qk_source_dir))
 
