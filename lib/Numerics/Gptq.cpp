@@ -11,6 +11,7 @@
 #include "Panel.h"
 #include "qk/Numerics/OutputError.h"
 #include "qk/Numerics/Parallel.h"
+#include "qk/Numerics/RefineCodes.h"
 #include "qk/Numerics/RoundToNearest.h"
 
 #include <numeric>
@@ -25,6 +26,9 @@ Status GptqOptions::validate() const {
   if (blockSize < 1)
     return Error{"block size " + std::to_string(blockSize) +
                  " is not allowed: expected a positive number"};
+  if (sweeps < 0)
+    return Error{"sweeps " + std::to_string(sweeps) +
+                 " is not allowed: expected 0 or more"};
   return {};
 }
 
@@ -35,6 +39,9 @@ Result<PreparedHessian> prepareHessian(const float *hessian, int64_t k,
   PreparedHessian prepared;
   if (options.order == ColumnOrder::Activation)
     prepared.order = activationOrder(hessian, k);
+  else if (options.order == ColumnOrder::GroupAware)
+    prepared.order =
+        groupAwareOrder(hessian, k, options.quantizer.scheme.groupLength(k));
   Result<HessianFactor> factor = factorHessian(
       hessian, k, prepared.order.empty() ? nullptr : prepared.order.data(),
       options.damping);
@@ -56,10 +63,19 @@ struct Solve {
   const HessianFactor &factor;
   LaneQuantizer quantizer;
   int64_t k, groupLength, groups, block;
-  /// [K] each: the column of a step; its group; R[t,t] and its inverse.
+  /// [K] each: the column of a step; its group; where its code is stored;
+  /// R[t,t] and its inverse.
   std::vector<int32_t> column;
   std::vector<int32_t> group;
+  std::vector<int32_t> place;
   std::vector<float> pivot, inversePivot;
+  /// The steps at which blocks begin, and K. Without static groups a block is
+  /// made of whole groups: a group's scale has to be known before its first
+  /// column and depends on all of them.
+  std::vector<int64_t> blocks;
+  /// [K] without static groups: at the first step of a group its columns,
+  /// else 0.
+  std::vector<int64_t> groupStarts;
   /// [K, block]: diagonal[t*block + i - b] = R[i,t] for b ≤ i < t, b the start
   /// of the block of t. Contiguous, where R's columns would be K apart.
   std::unique_ptr<float[]> diagonal;
@@ -98,8 +114,6 @@ Solve::Solve(const GptqOptions &options, const PreparedHessian &prepared,
       groups(options.quantizer.scheme.groups(k)), block(options.blockSize),
       column(prepared.order), group(k), pivot(k), inversePivot(k),
       columnWeights(k) {
-  // A group's scale must be known before its first column and depends on all
-  // of them: it has to lie within a block.
   if (!options.staticGroups)
     block = std::max(block / groupLength, int64_t(1)) * groupLength;
   block = std::min(block, k);
@@ -107,16 +121,40 @@ Solve::Solve(const GptqOptions &options, const PreparedHessian &prepared,
     column.resize(k);
     std::iota(column.begin(), column.end(), 0);
   }
+  // Only groups that are what is consecutive in an order of their own leave a
+  // permutation.
+  bool permuted =
+      !options.staticGroups && options.order == ColumnOrder::Activation;
+  if (!permuted)
+    place = column;
+  else {
+    place.resize(k);
+    std::iota(place.begin(), place.end(), 0);
+  }
   const float *r = factor.r.get();
   for (int64_t t = 0; t < k; ++t) {
-    group[t] = (options.staticGroups ? column[t] : t) / groupLength;
+    group[t] = place[t] / groupLength;
     pivot[t] = r[t * k + t];
     inversePivot[t] = 1.0f / pivot[t];
     columnWeights[column[t]] = pivot[t] * pivot[t];
   }
+  groupStarts.resize(k);
+  for (int64_t t = 0, start = 0; t < k && !options.staticGroups; ++t) {
+    if (group[t] != group[start])
+      start = t;
+    ++groupStarts[start];
+  }
+  blocks.push_back(0);
+  for (int64_t t = 0; t < k;) {
+    int64_t next = options.staticGroups ? t + 1 : t + groupStarts[t];
+    if (next - blocks.back() > block)
+      blocks.push_back(t);
+    t = next;
+  }
+  blocks.push_back(k);
   diagonal = uninitialized<float>(k * block);
-  parallelFor((k + block - 1) / block, [&](int64_t item) {
-    int64_t begin = item * block, end = std::min(k, begin + block);
+  parallelFor(blocks.size() - 1, [&](int64_t item) {
+    int64_t begin = blocks[item], end = blocks[item + 1];
     for (int64_t i = begin; i < end; ++i)
       for (int64_t t = i + 1; t < end; ++t)
         diagonal[t * block + i - begin] = r[i * k + t];
@@ -172,7 +210,7 @@ QK_INLINE static inline void sumErrors(const Solve &solve, const Panel &panel,
 QK_INLINE static inline void chooseGroup(const Solve &solve, Panel &panel,
                                          int64_t begin, int64_t first,
                                          int64_t r) {
-  int64_t end = std::min(first + solve.groupLength, solve.k);
+  int64_t end = first + solve.groupStarts[first];
   for (int64_t t = first; t < end; ++t) {
     Lanes sum[1];
     sumErrors(solve, panel, begin, t, r, sum);
@@ -199,12 +237,12 @@ QK_INLINE static inline void roundBlock(const Solve &solve, Panel &panel,
   int64_t stride = panel.stride;
   Lanes loss = splat(0.0f);
   for (int64_t t = begin; t < end; ++t) {
-    if (!solve.options.staticGroups && t % solve.groupLength == 0)
+    if (solve.groupStarts[t])
       for (int v = 0; v < V; ++v)
         chooseGroup(solve, panel, begin, t, r + v * kLanes);
     Lanes sum[V];
     sumErrors(solve, panel, begin, t, r, sum);
-    int64_t place = solve.options.staticGroups ? solve.column[t] : t;
+    int64_t place = solve.place[t];
     for (int v = 0; v < V; ++v) {
       int64_t row = r + v * kLanes, at = solve.group[t] * stride + row;
       LaneParameters group{loadLanes(panel.scales.get() + at),
@@ -235,8 +273,8 @@ static void solvePanel(const Solve &solve, Panel &panel) {
       std::fill_n(panel.w.get() + j * stride, stride, 0.0f);
   if (solve.options.staticGroups)
     withBestVectors([&]() QK_INLINE { chooseStaticGroups(solve, panel); });
-  for (int64_t begin = 0; begin < k; begin += solve.block) {
-    int64_t end = std::min(k, begin + solve.block);
+  for (size_t i = 0; i + 1 < solve.blocks.size(); ++i) {
+    int64_t begin = solve.blocks[i], end = solve.blocks[i + 1];
     if (begin == 0)
       std::fill_n(panel.sums.get(), (end - begin) * stride, 0.0f);
     else
@@ -271,7 +309,7 @@ Result<GptqResult> gptq(const float *w, int64_t n, int64_t k,
   weight.scales.resize(n * solve.groups);
   if (!symmetric)
     weight.zeroPoints.resize(n * solve.groups);
-  if (!options.staticGroups)
+  if (!options.staticGroups && options.order == ColumnOrder::Activation)
     weight.permutation = prepared.order;
 
   int64_t panels = (n + kPanelRows - 1) / kPanelRows;
@@ -293,6 +331,14 @@ Result<GptqResult> gptq(const float *w, int64_t n, int64_t k,
 
   GptqReport &report = result.report;
   report.lossDamped = std::accumulate(losses.begin(), losses.end(), 0.0);
+  if (options.sweeps > 0) {
+    Result<Refinement> refined =
+        refineCodes(w, hessian, prepared.factor.lambda, options.sweeps, weight);
+    if (!refined)
+      return refined.error();
+    report.codesMoved = refined->codesMoved;
+    report.lossDamped -= refined->lossLowered;
+  }
   report.damping = prepared.factor.damping;
   report.deadColumns = prepared.factor.deadColumns;
   if (options.measureError) {

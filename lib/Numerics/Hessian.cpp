@@ -31,17 +31,39 @@ Status DampingOptions::validate() const {
                " is not allowed: expected a positive number"};
 }
 
+/// What columns are ordered by. NaN counts as 0: it is for factorHessian to
+/// reject.
+static float orderKey(const float *hessian, int64_t k, int64_t column) {
+  float value = hessian[column * k + column];
+  return value > 0 ? value : 0.0f;
+}
+
 std::vector<int32_t> activationOrder(const float *hessian, int64_t k) {
   std::vector<int32_t> order(k);
   std::iota(order.begin(), order.end(), 0);
-  // NaN counts as 0: it is for factorHessian to reject.
-  auto key = [&](int32_t i) {
-    float value = hessian[i * k + i];
-    return value > 0 ? value : 0.0f;
-  };
   std::sort(order.begin(), order.end(), [&](int32_t a, int32_t b) {
-    return key(a) != key(b) ? key(a) > key(b) : a < b;
+    float keyA = orderKey(hessian, k, a), keyB = orderKey(hessian, k, b);
+    return keyA != keyB ? keyA > keyB : a < b;
   });
+  return order;
+}
+
+std::vector<int32_t> groupAwareOrder(const float *hessian, int64_t k,
+                                     int64_t groupLength) {
+  std::vector<int32_t> order = activationOrder(hessian, k);
+  // The first column of a group that the falling order meets is its largest.
+  std::vector<std::vector<int32_t>> members((k + groupLength - 1) /
+                                            groupLength);
+  std::vector<int32_t> groups;
+  for (int32_t column : order) {
+    auto &group = members[column / groupLength];
+    if (group.empty())
+      groups.push_back(column / groupLength);
+    group.push_back(column);
+  }
+  order.clear();
+  for (int32_t group : groups)
+    order.insert(order.end(), members[group].begin(), members[group].end());
   return order;
 }
 

@@ -30,20 +30,21 @@ inline int64_t roundUpToLanes(int64_t rows) {
   return (rows + kLanes - 1) / kLanes * kLanes;
 }
 
-/// panel[t*stride + r] = w[r*k + order[t]], t < k, r < rows; 0 up to `stride`.
-/// Without an order: the columns as they are.
-inline void gatherPanel(const float *w, int64_t k, int64_t rows,
-                        const int32_t *order, float *panel, int64_t stride) {
+/// panel[t*stride + r] = To(w[r*k + order[t]]), t < k, r < rows; 0 up to
+/// `stride`. Without an order: the columns as they are.
+template <typename From, typename To>
+void gatherPanel(const From *w, int64_t k, int64_t rows, const int32_t *order,
+                 To *panel, int64_t stride) {
   // Sixteen rows at a time, so that a panel's cache line is written whole.
   for (int64_t first = 0; first < stride; first += kLanes) {
     int64_t present = std::clamp<int64_t>(rows - first, 0, kLanes);
     for (int64_t t = 0; t < k; ++t) {
-      const float *source = w + first * k + (order ? order[t] : t);
-      float *target = panel + t * stride + first;
+      const From *source = w + first * k + (order ? order[t] : t);
+      To *target = panel + t * stride + first;
       for (int64_t r = 0; r < present; ++r)
-        target[r] = source[r * k];
+        target[r] = static_cast<To>(source[r * k]);
       for (int64_t r = present; r < kLanes; ++r)
-        target[r] = 0.0f;
+        target[r] = To(0);
     }
   }
 }

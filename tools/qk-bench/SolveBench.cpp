@@ -86,6 +86,12 @@ void benchSolve(int64_t n, int64_t k) {
        ScaleSearch::Mse,
        {},
        {}},
+      {"activation order, static, weighted",
+       ColumnOrder::Activation,
+       true,
+       ScaleSearch::Weighted,
+       {},
+       {}},
   };
   // Limits and methods take turns, so that a machine that slows down slows
   // down both.

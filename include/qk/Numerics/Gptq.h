@@ -37,6 +37,11 @@ enum class ColumnOrder : uint8_t {
   /// By falling diag(H): columns that matter most have the most others left to
   /// make their errors good.
   Activation,
+  /// Group by group: groups by their falling largest diag(H), inside a group
+  /// columns by falling diag(H) (GAR, arXiv 2505.14638). A group's columns are
+  /// consecutive in this order, so that groups which are not static see the
+  /// updated weight and still leave no permutation.
+  GroupAware,
 };
 
 struct GptqOptions {
@@ -46,23 +51,29 @@ struct GptqOptions {
   /// weight in its original order, so that no permutation is left at run time.
   /// Otherwise a group is what is consecutive in the order of rounding, its
   /// scale is chosen when it is reached, and the result has a permutation
-  /// (where the order is not None).
+  /// where the order is Activation.
   bool staticGroups = true;
   DampingOptions damping;
   /// Columns that are rounded between two matrix products: speed alone. Without
   /// static groups it is made a multiple of the group.
   int64_t blockSize = 128;
+  /// Passes of refineCodes (RefineCodes.h) after the solve, on the damped
+  /// Hessian: each up to twice the solve's flops.
+  int64_t sweeps = 0;
   /// Fill in GptqReport::loss and relativeError, which take 2·N·K² flops.
   bool measureError = true;
 
-  /// Rejects group sizes, dampings and block sizes that make no sense.
+  /// Rejects group sizes, dampings, block sizes and sweeps that make no sense.
   Status validate() const;
 };
 
 /// What a solve did.
 struct GptqReport {
-  /// Σ v², which equals tr(ΔW·(H + λ·I)·ΔWᵀ): what the solver minimises.
+  /// tr(ΔW·(H + λ·I)·ΔWᵀ): what the solver minimises, as Σ v² less what the
+  /// sweeps gained.
   double lossDamped = 0;
+  /// Codes that the sweeps changed.
+  int64_t codesMoved = 0;
   /// tr(ΔW·H·ΔWᵀ), and its ratio to tr(W·H·Wᵀ).
   double loss = 0;
   double relativeError = 0;

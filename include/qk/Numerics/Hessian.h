@@ -57,6 +57,13 @@ struct HessianFactor {
 /// stay in order.
 std::vector<int32_t> activationOrder(const float *hessian, int64_t k);
 
+/// The columns of `hessian`, row-major [k,k], group by group: the groups of
+/// `groupLength` consecutive columns (the last possibly shorter) by their
+/// falling largest diagonal, the columns of a group by falling diagonal; equal
+/// ones stay in order (GAR, arXiv 2505.14638).
+std::vector<int32_t> groupAwareOrder(const float *hessian, int64_t k,
+                                     int64_t groupLength);
+
 /// Factors `hessian` with column t of the result its column order[t] (all in
 /// place when `order` is null).
 ///

@@ -52,8 +52,7 @@ void compare(const Layer &layer, const GptqOptions &options,
   const QuantizedWeight &q = result->weight;
   auto expected = restatement::gptq(Matrix(layer.w, layer.n, layer.k),
                                     Matrix(layer.hessian, layer.k, layer.k),
-                                    options.damping.damping,
-                                    options.order == ColumnOrder::Activation,
+                                    options.damping.damping, options.order,
                                     options.staticGroups, {options.quantizer});
   bool permuted =
       !options.staticGroups && options.order == ColumnOrder::Activation;
@@ -61,7 +60,7 @@ void compare(const Layer &layer, const GptqOptions &options,
   int64_t different = 0;
   for (int64_t n = 0; n < layer.n; ++n)
     for (int64_t t = 0; t < layer.k; ++t) {
-      int64_t place = options.staticGroups ? expected.order[t] : t;
+      int64_t place = permuted ? t : expected.order[t];
       uint8_t byte = q.codes[n * layer.k + place];
       int code = q.scheme.isSigned() ? static_cast<int8_t>(byte) : byte;
       different += code != expected.codes(n, t);
@@ -84,7 +83,8 @@ void compare(const Layer &layer, const GptqOptions &options,
 
 TEST(Gptq, AgreesWithThePapersLoop) {
   Layer layer(80, 160, 600, 1);
-  for (auto order : {ColumnOrder::None, ColumnOrder::Activation})
+  for (auto order :
+       {ColumnOrder::None, ColumnOrder::Activation, ColumnOrder::GroupAware})
     for (bool staticGroups : {false, true})
       for (int64_t group : {-1, 48, 64})
         for (auto type : {CodeType::U2, CodeType::U3, CodeType::U4})
@@ -128,6 +128,28 @@ TEST(Gptq, GroupsThatDoNotDivideTheRow) {
     GptqOptions options = makeOptions(CodeType::U4, 32);
     options.staticGroups = staticGroups;
     compare(layer, options);
+  }
+}
+
+// A short last group may come anywhere in the order of groups.
+TEST(Gptq, GroupAwareOrder) {
+  Layer layer(16, 83, 300, 4);
+  for (bool loudTail : {false, true}) {
+    if (loudTail) {
+      for (int64_t t = 0; t < layer.tokens; ++t)
+        layer.x[t * 83 + 82] *= 100;
+      layer.updateHessian();
+    }
+    for (int64_t block : {16, 32, 128})
+      for (bool staticGroups : {false, true}) {
+        GptqOptions options = makeOptions(CodeType::U4, 16);
+        options.order = ColumnOrder::GroupAware;
+        options.staticGroups = staticGroups;
+        options.blockSize = block;
+        compare(layer, options);
+      }
+    auto order = groupAwareOrder(layer.hessian.data(), 83, 16);
+    EXPECT_EQ(order[0] == 82, loudTail);
   }
 }
 

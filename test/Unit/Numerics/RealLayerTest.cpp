@@ -114,8 +114,8 @@ TEST(RealLayer, SliceAgreesWithF64) {
   for (auto type : {CodeType::U3, CodeType::U4}) {
     GptqOptions options;
     options.quantizer = asymmetric(type, 128);
-    auto expected =
-        restatement::gptq(w, h, 0.01, true, true, {options.quantizer});
+    auto expected = restatement::gptq(w, h, 0.01, ColumnOrder::Activation, true,
+                                      {options.quantizer});
     double loss = trace(minus(w, expected.values), h);
     EXPECT_NEAR(layer.solve(options).report.loss, loss, 1e-3 * loss);
   }

@@ -13,6 +13,7 @@
 #ifndef QK_TEST_UNIT_NUMERICS_RESTATEMENT_H
 #define QK_TEST_UNIT_NUMERICS_RESTATEMENT_H
 
+#include "qk/Numerics/Gptq.h"
 #include "qk/Numerics/Quantizer.h"
 
 #include <algorithm>
@@ -194,8 +195,10 @@ struct GptqResult {
 /// from all later columns. Damping is relative to the mean diagonal of the
 /// columns that are not dead, and the group parameters of a group that is not
 /// static are taken when it is reached, all updates done.
-inline GptqResult gptq(Matrix w, Matrix h, double damping, bool activationOrder,
-                       bool staticGroups, const Quantizer &quantizer) {
+inline GptqResult gptq(Matrix w, Matrix h, double damping,
+                       qk::numerics::ColumnOrder order, bool staticGroups,
+                       const Quantizer &quantizer) {
+  using qk::numerics::ColumnOrder;
   int64_t k = w.cols, length = quantizer.options.scheme.groupLength(k),
           groups = quantizer.options.scheme.groups(k);
   GptqResult result{w, std::vector<Parameters>(w.rows * groups), {}, w, 0};
@@ -213,10 +216,21 @@ inline GptqResult gptq(Matrix w, Matrix h, double damping, bool activationOrder,
       for (int64_t n = 0; n < w.rows; ++n)
         w(n, i) = 0;
   }
-  if (activationOrder)
+  // Group by group (GAR): a column's key is its group's largest diagonal.
+  auto key = [&](int j) {
+    double largest = 0;
+    for (int64_t i = j / length * length;
+         i < std::min(k, (j / length + 1) * length); ++i)
+      largest = std::max(largest, h(i, i));
+    return largest;
+  };
+  if (order != ColumnOrder::None)
     std::sort(result.order.begin(), result.order.end(), [&](int a, int b) {
+      if (order == ColumnOrder::GroupAware && a / length != b / length)
+        return key(a) != key(b) ? key(a) > key(b) : a < b;
       return h(a, a) != h(b, b) ? h(a, a) > h(b, b) : a < b;
     });
+  bool permuted = order == ColumnOrder::Activation && !staticGroups;
   Matrix a(k, k);
   for (int64_t i = 0; i < k; ++i)
     for (int64_t j = 0; j < k; ++j)
@@ -255,11 +269,16 @@ inline GptqResult gptq(Matrix w, Matrix h, double damping, bool activationOrder,
             [&](int64_t i) { return u(step[i], step[i]); });
     }
     for (int64_t t = 0; t < k; ++t) {
-      if (!staticGroups && t % length == 0)
+      int64_t g = (permuted ? t : result.order[t]) / length;
+      // The first column of a group: all of them follow.
+      bool first =
+          t == 0 || g != (permuted ? t - 1 : result.order[t - 1]) / length;
+      if (!staticGroups && first)
         choose(
-            t / length, [&](int64_t i) { return row[i]; },
-            [&](int64_t i) { return u(i, i); });
-      int64_t g = (staticGroups ? result.order[t] : t) / length;
+            g, [&](int64_t i) { return row[i - g * length + t]; },
+            [&](int64_t i) {
+              return u(i - g * length + t, i - g * length + t);
+            });
       Parameters p = result.groups[n * groups + g];
       result.codes(n, t) = quantizer.code(row[t], p);
       double q = quantizer.value(row[t], p), err = (row[t] - q) / u(t, t);
@@ -270,6 +289,25 @@ inline GptqResult gptq(Matrix w, Matrix h, double damping, bool activationOrder,
     }
   }
   return result;
+}
+
+/// Coordinate descent on tr((w-q)·(h + lambda·I)·(w-q)ᵀ), one code at a time,
+/// the whole gradient computed anew for each. `values` are the dequantised
+/// codes, [N,K]; the parameters of a column's group come from `groupOf`.
+template <typename GroupOf>
+void descend(const Matrix &w, const Matrix &h, double lambda, int64_t sweeps,
+             const Quantizer &quantizer, GroupOf groupOf, Matrix &values) {
+  for (int64_t n = 0; n < w.rows; ++n)
+    for (int64_t sweep = 0; sweep < sweeps; ++sweep)
+      for (int64_t j = 0; j < w.cols; ++j) {
+        if (h(j, j) == 0)
+          continue;
+        double gradient = lambda * (w(n, j) - values(n, j));
+        for (int64_t i = 0; i < w.cols; ++i)
+          gradient += (w(n, i) - values(n, i)) * h(i, j);
+        values(n, j) = quantizer.value(
+            values(n, j) + gradient / (h(j, j) + lambda), groupOf(n, j));
+      }
 }
 
 } // namespace restatement
