@@ -1,6 +1,7 @@
 // RUN: qk-opt %s | qk-opt | FileCheck %s
 // RUN: qk-opt %s --mlir-print-op-generic | qk-opt | FileCheck %s
 // RUN: qk-opt %s --emit-bytecode | qk-opt | FileCheck %s
+// RUN: qk-opt %s | FileCheck %s --strict-whitespace --check-prefix=SPACE
 // GPTQ's rounding: orders, groups and settings.
 
 // Defaults are not printed.
@@ -28,6 +29,7 @@ func.func @symmetric_permuted(%w: tensor<4x10xf32>, %h: tensor<10x10xf32>) -> (t
 }
 
 // CHECK-LABEL: func.func @all(
+// SPACE: symmetric order = none scale_search = mse {
 // CHECK: quant_llm.round_compensated %{{.*}}, %{{.*}} scheme(<u4, group = 4, scale = f16>) symmetric order = none scale_search = mse {block = 64 : i64, damping = 5.000000e-02 : f64} : tensor<4x10xf32>, tensor<10x10xf32> -> tensor<4x10xi4>, tensor<4x3xf16>{{$}}
 func.func @all(%w: tensor<4x10xf32>, %h: tensor<10x10xf32>) -> (tensor<4x10xi4>, tensor<4x3xf16>) {
   %c, %s = quant_llm.round_compensated %w, %h scheme(<u4, group = 4, scale = f16>) symmetric order = none scale_search = mse {block = 64 : i64, damping = 5.000000e-02 : f64} : tensor<4x10xf32>, tensor<10x10xf32> -> tensor<4x10xi4>, tensor<4x3xf16>

@@ -1,8 +1,10 @@
 // RUN: qk-opt %s | qk-opt | FileCheck %s
 // RUN: qk-opt %s --mlir-print-op-generic | qk-opt | FileCheck %s
 // RUN: qk-opt %s --emit-bytecode | qk-opt | FileCheck %s
+// RUN: qk-opt %s | FileCheck %s --strict-whitespace --check-prefix=SPACE
 // Statistics of a layer's input, of every kind.
 
+// SPACE: quant_llm.statistic hessian of
 // CHECK-LABEL: func.func @statistic(
 // CHECK: quant_llm.statistic hessian of "fc" : tensor<8x8xf32>{{$}}
 // CHECK: quant_llm.statistic absmax of "fc" : tensor<8xf32>{{$}}

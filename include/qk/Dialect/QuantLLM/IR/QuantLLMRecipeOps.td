@@ -181,7 +181,7 @@ def QuantLLM_RoundToNearestOp : QuantLLM_PureOp<"round_to_nearest"> {
                       Optional<QuantLLM_ZeroPoints>:$zero_points);
   let assemblyFormat = [{
     $weight `scheme` `(` $scheme `)` (`symmetric` $symmetric^)?
-    (`scale_search` `=` $scale_search^)? attr-dict `:` type($weight) `->`
+    (`scale_search` `=` `` $scale_search^)? attr-dict `:` type($weight) `->`
     type($codes) `,` type($scales) (`,` type($zero_points)^)?
   }];
   let hasVerifier = 1;
@@ -236,8 +236,8 @@ def QuantLLM_RoundCompensatedOp
                       Optional<QuantLLM_Permutation>:$permutation);
   let assemblyFormat = [{
     $weight `,` $hessian `scheme` `(` $scheme `)` (`symmetric` $symmetric^)?
-    (`static_groups` $static_groups^)? (`order` `=` $order^)?
-    (`scale_search` `=` $scale_search^)? attr-dict `:` type($weight) `,`
+    (`static_groups` $static_groups^)? (`order` `=` `` $order^)?
+    (`scale_search` `=` `` $scale_search^)? attr-dict `:` type($weight) `,`
     type($hessian) `->` type($codes) `,` type($scales)
     (`,` type($zero_points)^)? (`permutation` type($permutation)^)?
   }];

@@ -61,7 +61,8 @@ def QuantLLM_StatisticOp : QuantLLM_PureOp<"statistic"> {
   }];
   let arguments = (ins QuantLLM_StatisticKindAttr:$kind, StrAttr:$layer);
   let results = (outs RankedTensorOf<[F32]>:$result);
-  let assemblyFormat = "$kind `of` $layer attr-dict `:` type($result)";
+  // The attribute prints a space of its own.
+  let assemblyFormat = "`` $kind `of` $layer attr-dict `:` type($result)";
   let hasVerifier = 1;
 }
 
