@@ -17,6 +17,7 @@
 
 #include <chrono>
 #include <cstring>
+#include <utility>
 
 using namespace mlir;
 using namespace qk;
@@ -159,6 +160,7 @@ static void printProfile(size_t samples, int64_t tokens, double seconds) {
 
 LogicalResult CalibrationRun::prepare(ModuleOp module,
                                       ArrayRef<std::string> layers) {
+  location = module.getLoc();
   FailureOr<ObservedModel> model = createObservedModel(module, layers);
   if (failed(model))
     return failure();
@@ -220,13 +222,20 @@ LogicalResult CalibrationRun::prepare(ModuleOp module,
 FailureOr<const quant_llm::LayerStatistics *>
 CalibrationRun::get(StringRef layer) {
   auto found = byLayer.find(layer);
-  return found == byLayer.end() ? nullptr : &found->second->view;
+  if (found == byLayer.end())
+    return nullptr;
+  if (!found->second)
+    return emitError(*location) << "the statistics of layer '" << layer
+                                << "' were released; expected nothing to ask "
+                                   "for them after that (a mistake in qk)";
+  return &found->second->view;
 }
 
 void CalibrationRun::release(StringRef layer) {
   auto found = byLayer.find(layer);
-  if (found == byLayer.end() || --found->second->users > 0)
+  if (found == byLayer.end() || !found->second)
     return;
-  found->second->data = numerics::Statistics();
-  found->second->view = quant_llm::LayerStatistics();
+  Entry *entry = std::exchange(found->second, nullptr);
+  if (--entry->users == 0)
+    entry->data = numerics::Statistics();
 }

@@ -13,6 +13,7 @@
 #include "llvm/ADT/StringMap.h"
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -38,6 +39,7 @@ public:
   /// layer, sample and token), a mask that does not fit a layer's tokens.
   mlir::LogicalResult prepare(mlir::ModuleOp module,
                               mlir::ArrayRef<std::string> layers) override;
+  /// Errors: the layer was released.
   mlir::FailureOr<const quant_llm::LayerStatistics *>
   get(llvm::StringRef layer) override;
   void release(llvm::StringRef layer) override;
@@ -53,7 +55,10 @@ private:
   std::string entry;
   bool progress, profile;
   std::vector<std::unique_ptr<Entry>> entries;
+  /// Null: released.
   llvm::StringMap<Entry *> byLayer;
+  /// Of the module that was prepared.
+  std::optional<mlir::Location> location;
 };
 
 } // namespace qk::calibration

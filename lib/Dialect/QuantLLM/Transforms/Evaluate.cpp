@@ -15,8 +15,10 @@
 #include "mlir/IR/Iterators.h"
 #include "mlir/Interfaces/SideEffectInterfaces.h"
 #include "llvm/ADT/SetVector.h"
+#include "llvm/ADT/StringSet.h"
 #include "llvm/Support/raw_ostream.h"
 
+#include <atomic>
 #include <chrono>
 
 using namespace mlir;
@@ -47,6 +49,11 @@ static std::vector<Rounding> collectRoundings(ModuleOp module) {
 
 bool qk::quant_llm::hasRecipe(ModuleOp module) {
   return !collectRoundings(module).empty();
+}
+
+uint64_t LayerStatistics::makeId() {
+  static std::atomic<uint64_t> last = 0;
+  return ++last;
 }
 
 EvaluateOptions EvaluateOptions::fromModule(ModuleOp module) {
@@ -90,6 +97,8 @@ private:
   LogicalResult checkStatistics();
   LogicalResult evaluate(const Rounding &rounding, RecipeEvaluator &evaluator,
                          ResultWriter &writer);
+  void findLastUses();
+  void releaseAfter(size_t index);
   void showProgress(const Rounding &rounding, size_t index) const;
   void eraseDeadRecipe();
 
@@ -98,6 +107,9 @@ private:
   const EvaluateOptions &options;
   std::vector<Rounding> roundings;
   std::vector<ReportEntry> report;
+  /// By rounding: the layers whose statistics no later one asks for. A recipe
+  /// may name other layers than its own (those that read the same input).
+  std::vector<SmallVector<std::string>> lastUses;
   bool identityHessian = false;
 };
 
@@ -135,6 +147,26 @@ LogicalResult Evaluation::checkStatistics() {
          "compensated rounding no better than the nearest";
   identityHessian = true;
   return success();
+}
+
+void Evaluation::findLastUses() {
+  lastUses.resize(roundings.size());
+  llvm::StringSet<> later;
+  for (size_t i = roundings.size(); i-- > 0;) {
+    llvm::SetVector<StringRef> layers;
+    collectStatisticLayers(roundings[i].op, layers);
+    // For the report.
+    layers.insert(roundings[i].layer);
+    for (StringRef layer : layers)
+      if (later.insert(layer).second)
+        lastUses[i].push_back(layer.str());
+  }
+}
+
+void Evaluation::releaseAfter(size_t index) {
+  if (source)
+    for (const std::string &layer : lastUses[index])
+      source->release(layer);
 }
 
 void Evaluation::showProgress(const Rounding &rounding, size_t index) const {
@@ -192,7 +224,6 @@ LogicalResult Evaluation::evaluate(const Rounding &rounding,
             << " input channels: the Hessian is rank-deficient and the result "
                "rests on damping; calibrate with more samples";
     }
-    source->release(rounding.layer);
   }
   if (identityHessian)
     for (Operation *user : rounding.op->getUsers())
@@ -228,11 +259,13 @@ LogicalResult Evaluation::run() {
   for (const Rounding &rounding : roundings)
     if (failed(writer.declare(rounding.op, rounding.layer)))
       return failure();
+  findLastUses();
   RecipeEvaluator evaluator(source, options, identityHessian);
   for (auto [index, rounding] : llvm::enumerate(roundings)) {
     showProgress(rounding, index);
     if (failed(evaluate(rounding, evaluator, writer)))
       return failure();
+    releaseAfter(index);
   }
   if (options.progress)
     llvm::errs() << "\r\033[K";

@@ -18,6 +18,9 @@ namespace qk::quant_llm {
 /// Statistics of one layer's input of K elements a token. Views; the source
 /// that gave them owns the data.
 struct LayerStatistics {
+  /// Tells one set of arrays from others, also after they were released, when
+  /// others may lie at the same address.
+  uint64_t id = makeId();
   int64_t k = 0;
   /// 0: the layer saw none.
   int64_t tokens = 0;
@@ -26,6 +29,9 @@ struct LayerStatistics {
   /// [K]; empty where not collected.
   mlir::ArrayRef<float> absmax;
   mlir::ArrayRef<float> absmean;
+
+private:
+  static uint64_t makeId();
 };
 
 /// Where evaluate gets statistics from: a file, or a run of the model. Asked
@@ -41,12 +47,14 @@ public:
                                       mlir::ArrayRef<std::string> layers) = 0;
 
   /// The statistics of a layer; null where the source knows none. Layers that
-  /// read the same tensor get the same arrays. Valid until `release`. Errors
-  /// (a layer's activations are not finite, the run fails) are emitted.
+  /// read the same tensor get the same arrays. Valid until the last of them is
+  /// released. Errors (a layer's activations are not finite, the run fails, the
+  /// layer was released before) are emitted.
   virtual mlir::FailureOr<const LayerStatistics *>
   get(llvm::StringRef layer) = 0;
 
-  /// Called when a layer's statistics are no longer needed.
+  /// Called once for a layer, when nothing will ask for its statistics again:
+  /// after the last rounding whose recipe names it.
   virtual void release(llvm::StringRef layer) {}
 };
 

@@ -7,6 +7,7 @@
 #include "RecipeEvaluator.h"
 
 #include "qk/Dialect/QuantLLM/IR/ParameterData.h"
+#include "qk/Numerics/Elementwise.h"
 #include "qk/Numerics/OutputError.h"
 #include "qk/Numerics/RoundToNearest.h"
 
@@ -25,36 +26,55 @@ static numerics::ScaleSearch getScaleSearch(ScaleSearch search) {
                                     : numerics::ScaleSearch::None;
 }
 
-void qk::quant_llm::roundToElementType(std::vector<float> &values,
-                                       Type element) {
-  if (element.isF32())
-    return;
-  auto type =
-      element.isF16() ? numerics::ScaleType::F16 : numerics::ScaleType::BF16;
-  for (float &value : values)
-    value = numerics::roundToScaleType(value, type);
+InFlightDiagnostic qk::quant_llm::emitLayerError(Operation *op, StringRef layer,
+                                                 const numerics::Error &error) {
+  return op->emitError() << "layer '" << layer << "': " << error.message;
 }
 
-FailureOr<std::vector<float>> RecipeEvaluator::evaluate(Value value,
-                                                        StringRef layer) {
+void qk::quant_llm::roundToElementType(std::vector<float> &values,
+                                       Type element) {
+  numerics::roundElements(values.data(), values.size(),
+                          element.isF32()   ? numerics::ScaleType::F32
+                          : element.isF16() ? numerics::ScaleType::F16
+                                            : numerics::ScaleType::BF16);
+}
+
+/// A value that was computed.
+static FailureOr<RecipeElements>
+computed(FailureOr<std::vector<float>> values) {
+  if (failed(values))
+    return failure();
+  return RecipeElements(std::move(*values));
+}
+
+FailureOr<RecipeElements> RecipeEvaluator::evaluate(Value value,
+                                                    StringRef layer) {
   Operation *op = value.getDefiningOp();
   if (!op)
     return emitError(value.getLoc())
            << "layer '" << layer
            << "': the recipe depends on an argument of the function; expected "
               "constants and statistics";
-  return llvm::TypeSwitch<Operation *, FailureOr<Floats>>(op)
-      .Case([&](ParameterOp op) { return readAsFloat(op); })
+  return llvm::TypeSwitch<Operation *, FailureOr<RecipeElements>>(op)
       .Case([&](StatisticOp op) { return evaluateStatistic(op); })
-      .Case([&](TransposeOp op) { return evaluateTranspose(op, layer); })
-      .Case([&](ScaleColumnsOp op) { return evaluateScaleColumns(op, layer); })
-      .Case([&](ScaleStatisticOp op) {
-        return evaluateScaleStatistic(op, layer);
+      .Case([&](ParameterOp op) { return computed(readAsFloat(op)); })
+      .Case([&](TransposeOp op) {
+        return computed(evaluateTranspose(op, layer));
       })
-      .Case([&](SmoothingFactorsOp op) { return evaluateSmoothing(op, layer); })
-      .Case([&](SaliencyFactorsOp op) { return evaluateSaliency(op, layer); })
-      .Case([&](ClipOp op) { return evaluateClip(op, layer); })
-      .Default([&](Operation *op) -> FailureOr<Floats> {
+      .Case([&](ScaleColumnsOp op) {
+        return computed(evaluateScaleColumns(op, layer));
+      })
+      .Case([&](ScaleStatisticOp op) {
+        return computed(evaluateScaleStatistic(op, layer));
+      })
+      .Case([&](SmoothingFactorsOp op) {
+        return computed(evaluateSmoothing(op, layer));
+      })
+      .Case([&](SaliencyFactorsOp op) {
+        return computed(evaluateSaliency(op, layer));
+      })
+      .Case([&](ClipOp op) { return computed(evaluateClip(op, layer)); })
+      .Default([&](Operation *op) -> FailureOr<RecipeElements> {
         return op->emitError()
                << "layer '" << layer
                << "': expected constants, statistics and ops of quant_llm in "
@@ -63,8 +83,7 @@ FailureOr<std::vector<float>> RecipeEvaluator::evaluate(Value value,
       });
 }
 
-FailureOr<std::vector<float>>
-RecipeEvaluator::evaluateStatistic(StatisticOp op) {
+FailureOr<RecipeElements> RecipeEvaluator::evaluateStatistic(StatisticOp op) {
   auto type = tensorType(op.getResult());
   int64_t k = type.getDimSize(0);
   StringRef kind = stringifyStatisticKind(op.getKind());
@@ -76,7 +95,7 @@ RecipeEvaluator::evaluateStatistic(StatisticOp op) {
     Floats identity(k * k, 0.0f);
     for (int64_t i = 0; i < k; ++i)
       identity[i * k + i] = 1.0f;
-    return identity;
+    return RecipeElements(std::move(identity));
   }
   FailureOr<const LayerStatistics *> statistics = source->get(op.getLayer());
   if (failed(statistics))
@@ -94,55 +113,58 @@ RecipeEvaluator::evaluateStatistic(StatisticOp op) {
   if (values.empty())
     return op.emitError() << "the statistics of layer '" << op.getLayer()
                           << "' have no " << kind;
-  return Floats(values.begin(), values.end());
+  return RecipeElements::viewOf(values);
 }
 
 FailureOr<std::vector<float>>
 RecipeEvaluator::evaluateTranspose(TransposeOp op, StringRef layer) {
-  FailureOr<Floats> in = evaluate(op.getWeight(), layer);
+  FailureOr<RecipeElements> in = evaluate(op.getWeight(), layer);
   if (failed(in))
     return failure();
   auto type = tensorType(op.getResult());
-  int64_t n = type.getDimSize(0), k = type.getDimSize(1);
-  Floats out(n * k);
-  for (int64_t row = 0; row < n; ++row)
-    for (int64_t column = 0; column < k; ++column)
-      out[row * k + column] = (*in)[column * n + row];
+  Floats out(in->size());
+  numerics::transpose(in->data(), type.getDimSize(1), type.getDimSize(0),
+                      out.data());
   return out;
 }
 
 FailureOr<std::vector<float>>
 RecipeEvaluator::evaluateScaleColumns(ScaleColumnsOp op, StringRef layer) {
-  FailureOr<Floats> values = evaluate(op.getInput(), layer);
-  if (failed(values))
+  FailureOr<RecipeElements> in = evaluate(op.getInput(), layer);
+  if (failed(in))
     return failure();
-  FailureOr<Floats> factors = evaluate(op.getFactors(), layer);
+  FailureOr<RecipeElements> factors = evaluate(op.getFactors(), layer);
   if (failed(factors))
     return failure();
-  Type element = tensorType(op.getResult()).getElementType();
-  size_t k = factors->size();
-  for (size_t i = 0; i < values->size(); ++i) {
-    float &value = (*values)[i];
-    float factor = (*factors)[i % k];
-    value = op.getInverse() ? value / factor : value * factor;
-  }
-  roundToElementType(*values, element);
-  return values;
+  int64_t k = factors->size();
+  Floats out = in->takeStorage();
+  if (numerics::Status status =
+          numerics::scaleColumns(in->data(), out.size() / k, k, factors->data(),
+                                 op.getInverse(), out.data());
+      !status)
+    return emitLayerError(op, layer, status.error());
+  roundToElementType(out, tensorType(op.getResult()).getElementType());
+  return out;
 }
 
 FailureOr<std::vector<float>>
 RecipeEvaluator::evaluateScaleStatistic(ScaleStatisticOp op, StringRef layer) {
-  FailureOr<Floats> values = evaluate(op.getStatistic(), layer);
-  if (failed(values))
+  FailureOr<RecipeElements> in = evaluate(op.getStatistic(), layer);
+  if (failed(in))
     return failure();
-  FailureOr<Floats> factors = evaluate(op.getFactors(), layer);
+  FailureOr<RecipeElements> factors = evaluate(op.getFactors(), layer);
   if (failed(factors))
     return failure();
-  size_t k = factors->size();
-  bool isHessian = tensorType(op.getResult()).getRank() == 2;
-  for (size_t i = 0; i < values->size(); ++i)
-    (*values)[i] /= (*factors)[i % k] * (isHessian ? (*factors)[i / k] : 1.0f);
-  return values;
+  int64_t k = factors->size();
+  Floats out = in->takeStorage();
+  numerics::Status status =
+      tensorType(op.getResult()).getRank() == 2
+          ? numerics::scaleHessian(in->data(), k, factors->data(), out.data())
+          : numerics::scaleMagnitudes(in->data(), k, factors->data(),
+                                      out.data());
+  if (!status)
+    return emitLayerError(op, layer, status.error());
+  return out;
 }
 
 FailureOr<RoundedWeight> RecipeEvaluator::round(Operation *rounding,
@@ -154,7 +176,7 @@ FailureOr<RoundedWeight> RecipeEvaluator::round(Operation *rounding,
 
 FailureOr<RoundedWeight> RecipeEvaluator::roundToNearest(RoundToNearestOp op,
                                                          StringRef layer) {
-  FailureOr<Floats> weight = evaluate(op.getWeight(), layer);
+  FailureOr<RecipeElements> weight = evaluate(op.getWeight(), layer);
   if (failed(weight))
     return failure();
   auto type = tensorType(op.getWeight());
@@ -164,8 +186,7 @@ FailureOr<RoundedWeight> RecipeEvaluator::roundToNearest(RoundToNearestOp op,
                                        getScaleSearch(op.getScaleSearch())};
   auto result = numerics::roundToNearest(weight->data(), n, k, quantizer);
   if (!result)
-    return op.emitError() << "layer '" << layer
-                          << "': " << result.error().message;
+    return emitLayerError(op, layer, result.error());
   RoundedWeight rounded;
   rounded.weight = std::move(*result);
   rounded.method = "rtn";
@@ -189,30 +210,63 @@ FailureOr<RoundedWeight> RecipeEvaluator::roundToNearest(RoundToNearestOp op,
 }
 
 FailureOr<const numerics::PreparedHessian *>
-RecipeEvaluator::prepare(RoundCompensatedOp op, ArrayRef<float> hessian,
-                         int64_t k, const numerics::GptqOptions &gptqOptions,
+RecipeEvaluator::prepare(const HessianOf &hessian, int64_t k,
+                         const numerics::GptqOptions &gptqOptions,
                          std::string &reason) {
-  if (cache && cache->hessian == hessian.data() && cache->k == k &&
+  if (cache && cache->value == hessian.value && cache->id == hessian.id &&
       cache->order == gptqOptions.order &&
       cache->damping == gptqOptions.damping.damping)
     return &cache->prepared;
-  auto prepared = numerics::prepareHessian(hessian.data(), k, gptqOptions);
+  cache.reset();
+  auto prepared =
+      numerics::prepareHessian(hessian.elements.data(), k, gptqOptions);
   if (!prepared) {
     reason = prepared.error().message;
     return failure();
   }
-  cache.emplace();
-  cache->hessian = hessian.data();
-  cache->k = k;
-  cache->order = gptqOptions.order;
-  cache->damping = gptqOptions.damping.damping;
-  cache->prepared = std::move(*prepared);
+  cache = Cached{hessian.value, hessian.id, gptqOptions.order,
+                 gptqOptions.damping.damping, std::move(*prepared)};
   return &cache->prepared;
+}
+
+FailureOr<RecipeEvaluator::HessianOf>
+RecipeEvaluator::evaluateHessian(RoundCompensatedOp op, StringRef layer,
+                                 std::string &reason) {
+  HessianOf hessian;
+  auto statistic = op.getHessian().getDefiningOp<StatisticOp>();
+  if (statistic && !identityHessian) {
+    FailureOr<const LayerStatistics *> statistics =
+        source->get(statistic.getLayer());
+    if (failed(statistics))
+      return failure();
+    if (!*statistics || (*statistics)->tokens == 0) {
+      reason = "no tokens reached it while the model ran on the calibration "
+               "samples";
+      return hessian;
+    }
+    hessian.id = (*statistics)->id;
+  } else {
+    hessian.value = op.getHessian();
+    if (scaledHessian && scaledHessian->first == hessian.value) {
+      hessian.elements = scaledHessian->second.get();
+      return hessian;
+    }
+  }
+  FailureOr<RecipeElements> elements = evaluate(op.getHessian(), layer);
+  if (failed(elements))
+    return failure();
+  if (hessian.value) {
+    scaledHessian.emplace(hessian.value, std::move(*elements));
+    hessian.elements = scaledHessian->second.get();
+  } else {
+    hessian.elements = elements->get();
+  }
+  return hessian;
 }
 
 FailureOr<RoundedWeight>
 RecipeEvaluator::roundCompensated(RoundCompensatedOp op, StringRef layer) {
-  FailureOr<Floats> weight = evaluate(op.getWeight(), layer);
+  FailureOr<RecipeElements> weight = evaluate(op.getWeight(), layer);
   if (failed(weight))
     return failure();
   auto type = tensorType(op.getWeight());
@@ -228,34 +282,13 @@ RecipeEvaluator::roundCompensated(RoundCompensatedOp op, StringRef layer) {
   gptqOptions.damping.damping = op.getDamping().convertToDouble();
   gptqOptions.blockSize = op.getBlock();
 
-  // The Hessian: a view of the source's where the recipe uses it as it is, so
-  // that layers which share an input share its factorisation.
-  Floats owned;
-  ArrayRef<float> hessian;
   std::string reason;
-  auto statistic = op.getHessian().getDefiningOp<StatisticOp>();
-  if (statistic && !identityHessian) {
-    FailureOr<const LayerStatistics *> statistics =
-        source->get(statistic.getLayer());
-    if (failed(statistics))
-      return failure();
-    if (!*statistics || (*statistics)->tokens == 0)
-      reason = "no tokens reached it while the model ran on the calibration "
-               "samples";
-    else if ((*statistics)->k == k)
-      hessian = (*statistics)->hessian;
-  }
-  if (reason.empty() && hessian.empty()) {
-    FailureOr<Floats> evaluated = evaluate(op.getHessian(), layer);
-    if (failed(evaluated))
-      return failure();
-    owned = std::move(*evaluated);
-    hessian = owned;
-    cache.reset();
-  }
+  FailureOr<HessianOf> hessian = evaluateHessian(op, layer, reason);
+  if (failed(hessian))
+    return failure();
   FailureOr<const numerics::PreparedHessian *> prepared = failure();
   if (reason.empty())
-    prepared = prepare(op, hessian, k, gptqOptions, reason);
+    prepared = prepare(*hessian, k, gptqOptions, reason);
   if (!reason.empty()) {
     if (!options.fallbackToRtn)
       return op.emitError() << "layer '" << layer << "': " << reason
@@ -266,8 +299,7 @@ RecipeEvaluator::roundCompensated(RoundCompensatedOp op, StringRef layer) {
     auto result =
         numerics::roundToNearest(weight->data(), n, k, gptqOptions.quantizer);
     if (!result)
-      return op.emitError()
-             << "layer '" << layer << "': " << result.error().message;
+      return emitLayerError(op, layer, result.error());
     RoundedWeight rounded;
     rounded.weight = std::move(*result);
     // The recipe's permutation result stays: the identity.
@@ -278,13 +310,10 @@ RecipeEvaluator::roundCompensated(RoundCompensatedOp op, StringRef layer) {
     rounded.fellBack = true;
     return rounded;
   }
-  auto result = numerics::gptq(weight->data(), n, k, hessian.data(), **prepared,
-                               gptqOptions);
-  if (!owned.empty())
-    cache.reset();
+  auto result = numerics::gptq(weight->data(), n, k, hessian->elements.data(),
+                               **prepared, gptqOptions);
   if (!result)
-    return op.emitError() << "layer '" << layer
-                          << "': " << result.error().message;
+    return emitLayerError(op, layer, result.error());
   RoundedWeight rounded;
   rounded.weight = std::move(result->weight);
   rounded.method = "gptq";

@@ -10,6 +10,7 @@
 #include "qk/Dialect/QuantLLM/IR/QuantLLM.h"
 #include "qk/Dialect/QuantLLM/Transforms/Evaluate.h"
 #include "qk/Numerics/Gptq.h"
+#include "qk/Numerics/WeightView.h"
 
 #include "llvm/ADT/DenseMap.h"
 
@@ -30,8 +31,45 @@ struct RoundedWeight {
   bool fellBack = false;
 };
 
+/// Emits what the numerical core says of a layer.
+mlir::InFlightDiagnostic emitLayerError(mlir::Operation *op,
+                                        llvm::StringRef layer,
+                                        const numerics::Error &error);
+
 /// Rounds values to what a tensor of `element` (f32, f16, bf16) can hold.
 void roundToElementType(std::vector<float> &values, mlir::Type element);
+
+/// The elements of a value of the recipe: computed, or a view of statistics
+/// that their source keeps until they are released.
+class RecipeElements {
+public:
+  RecipeElements(std::vector<float> computed)
+      : owned(std::move(computed)), elements(owned) {}
+  RecipeElements(RecipeElements &&other)
+      : owned(std::move(other.owned)), elements(other.elements) {}
+  static RecipeElements viewOf(llvm::ArrayRef<float> elements) {
+    RecipeElements view{std::vector<float>()};
+    view.elements = elements;
+    return view;
+  }
+
+  llvm::ArrayRef<float> get() const { return elements; }
+  const float *data() const { return elements.data(); }
+  size_t size() const { return elements.size(); }
+
+  /// An array of this size to write a result to, which becomes the caller's:
+  /// the elements themselves where they were computed, so that the result is
+  /// made in place; else a new one. data() can still be read.
+  std::vector<float> takeStorage() {
+    if (owned.empty())
+      return std::vector<float>(size());
+    return std::move(owned);
+  }
+
+private:
+  std::vector<float> owned;
+  llvm::ArrayRef<float> elements;
+};
 
 /// Computes recipe values with the numerical core. Errors are emitted at the
 /// op and name the layer.
@@ -48,8 +86,9 @@ public:
 
 private:
   using Floats = std::vector<float>;
-  mlir::FailureOr<Floats> evaluate(mlir::Value value, llvm::StringRef layer);
-  mlir::FailureOr<Floats> evaluateStatistic(StatisticOp op);
+  mlir::FailureOr<RecipeElements> evaluate(mlir::Value value,
+                                           llvm::StringRef layer);
+  mlir::FailureOr<RecipeElements> evaluateStatistic(StatisticOp op);
   mlir::FailureOr<Floats> evaluateTranspose(TransposeOp op,
                                             llvm::StringRef layer);
   mlir::FailureOr<Floats> evaluateScaleColumns(ScaleColumnsOp op,
@@ -61,14 +100,32 @@ private:
   mlir::FailureOr<Floats> evaluateSaliency(SaliencyFactorsOp op,
                                            llvm::StringRef layer);
   mlir::FailureOr<Floats> evaluateClip(ClipOp op, llvm::StringRef layer);
+  /// Weights that read one input.
+  struct Group {
+    std::vector<RecipeElements> values;
+    std::vector<numerics::WeightView> views;
+  };
+  mlir::FailureOr<Group> evaluateGroup(mlir::OperandRange weights,
+                                       llvm::StringRef layer);
   mlir::FailureOr<RoundedWeight> roundToNearest(RoundToNearestOp op,
                                                 llvm::StringRef layer);
   mlir::FailureOr<RoundedWeight> roundCompensated(RoundCompensatedOp op,
                                                   llvm::StringRef layer);
+  /// A Hessian and what tells it from others: the statistics it is, or the
+  /// value of the recipe that was computed.
+  struct HessianOf {
+    llvm::ArrayRef<float> elements;
+    uint64_t id = 0;
+    mlir::Value value;
+  };
+  /// The Hessian of a rounding; `reason` says why there is none.
+  mlir::FailureOr<HessianOf> evaluateHessian(RoundCompensatedOp op,
+                                             llvm::StringRef layer,
+                                             std::string &reason);
   /// Orders and factors, reusing the last one for layers that share an input.
   mlir::FailureOr<const numerics::PreparedHessian *>
-  prepare(RoundCompensatedOp op, llvm::ArrayRef<float> hessian, int64_t k,
-          const numerics::GptqOptions &gptqOptions, std::string &failure);
+  prepare(const HessianOf &hessian, int64_t k,
+          const numerics::GptqOptions &gptqOptions, std::string &reason);
 
   StatisticsSource *source;
   const EvaluateOptions &options;
@@ -76,13 +133,15 @@ private:
 
   /// The last factorisation and what it was made from.
   struct Cached {
-    const float *hessian = nullptr;
-    int64_t k = 0;
-    numerics::ColumnOrder order{};
-    double damping = 0;
+    mlir::Value value;
+    uint64_t id;
+    numerics::ColumnOrder order;
+    double damping;
     numerics::PreparedHessian prepared;
   };
   std::optional<Cached> cache;
+  /// The last Hessian that was computed: a group's layers share it.
+  std::optional<std::pair<mlir::Value, RecipeElements>> scaledHessian;
   /// Factors that several layers of a group use.
   llvm::DenseMap<mlir::Value, Floats> factors;
 };

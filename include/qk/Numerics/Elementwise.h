@@ -1,0 +1,59 @@
+//===- Elementwise.h - Weights and statistics, scaled -----------*- C++ -*-===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+///
+/// \file
+/// What the steps before a rounding do to a weight and to the statistics of its
+/// input, element by element. With x' = x / s the weight becomes W' = W·s, and
+///
+///   H'[i,j] = H[i,j] / (s[i]·s[j]),  a'[k] = a[k] / s[k].
+///
+/// Source: SmoothQuant, arXiv 2211.10438, eq. 3; AWQ, arXiv 2306.00978, eq. 4.
+///
+/// Every element is computed on its own: results have the same bytes for any
+/// number of threads. `in` and `out` may be the same array (not for transpose).
+///
+//===----------------------------------------------------------------------===//
+
+#ifndef QK_NUMERICS_ELEMENTWISE_H
+#define QK_NUMERICS_ELEMENTWISE_H
+
+#include "qk/Numerics/Result.h"
+#include "qk/Numerics/Scheme.h"
+
+#include <cstdint>
+
+namespace qk::numerics {
+
+/// out[i,k] = in[i,k] · factors[k], or with `inverse` in[i,k] / factors[k], in
+/// f32, for `rows` rows of `k` elements.
+///
+/// Errors: a factor that is not finite, with `inverse` also one that is 0.
+Status scaleColumns(const float *in, int64_t rows, int64_t k,
+                    const float *factors, bool inverse, float *out);
+
+/// H' of the statistic [k,k] as above. The product and the quotient are taken
+/// in f64 and rounded once, so that H' is as symmetric as H.
+///
+/// Errors: a factor that is 0 or not finite.
+Status scaleHessian(const float *in, int64_t k, const float *factors,
+                    float *out);
+
+/// a' of absmax or absmean [k] as above.
+///
+/// Errors: a factor that is 0 or not finite.
+Status scaleMagnitudes(const float *in, int64_t k, const float *factors,
+                       float *out);
+
+/// Rounds each element, half to even, to what `type` can hold; beyond its
+/// range: infinite.
+void roundElements(float *values, int64_t count, ScaleType type);
+
+/// out[j,i] = in[i,j] of a matrix [rows,columns].
+void transpose(const float *in, int64_t rows, int64_t columns, float *out);
+
+} // namespace qk::numerics
+
+#endif // QK_NUMERICS_ELEMENTWISE_H
