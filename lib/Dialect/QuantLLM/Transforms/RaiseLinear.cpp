@@ -11,12 +11,15 @@
 #include "Raising/LayerNames.h"
 #include "Raising/LinearForm.h"
 #include "Raising/LookThrough.h"
+#include "Raising/UnlinkedOps.h"
 
 #include "qk/Dialect/QuantLLM/IR/QuantLLM.h"
 #include "qk/Dialect/QuantLLM/Transforms/LayerFilter.h"
 #include "qk/Dialect/QuantLLM/Transforms/Passes.h"
 
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "mlir/IR/DialectResourceBlobManager.h"
+#include "mlir/IR/Dominance.h"
 #include "mlir/Interfaces/SideEffectInterfaces.h"
 #include "llvm/ADT/DenseMap.h"
 #include "llvm/ADT/DenseSet.h"
@@ -98,7 +101,8 @@ static llvm::DenseSet<Attribute> findEmbeddings(ModuleOp module) {
 
 /// The recognisers, tried in order.
 static LinearFinding findLinear(Operation *op) {
-  for (auto form : {findLinalgLinear}) {
+  for (auto form : {findLinalgLinear, findStableHLOLinear, findTorchLinear,
+                    findOnnxLinear}) {
     LinearFinding finding = form(op);
     if (finding.match || !finding.reason.empty())
       return finding;
@@ -135,6 +139,37 @@ std::vector<Candidate> RaiseLinear::findCandidates() {
 using RaisedWeights =
     llvm::DenseMap<std::pair<Block *, std::pair<Attribute, unsigned>>, Value>;
 
+/// The constant as a tensor of `shape`, with the same elements in memory.
+static ConstantTensor reshapeConstant(ConstantTensor constant,
+                                      ArrayRef<int64_t> shape) {
+  constant.type = RankedTensorType::get(shape, constant.type.getElementType());
+  if (auto dense = dyn_cast_or_null<DenseElementsAttr>(constant.value))
+    constant.value = dense.reshape(constant.type);
+  else if (auto resource =
+               dyn_cast_or_null<DenseResourceElementsAttr>(constant.value))
+    constant.value =
+        DenseResourceElementsAttr::get(constant.type, resource.getRawHandle());
+  return constant;
+}
+
+/// The constant `value` as a parameter of `shape`: itself where it is one, else
+/// made at the start of the function, since some other op may load the same
+/// constant before this one does.
+static FailureOr<Value> getParameter(Value value, ArrayRef<int64_t> shape,
+                                     Block *entry, StringRef literalName) {
+  ConstantTensor constant = *getConstant(value);
+  bool isShaped = constant.type.getShape() == shape;
+  if (isShaped && value.getDefiningOp<ParameterOp>())
+    return value;
+  OpBuilder builder = OpBuilder::atBlockBegin(entry);
+  FailureOr<ParameterOp> parameter = createParameter(
+      builder, value.getLoc(),
+      isShaped ? constant : reshapeConstant(constant, shape), literalName);
+  if (failed(parameter))
+    return failure();
+  return parameter->getResult();
+}
+
 /// The weight as a parameter of shape [N,K]; made once a weight, so that uses
 /// of one weight use one value.
 static FailureOr<Value> getWeight(const Candidate &candidate,
@@ -145,23 +180,37 @@ static FailureOr<Value> getWeight(const Candidate &candidate,
       weights[{entry, {getConstantKey(match.weight), match.transposed}}];
   if (weight)
     return weight;
-  OpBuilder builder(match.weight.getContext());
-  if (match.weight.getDefiningOp<ParameterOp>()) {
-    builder.setInsertionPointAfterValue(match.weight);
-    weight = match.weight;
-  } else {
-    // Some other op may load the same constant before this one does.
-    builder.setInsertionPointToStart(entry);
-    FailureOr<ParameterOp> parameter = createParameter(
-        builder, match.weight.getLoc(), *getConstant(match.weight),
-        candidate.layer + ".weight");
-    if (failed(parameter))
-      return failure();
-    weight = parameter->getResult();
-  }
-  if (match.transposed)
+  SmallVector<int64_t> shape(getConstant(match.weight)->type.getShape());
+  if (match.n != 0)
+    shape = match.transposed ? SmallVector<int64_t>{match.k, match.n}
+                             : SmallVector<int64_t>{match.n, match.k};
+  FailureOr<Value> parameter =
+      getParameter(match.weight, shape, entry, candidate.layer + ".weight");
+  if (failed(parameter))
+    return failure();
+  weight = *parameter;
+  if (match.transposed) {
+    OpBuilder builder(weight.getContext());
+    builder.setInsertionPointAfterValue(weight);
     weight = TransposeOp::create(builder, weight.getLoc(), weight);
+  }
   return weight;
+}
+
+/// The bias as a value of shape [N], or null.
+static FailureOr<Value> getBias(const Candidate &candidate) {
+  const LinearMatch &match = candidate.match;
+  if (!match.bias)
+    return Value();
+  // A constant that the function has already serves as it is.
+  auto type = dyn_cast<RankedTensorType>(match.bias.getType());
+  Operation *function = findParentFunction(match.contraction)->op;
+  if (type && type.getRank() == 1 &&
+      function->isProperAncestor(match.bias.getDefiningOp()))
+    return match.bias;
+  int64_t n = getConstant(match.bias)->type.getNumElements();
+  return getParameter(match.bias, {n}, &function->getRegion(0).front(),
+                      candidate.layer + ".bias");
 }
 
 /// Puts a `quant_llm.linear` in place of the matched ops.
@@ -169,14 +218,24 @@ static LogicalResult raise(const Candidate &candidate, RaisedWeights &weights) {
   const LinearMatch &match = candidate.match;
   Operation *last = match.result.getDefiningOp();
   FailureOr<Value> weight = getWeight(candidate, weights);
-  if (failed(weight))
+  FailureOr<Value> bias = getBias(candidate);
+  if (failed(weight) || failed(bias))
     return failure();
-  OpBuilder builder(last);
+  Operation *before = match.before ? match.before : last;
+  if (*bias)
+    if (Operation *constant = bias->getDefiningOp();
+        constant && !DominanceInfo().properlyDominates(constant, before))
+      constant->moveBefore(before);
+  OpBuilder builder(before);
   Location location = match.contraction->getLoc();
-  Value y = LinearOp::create(builder, location, match.result.getType(), match.x,
-                             *weight, match.bias, candidate.layer);
+  Value x = match.makeX ? match.makeX(builder) : match.x;
+  Type type = match.yType ? Type(match.yType) : match.result.getType();
+  Value y = LinearOp::create(builder, location, type, x, *weight, *bias,
+                             candidate.layer);
+  if (match.makeResult)
+    y = match.makeResult(builder, y);
   Value(match.result).replaceAllUsesWith(y);
-  eraseIfDead(last);
+  eraseUnused(last);
   return success();
 }
 

@@ -14,9 +14,12 @@
 #ifndef QK_LIB_DIALECT_QUANTLLM_TRANSFORMS_RAISING_LINEARFORM_H
 #define QK_LIB_DIALECT_QUANTLLM_TRANSFORMS_RAISING_LINEARFORM_H
 
+#include "mlir/IR/Builders.h"
+#include "mlir/IR/BuiltinTypes.h"
 #include "mlir/IR/Operation.h"
 #include "mlir/IR/Value.h"
 
+#include <functional>
 #include <optional>
 #include <string>
 
@@ -27,15 +30,26 @@ namespace qk::quant_llm {
 struct LinearMatch {
   /// The contraction; where remarks point.
   mlir::Operation *contraction = nullptr;
-  /// [..., K].
+  /// The activation, [..., K] unless makeX is given.
   mlir::Value x;
-  /// The constant's own value, [N,K], or [K,N] where `transposed`.
+  /// The constant's own value, whose elements in memory are [N,K], or [K,N]
+  /// where `transposed`; of any shape where n and k are given, else of this.
   mlir::Value weight;
   bool transposed = false;
-  /// The constant's own value, [N], or null.
+  int64_t n = 0, k = 0;
+  /// The constant's own value, of N elements, or null.
   mlir::Value bias;
-  /// What the layer replaces, [..., N].
+  /// What the layer replaces, [..., N] unless makeResult is given.
   mlir::Value result;
+
+  /// The op that the layer goes before, where that isn't the one of `result`.
+  mlir::Operation *before = nullptr;
+  /// Where the layer's operand isn't `x` itself: makes it of `x`.
+  std::function<mlir::Value(mlir::OpBuilder &)> makeX;
+  /// Where what replaces `result` isn't the layer's own result, of type
+  /// `yType`: makes it of that.
+  mlir::RankedTensorType yType;
+  std::function<mlir::Value(mlir::OpBuilder &, mlir::Value y)> makeResult;
 };
 
 /// What a recogniser says of an operation.
@@ -54,6 +68,15 @@ struct LinearFinding {
 /// Contractions of linalg ops on tensors, as torch-mlir and others lower
 /// linear layers to.
 LinearFinding findLinalgLinear(mlir::Operation *op);
+
+/// Products and 1x1 convolutions of TOSA, as torch-mlir and TFLite's converter
+/// write linear layers.
+LinearFinding findTosaLinear(mlir::Operation *op);
+
+/// Products of StableHLO, torch and ONNX ops, dialects that are not linked.
+LinearFinding findStableHLOLinear(mlir::Operation *op);
+LinearFinding findTorchLinear(mlir::Operation *op);
+LinearFinding findOnnxLinear(mlir::Operation *op);
 
 } // namespace qk::quant_llm
 

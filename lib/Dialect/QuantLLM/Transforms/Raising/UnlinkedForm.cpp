@@ -1,0 +1,599 @@
+//===- UnlinkedForm.cpp - Layers in dialects that are not linked ----------===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+///
+/// \file
+/// What StableHLO, torch and ONNX have in common once the product itself has
+/// been read:
+///
+///   product  = contraction(x, view of a constant)
+///   product  = product * ones                          (addmm's alpha)
+///   product  = reshaped product                        (kept)
+///   sum      = product + repeated constant vector
+///   result   = narrowed sum, for f16 and bf16 computed in f32
+///
+/// all but the first optional. Sizes that are asked of the values between, as
+/// dynamic shapes make exporters do, are asked of the layer's result instead.
+///
+//===----------------------------------------------------------------------===//
+
+#include "UnlinkedForm.h"
+
+#include "Constants.h"
+#include "UnlinkedOps.h"
+#include "UnlinkedViews.h"
+
+#include "mlir/Dialect/Shape/IR/Shape.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "llvm/Support/FormatVariadic.h"
+
+using namespace mlir;
+using namespace qk::quant_llm;
+
+static Type elementType(Value value) {
+  return getTensorType(value).getElementType();
+}
+
+//===----------------------------------------------------------------------===//
+// After the product
+//===----------------------------------------------------------------------===//
+
+static bool asksForSize(Operation *op) {
+  return isa<shape::ShapeOfOp, tensor::DimOp>(op) ||
+         getUnlinkedKind(op) == UnlinkedKind::Size;
+}
+
+/// The constant of `size` elements that `value` repeats: its last dimensions
+/// show all of the constant in its own order, those before show none.
+static Value repeatedVector(Value value, int64_t size) {
+  UnlinkedView view = viewOfUnlinked(value);
+  RankedTensorType type = getTensorType(value);
+  if (!view.isConstant || !type || type.getRank() == 0)
+    return {};
+  RankedTensorType root = getConstant(view.root)->type;
+  if (!isa<FloatType>(root.getElementType()) || root.getNumElements() != size)
+    return {};
+  int64_t next = root.getRank(), shown = 1;
+  for (int64_t dim = type.getRank(); dim-- > 0;) {
+    while (next > 0 && root.getDimSize(next - 1) == 1 &&
+           view.dims[dim] != next - 1)
+      --next;
+    if (view.dims[dim] == kRepeated) {
+      if (shown != size && type.getDimSize(dim) != 1)
+        return {};
+      continue;
+    }
+    if (view.dims[dim] != --next)
+      return {};
+    shown *= root.getDimSize(next);
+  }
+  return shown == size ? view.root : Value();
+}
+
+namespace {
+
+/// Follows the only use of a product through what belongs to its layer.
+class Epilogue {
+public:
+  Epilogue(LinearMatch &match, int64_t n) : match(match), n(n) {}
+
+  /// What the committed result keeps, see Rewrite.
+  SmallVector<Operation *> keptReshapes;
+  SmallVector<OpOperand *> movedSizes;
+
+  void follow() {
+    Value value = match.result;
+    while (OpOperand *use = onlyUse(value)) {
+      Value next = step(*use);
+      if (!next)
+        break;
+      value = next;
+    }
+  }
+
+private:
+  /// The use of `value` that computes; uses that ask for sizes go along.
+  OpOperand *onlyUse(Value value) {
+    OpOperand *found = nullptr;
+    for (OpOperand &use : value.getUses()) {
+      if (asksForSize(use.getOwner())) {
+        // The layer's result has the sizes of the product, not those of a
+        // reshape of it.
+        if (!reshapes.empty())
+          return nullptr;
+        sizes.push_back(&use);
+        continue;
+      }
+      if (found)
+        return nullptr;
+      found = &use;
+    }
+    return found;
+  }
+
+  /// Makes `value` the layer's result.
+  Value commit(Value value) {
+    match.result = value;
+    keptReshapes = reshapes;
+    movedSizes = sizes;
+    return value;
+  }
+
+  Value step(OpOperand &use) {
+    Operation *op = use.getOwner();
+    if (auto yield = dyn_cast<shape::AssumingYieldOp>(op)) {
+      Value guarded = yield->getParentOp()->getResult(use.getOperandNumber());
+      return match.result == use.get() ? commit(guarded) : guarded;
+    }
+    if (op->isRegistered() || op->getNumResults() != 1)
+      return {};
+    Value value = use.get(), result = op->getResult(0);
+    RankedTensorType from = getTensorType(value), to = getTensorType(result);
+    if (!to || to.getRank() == 0)
+      return {};
+    if (getMultipliedByOne(op) == value)
+      return reshapes.empty() ? commit(result) : result;
+    switch (getUnlinkedKind(op)) {
+    case UnlinkedKind::Identity:
+      return from == to ? result : Value();
+    case UnlinkedKind::Broadcast:
+      // To its own shape, as torch-mlir does before it adds.
+      return use.getOperandNumber() == 0 && value.getType() == result.getType()
+                 ? result
+                 : Value();
+    case UnlinkedKind::Reshape:
+      if (use.getOperandNumber() != 0 || !endsIn(to, n))
+        return {};
+      reshapes.push_back(op);
+      return result;
+    case UnlinkedKind::Add:
+      return addBias(op, use.getOperandNumber(), result);
+    case UnlinkedKind::Convert:
+      return narrow(use.getOperandNumber(), from, to, result);
+    default:
+      return {};
+    }
+  }
+
+  /// Whether the last dimensions of `type` are the layer's N channels.
+  static bool endsIn(RankedTensorType type, int64_t n) {
+    int64_t product = 1;
+    for (int64_t size : llvm::reverse(type.getShape())) {
+      if (ShapedType::isDynamic(size))
+        return false;
+      product *= size;
+      if (product >= n)
+        return product == n;
+    }
+    return false;
+  }
+
+  Value addBias(Operation *op, unsigned side, Value result) {
+    if (match.bias || side > 1 ||
+        op->getOperand(side).getType() != result.getType())
+      return {};
+    // torch's add(a, b, alpha) is a + alpha*b.
+    if (op->getNumOperands() > 2 && getUniformValue(op->getOperand(2)) != 1.0)
+      return {};
+    Value vector = repeatedVector(op->getOperand(1 - side), n);
+    if (!vector)
+      return {};
+    match.bias = vector;
+    return commit(result);
+  }
+
+  Value narrow(unsigned side, RankedTensorType from, RankedTensorType to,
+               Value result) {
+    auto wide = dyn_cast<FloatType>(from.getElementType());
+    auto narrow = dyn_cast<FloatType>(to.getElementType());
+    if (side != 0 || !wide || !narrow || wide.getWidth() <= narrow.getWidth())
+      return {};
+    // Only where the layer's input is of that type too: else the narrowing is
+    // the model's own.
+    Value x = match.x;
+    if (elementType(x) != narrow) {
+      Operation *producer = x.getDefiningOp();
+      if (!producer || getUnlinkedKind(producer) != UnlinkedKind::Convert ||
+          elementType(producer->getOperand(0)) != narrow)
+        return {};
+      match.x = producer->getOperand(0);
+    }
+    commit(result);
+    // Nothing after a narrowing belongs to the layer but a bias.
+    return match.bias ? Value() : result;
+  }
+
+  LinearMatch &match;
+  int64_t n;
+  SmallVector<Operation *> reshapes;
+  SmallVector<OpOperand *> sizes;
+};
+
+} // namespace
+
+//===----------------------------------------------------------------------===//
+// Rewriting
+//===----------------------------------------------------------------------===//
+
+static Value createUnlinked(OpBuilder &builder, Location location,
+                            StringRef name, Type type, Value operand) {
+  OperationState state(location, name, operand, type);
+  return builder.create(state)->getResult(0);
+}
+
+/// `value` as a builtin tensor. Casts stay beside what they cast, and one value
+/// is cast once: layers that read the same tensor must be seen to do so.
+static Value toBuiltin(OpBuilder &builder, Value value) {
+  if (isa<RankedTensorType>(value.getType()))
+    return value;
+  RankedTensorType type = getTensorType(value);
+  Operation *producer = value.getDefiningOp();
+  if (producer && producer->getNumOperands() == 1 &&
+      getUnlinkedName(producer) == "torch_c.from_builtin_tensor" &&
+      producer->getOperand(0).getType() == type)
+    return producer->getOperand(0);
+  OpBuilder::InsertionGuard guard(builder);
+  builder.setInsertionPointAfterValue(value);
+  for (Operation *user : value.getUsers())
+    if (user->getBlock() == value.getParentBlock() &&
+        getUnlinkedName(user) == "torch_c.to_builtin_tensor" &&
+        user->getResult(0).getType() == type) {
+      user->moveBefore(builder.getInsertionBlock(),
+                       builder.getInsertionPoint());
+      return user->getResult(0);
+    }
+  return createUnlinked(builder, value.getLoc(), "torch_c.to_builtin_tensor",
+                        type, value);
+}
+
+namespace {
+
+/// Makes of a layer on builtin tensors [..., K] -> [..., N] what stood in the
+/// module.
+struct Rewrite {
+  Location location;
+  /// The layer's input, and its type as the layer takes it.
+  Value x;
+  RankedTensorType xType;
+  /// What the layer replaces.
+  Value result;
+  /// What the type of the product is to be, builtin or opaque.
+  Type productType;
+  /// Reshapes between the product and the result, done again.
+  SmallVector<Operation *> reshapes;
+  /// Operands that ask a value between for its sizes.
+  SmallVector<OpOperand *> sizes;
+
+  Value makeX(OpBuilder &builder) const {
+    Value value = toBuiltin(builder, x);
+    auto type = cast<RankedTensorType>(value.getType());
+    if (type.getShape() != xType.getShape())
+      value = createUnlinked(
+          builder, location, "stablehlo.reshape",
+          RankedTensorType::get(xType.getShape(), type.getElementType()),
+          value);
+    if (type.getElementType() != xType.getElementType())
+      value =
+          createUnlinked(builder, location, "stablehlo.convert", xType, value);
+    return value;
+  }
+
+  /// Lets layers that cast the result to a builtin tensor take it uncast.
+  void takeBuiltin(Value value) const {
+    for (Operation *user : llvm::make_early_inc_range(result.getUsers())) {
+      if (getUnlinkedName(user) != "torch_c.to_builtin_tensor" ||
+          user->getResult(0).getType() != value.getType())
+        continue;
+      user->getResult(0).replaceAllUsesWith(value);
+      user->erase();
+    }
+  }
+
+  Value makeResult(OpBuilder &builder, Value y) const {
+    Value value = y;
+    RankedTensorType tensor = getTensorType(productType);
+    if (value.getType() != tensor)
+      value =
+          createUnlinked(builder, location, "stablehlo.reshape", tensor, value);
+    if (tensor != productType && reshapes.empty())
+      takeBuiltin(value);
+    if (tensor != productType && !(result.use_empty() && sizes.empty()))
+      value = createUnlinked(builder, location, "torch_c.from_builtin_tensor",
+                             productType, value);
+    for (OpOperand *size : sizes)
+      size->set(value);
+    for (Operation *reshape : reshapes) {
+      // Its other operands may be computed after the product.
+      OpBuilder there(reshape);
+      Operation *copy = there.clone(*reshape);
+      copy->setOperand(0, value);
+      value = copy->getResult(0);
+      value.setType(withElementType(value.getType(), tensor.getElementType()));
+    }
+    return value;
+  }
+};
+
+} // namespace
+
+//===----------------------------------------------------------------------===//
+// The product
+//===----------------------------------------------------------------------===//
+
+void qk::quant_llm::setMatmulDimensions(UnlinkedContraction &contraction,
+                                        int64_t lhsRank, int64_t rhsRank) {
+  contraction.lhsContracted = {lhsRank - 1};
+  contraction.rhsContracted = {std::max<int64_t>(rhsRank - 2, 0)};
+  contraction.keepsOrder = true;
+  // Batches are aligned at their ends.
+  for (int64_t dim = 0; dim < rhsRank - 2; ++dim) {
+    contraction.rhsBatch.push_back(dim);
+    contraction.lhsBatch.push_back(dim + lhsRank - rhsRank);
+  }
+}
+
+namespace {
+
+/// The contraction with its sides by what they are. One object reads one
+/// contraction.
+class Product {
+public:
+  explicit Product(const UnlinkedContraction &contraction)
+      : c(contraction), op(contraction.op) {}
+
+  LinearFinding find();
+
+private:
+  LinearFinding rejectComputed();
+  LinearFinding findWeight();
+  LinearFinding findOrder();
+  LinearFinding findLayer();
+
+  const UnlinkedContraction &c;
+  Operation *op;
+  /// Whether the weight is the left operand.
+  bool swapped = false;
+  Value x, w;
+  SmallVector<int64_t> xContracted, wContracted, xBatch, wBatch;
+  UnlinkedView weight;
+  /// The free dimensions of both.
+  SmallVector<int64_t> xFree, wFree;
+  /// The value whose dimensions are those of x less the contracted ones, then
+  /// the channels.
+  Value product;
+  LinearMatch match;
+};
+
+} // namespace
+
+static std::string print(Type type) {
+  std::string text;
+  llvm::raw_string_ostream(text) << "'" << type << "'";
+  return text;
+}
+
+static SmallVector<int64_t> freeDims(int64_t rank, ArrayRef<int64_t> contracted,
+                                     ArrayRef<int64_t> batch) {
+  SmallVector<int64_t> free;
+  for (int64_t dim = 0; dim < rank; ++dim)
+    if (!llvm::is_contained(contracted, dim) && !llvm::is_contained(batch, dim))
+      free.push_back(dim);
+  return free;
+}
+
+/// Whether `dims` are the numbers from `begin` on.
+static bool isRange(ArrayRef<int64_t> dims, int64_t begin) {
+  return llvm::equal(dims, llvm::seq<int64_t>(begin, begin + dims.size()));
+}
+
+/// Whether `type` has a dimension of these numbers and no number is twice.
+static bool areDims(ArrayRef<int64_t> dims, RankedTensorType type) {
+  for (auto [i, dim] : llvm::enumerate(dims))
+    if (dim < 0 || dim >= type.getRank() ||
+        llvm::is_contained(dims.take_front(i), dim))
+      return false;
+  return true;
+}
+
+LinearFinding Product::rejectComputed() {
+  // Products of two computed values are attention's, mostly batched or of
+  // what no weight looks like.
+  if (!c.rhsBatch.empty() || getTensorType(c.rhs).getRank() != 2)
+    return LinearFinding::unrelated();
+  return LinearFinding::rejected(explainNotConstant(weight.root));
+}
+
+/// Which operand is the weight, and which of its dimensions are which.
+LinearFinding Product::findWeight() {
+  weight = viewOfUnlinked(c.rhs);
+  UnlinkedView other = viewOfUnlinked(c.lhs);
+  if (weight.isConstant && other.isConstant)
+    return LinearFinding::rejected("both operands are constants");
+  if (!weight.isConstant && !other.isConstant)
+    return rejectComputed();
+  swapped = other.isConstant;
+  if (swapped)
+    weight = other;
+  x = swapped ? c.rhs : c.lhs;
+  w = swapped ? c.lhs : c.rhs;
+  xContracted = swapped ? c.rhsContracted : c.lhsContracted;
+  wContracted = swapped ? c.lhsContracted : c.rhsContracted;
+  xBatch = swapped ? c.rhsBatch : c.lhsBatch;
+  wBatch = swapped ? c.lhsBatch : c.rhsBatch;
+  RankedTensorType xType = getTensorType(x), wType = getTensorType(w);
+  for (int64_t dim : wBatch)
+    if (dim >= 0 && dim < wType.getRank() && weight.dims[dim] != kRepeated &&
+        wType.getDimSize(dim) != 1)
+      return LinearFinding::rejected("the weight has a batch dimension; "
+                                     "expected one weight for all batches");
+  if (c.keepsOrder)
+    llvm::erase_if(xBatch, [](int64_t dim) { return dim < 0; });
+  if (!areDims(xContracted, xType) || !areDims(wContracted, wType) ||
+      !areDims(xBatch, xType) || !areDims(wBatch, wType))
+    return LinearFinding::rejected("its dimension numbers aren't those of its "
+                                   "operands");
+  xFree = freeDims(xType.getRank(), xContracted, xBatch);
+  wFree = freeDims(wType.getRank(), wContracted, wBatch);
+  if (xContracted.empty() || wFree.empty())
+    return LinearFinding::rejected("expected the weight to have contracted and "
+                                   "output dimensions, got " +
+                                   Twine(xContracted.size()) + " and " +
+                                   Twine(wFree.size()));
+
+  // The constant in memory is all output channels by all contracted ones, or
+  // the other way round.
+  SmallVector<std::pair<int64_t, int64_t>> pairs;
+  for (auto [xDim, wDim] : llvm::zip(xContracted, wContracted))
+    pairs.emplace_back(xDim, wDim);
+  llvm::sort(pairs);
+  SmallVector<int64_t> n, k;
+  for (auto [xDim, wDim] : pairs)
+    k.push_back(weight.dims[wDim]);
+  for (int64_t dim : wFree)
+    n.push_back(weight.dims[dim]);
+  SmallVector<int64_t> nk(n), kn(k), all;
+  llvm::append_range(nk, k);
+  llvm::append_range(kn, n);
+  // Dimensions of one element are anywhere.
+  RankedTensorType root = getConstant(weight.root)->type;
+  auto isOne = [&](int64_t dim) {
+    return dim != kRepeated && root.getDimSize(dim) == 1;
+  };
+  llvm::erase_if(nk, isOne);
+  llvm::erase_if(kn, isOne);
+  for (int64_t dim = 0; dim < root.getRank(); ++dim)
+    if (!isOne(dim))
+      all.push_back(dim);
+  bool isNK = nk == all, isKN = kn == all;
+  if (!isNK && !isKN)
+    return LinearFinding::rejected(
+        "expected the weight to be a matrix in the order of the constant's "
+        "elements, got a view of a constant of type " +
+        print(root));
+  match.transposed = !isNK;
+  match.n = match.k = 1;
+  for (int64_t dim : n)
+    match.n *= root.getDimSize(dim);
+  for (int64_t dim : k)
+    match.k *= root.getDimSize(dim);
+  if (match.k == 1)
+    return LinearFinding::rejected(
+        "it contracts a single element: an outer product");
+  match.weight = weight.root;
+  return LinearFinding::unrelated();
+}
+
+/// Whether the result has the dimensions of x, channels for contracted ones.
+LinearFinding Product::findOrder() {
+  product = op->getResult(0);
+  RankedTensorType xType = getTensorType(x);
+  int64_t leading = xType.getRank() - xContracted.size();
+  SmallVector<int64_t> contracted(xContracted), order(xBatch);
+  llvm::sort(contracted);
+  llvm::append_range(order, xFree);
+  if (c.keepsOrder)
+    llvm::sort(order);
+  bool isLast = isRange(contracted, leading) && isRange(order, 0);
+  if (swapped && !xFree.empty()) {
+    // [batches, channels, the rest of x]: a transpose must put it right.
+    product = nullptr;
+    Operation *user =
+        op->getResult(0).hasOneUse() ? *op->getResult(0).user_begin() : nullptr;
+    if (user && getUnlinkedKind(user) == UnlinkedKind::Transpose) {
+      SmallVector<int64_t> expected =
+          llvm::to_vector(llvm::seq<int64_t>(0, xBatch.size()));
+      int64_t channels = wFree.size(), begin = expected.size();
+      for (int64_t i = 0; i < static_cast<int64_t>(xFree.size()); ++i)
+        expected.push_back(begin + channels + i);
+      for (int64_t i = 0; i < channels; ++i)
+        expected.push_back(begin + i);
+      if (getTransposePermutation(user) == expected)
+        product = user->getResult(0);
+    }
+    if (!product)
+      return LinearFinding::rejected("the constant is the left operand, a "
+                                     "product W*x; expected x*W");
+  }
+  RankedTensorType type = getTensorType(product);
+  if (!isLast || type.getRank() != leading + static_cast<int64_t>(wFree.size()))
+    return LinearFinding::rejected(
+        "the contracted dimension isn't the last one of the activation, or the "
+        "output channels aren't the last dimension of the result");
+  if (type.getShape().take_front(leading) !=
+      xType.getShape().take_front(leading))
+    return LinearFinding::rejected("expected a result with the leading "
+                                   "dimensions of its input, got " +
+                                   print(type) + " from " + print(xType));
+  bool reshapes = xContracted.size() > 1 || wFree.size() > 1;
+  if (reshapes && (!xType.hasStaticShape() ||
+                   !getUnlinkedName(op).starts_with("stablehlo.")))
+    return LinearFinding::rejected(
+        "it contracts or makes several dimensions, of tensors of dynamic "
+        "shape");
+  return LinearFinding::unrelated();
+}
+
+LinearFinding Product::findLayer() {
+  RankedTensorType xType = getTensorType(x);
+  match.contraction = match.before = op;
+  match.x = x;
+  match.result = product;
+  if (c.bias) {
+    match.bias = repeatedVector(c.bias, match.n);
+    if (!match.bias)
+      return LinearFinding::rejected("the product is added to a computed "
+                                     "value; expected a constant bias");
+  }
+  Epilogue epilogue(match, match.n);
+  epilogue.follow();
+
+  Type element = elementType(match.result);
+  SmallVector<int64_t> leading(xType.getShape().drop_back(xContracted.size()));
+  SmallVector<int64_t> xShape(leading), yShape(leading);
+  xShape.push_back(match.k);
+  yShape.push_back(match.n);
+  Rewrite rewrite{op->getLoc(),
+                  match.x,
+                  RankedTensorType::get(xShape, element),
+                  match.result,
+                  withElementType(product.getType(), element),
+                  epilogue.keptReshapes,
+                  epilogue.movedSizes};
+  match.yType = RankedTensorType::get(yShape, element);
+  match.makeX = [=](OpBuilder &builder) { return rewrite.makeX(builder); };
+  match.makeResult = [=](OpBuilder &builder, Value y) {
+    return rewrite.makeResult(builder, y);
+  };
+  return {match, ""};
+}
+
+LinearFinding Product::find() {
+  for (Value value : {c.lhs, c.rhs})
+    if (!getTensorType(value))
+      return LinearFinding::rejected(
+          "expected operands of a ranked tensor type, got " +
+          print(value.getType()));
+  if (op->getNumResults() != 1 || !getTensorType(op->getResult(0)))
+    return LinearFinding::rejected(
+        "expected one result of a ranked tensor type");
+  for (Value value : {c.lhs, c.rhs, Value(op->getResult(0))})
+    if (!elementType(value).isF32() && !elementType(value).isF16() &&
+        !elementType(value).isBF16())
+      return LinearFinding::unrelated();
+  for (auto step :
+       {&Product::findWeight, &Product::findOrder, &Product::findLayer}) {
+    LinearFinding finding = (this->*step)();
+    if (finding.match || !finding.reason.empty())
+      return finding;
+    if (!match.weight)
+      break;
+  }
+  return LinearFinding::unrelated();
+}
+
+LinearFinding
+qk::quant_llm::findUnlinkedLinear(const UnlinkedContraction &contraction) {
+  return Product(contraction).find();
+}

@@ -1,0 +1,44 @@
+//===- UnlinkedForm.h - Layers in dialects that are not linked --*- C++ -*-===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef QK_LIB_DIALECT_QUANTLLM_TRANSFORMS_RAISING_UNLINKEDFORM_H
+#define QK_LIB_DIALECT_QUANTLLM_TRANSFORMS_RAISING_UNLINKEDFORM_H
+
+#include "LinearForm.h"
+
+#include "llvm/ADT/SmallVector.h"
+
+namespace qk::quant_llm {
+
+/// A product of tensors as its dialect writes it, dimensions given by number.
+struct UnlinkedContraction {
+  mlir::Operation *op = nullptr;
+  mlir::Value lhs, rhs;
+  /// Contracted and batch dimensions, pairwise. All others are free; the
+  /// result has the batch dimensions, the free ones of lhs, those of rhs.
+  llvm::SmallVector<int64_t> lhsContracted, rhsContracted;
+  llvm::SmallVector<int64_t> lhsBatch, rhsBatch;
+  /// The result has the free dimensions of lhs where lhs has them, whatever
+  /// batches are among them (numpy's matmul).
+  bool keepsOrder = false;
+  /// What the op itself adds along the last dimension of its result, or null.
+  mlir::Value bias;
+};
+
+/// Sets the dimensions of a `matmul` as numpy, torch and ONNX mean it, of
+/// operands of these ranks (at least 1): the last dimension of lhs with the
+/// last but one of rhs, those before as batches.
+void setMatmulDimensions(UnlinkedContraction &contraction, int64_t lhsRank,
+                         int64_t rhsRank);
+
+/// Whether the product is a linear layer: whether one operand is a view of a
+/// constant [N,K] or [K,N], with the bias and the conversions around it that
+/// belong to the layer.
+LinearFinding findUnlinkedLinear(const UnlinkedContraction &contraction);
+
+} // namespace qk::quant_llm
+
+#endif // QK_LIB_DIALECT_QUANTLLM_TRANSFORMS_RAISING_UNLINKEDFORM_H

@@ -1,0 +1,337 @@
+//===- UnlinkedViews.cpp - What a value is, in unlinked dialects ----------===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "UnlinkedViews.h"
+
+#include "Constants.h"
+#include "Functions.h"
+#include "UnlinkedOps.h"
+
+#include "mlir/Dialect/Shape/IR/Shape.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+
+using namespace mlir;
+using namespace qk::quant_llm;
+
+using Dims = SmallVector<int64_t>;
+
+//===----------------------------------------------------------------------===//
+// Dimensions through one op
+//===----------------------------------------------------------------------===//
+
+std::optional<Dims> qk::quant_llm::getTransposePermutation(Operation *op) {
+  RankedTensorType type = getTensorType(op->getOperand(0));
+  if (!type)
+    return std::nullopt;
+  int64_t rank = type.getRank();
+  StringRef name = getUnlinkedName(op);
+  std::optional<Dims> permutation;
+  if (name == "stablehlo.transpose") {
+    permutation = getIntegers(getUnlinkedAttr(op, "permutation"));
+  } else if (name == "torch.aten.permute" && op->getNumOperands() == 2) {
+    permutation = getIntegers(op->getOperand(1));
+  } else if (name == "torch.aten.transpose.int" && op->getNumOperands() == 3) {
+    std::optional<Dims> a = getIntegers(op->getOperand(1)),
+                        b = getIntegers(op->getOperand(2));
+    if (!a || !b || a->size() != 1 || b->size() != 1)
+      return std::nullopt;
+    int64_t first = a->front() < 0 ? a->front() + rank : a->front();
+    int64_t second = b->front() < 0 ? b->front() + rank : b->front();
+    if (first < 0 || first >= rank || second < 0 || second >= rank)
+      return std::nullopt;
+    permutation = llvm::to_vector(llvm::seq<int64_t>(0, rank));
+    std::swap((*permutation)[first], (*permutation)[second]);
+  } else if (Attribute perm = getUnlinkedAttr(op, "perm")) {
+    permutation = getIntegers(perm);
+  } else {
+    // torch's t and T, and ONNX's default.
+    permutation = llvm::to_vector(llvm::reverse(llvm::seq<int64_t>(0, rank)));
+  }
+  if (!permutation || static_cast<int64_t>(permutation->size()) != rank)
+    return std::nullopt;
+  SmallVector<bool> seen(rank);
+  for (int64_t &dim : *permutation) {
+    dim = dim < 0 ? dim + rank : dim;
+    if (dim < 0 || dim >= rank || seen[dim])
+      return std::nullopt;
+    seen[dim] = true;
+  }
+  return permutation;
+}
+
+/// For each dimension of the operand of a broadcast, that of the result.
+static std::optional<Dims> getBroadcastDims(Operation *op, int64_t fromRank,
+                                            int64_t toRank) {
+  if (Attribute given = getUnlinkedAttr(op, "broadcast_dimensions"))
+    return getIntegers(given);
+  // StableHLO's plain broadcast, torch and ONNX add dimensions in front.
+  if (toRank < fromRank)
+    return std::nullopt;
+  return llvm::to_vector(llvm::seq<int64_t>(toRank - fromRank, toRank));
+}
+
+static std::optional<Dims> throughBroadcast(Operation *op, const Dims &dims,
+                                            RankedTensorType from,
+                                            RankedTensorType to) {
+  std::optional<Dims> map = getBroadcastDims(op, from.getRank(), to.getRank());
+  if (!map || static_cast<int64_t>(map->size()) != from.getRank())
+    return std::nullopt;
+  Dims result(to.getRank(), kRepeated);
+  for (auto [source, target] : llvm::enumerate(*map)) {
+    if (target < 0 || target >= to.getRank())
+      return std::nullopt;
+    if (from.getDimSize(source) == to.getDimSize(target) &&
+        !from.isDynamicDim(source))
+      result[target] = dims[source];
+    else if (from.getDimSize(source) != 1 && dims[source] != kRepeated)
+      return std::nullopt;
+  }
+  return result;
+}
+
+/// Row-major reshapes that add, remove and merge repeated dimensions only.
+static std::optional<Dims>
+throughReshape(const Dims &dims, RankedTensorType from, RankedTensorType to) {
+  ArrayRef<int64_t> source = from.getShape(), target = to.getShape();
+  Dims result(target.size(), kRepeated);
+  // What ends alike stays as it is; that leaves dynamic sizes in front.
+  size_t i = source.size(), j = target.size();
+  while (i && j && source[i - 1] == target[j - 1] &&
+         !ShapedType::isDynamic(source[i - 1])) {
+    result[--j] = dims[--i];
+  }
+  // The rest in groups of the same number of elements.
+  for (size_t a = 0, b = 0; a < i || b < j;) {
+    int64_t have = 1, want = 1;
+    size_t aEnd = a, bEnd = b;
+    bool isDynamic = false;
+    auto take = [&](ArrayRef<int64_t> shape, size_t &end, int64_t &product) {
+      isDynamic |= ShapedType::isDynamic(shape[end]);
+      product *= shape[end++];
+    };
+    if (aEnd < i)
+      take(source, aEnd, have);
+    if (bEnd < j)
+      take(target, bEnd, want);
+    while (!isDynamic && have != want) {
+      if (have < want ? aEnd == i : bEnd == j)
+        return std::nullopt;
+      have < want ? take(source, aEnd, have) : take(target, bEnd, want);
+    }
+    if (isDynamic) {
+      aEnd = i;
+      bEnd = j;
+    }
+    // Trailing ones belong to the group.
+    while (aEnd < i && source[aEnd] == 1)
+      ++aEnd;
+    while (bEnd < j && target[bEnd] == 1)
+      ++bEnd;
+    std::optional<size_t> shown;
+    for (size_t d = a; d < aEnd; ++d) {
+      if (dims[d] == kRepeated || source[d] == 1)
+        continue;
+      if (shown || isDynamic)
+        return std::nullopt;
+      shown = d;
+    }
+    if (shown) {
+      if (source[*shown] != have)
+        return std::nullopt;
+      auto *same = llvm::find(target.slice(b, bEnd - b), have);
+      if (same == target.slice(b, bEnd - b).end())
+        return std::nullopt;
+      result[same - target.begin()] = dims[*shown];
+    }
+    a = aEnd;
+    b = bEnd;
+  }
+  return result;
+}
+
+/// The view of `op`'s result in terms of the dimensions of its first operand,
+/// which show `dims`.
+static std::optional<Dims> throughOp(Operation *op, UnlinkedKind kind,
+                                     const Dims &dims) {
+  RankedTensorType from = getTensorType(op->getOperand(0));
+  RankedTensorType to = getTensorType(op->getResult(0));
+  if (!from || !to || from.getRank() != static_cast<int64_t>(dims.size()))
+    return std::nullopt;
+  switch (kind) {
+  case UnlinkedKind::Identity:
+    if (from.getRank() != to.getRank() ||
+        from.getElementType() != to.getElementType())
+      return std::nullopt;
+    return dims;
+  case UnlinkedKind::Convert:
+    if (!isa<FloatType>(from.getElementType()) ||
+        !isa<FloatType>(to.getElementType()))
+      return std::nullopt;
+    return dims;
+  case UnlinkedKind::Transpose: {
+    std::optional<Dims> permutation = getTransposePermutation(op);
+    if (!permutation)
+      return std::nullopt;
+    Dims result;
+    for (int64_t dim : *permutation)
+      result.push_back(dims[dim]);
+    return result;
+  }
+  case UnlinkedKind::Broadcast:
+    return throughBroadcast(op, dims, from, to);
+  case UnlinkedKind::Reshape:
+    return throughReshape(dims, from, to);
+  default:
+    return std::nullopt;
+  }
+}
+
+//===----------------------------------------------------------------------===//
+// Functions
+//===----------------------------------------------------------------------===//
+
+/// What the callers of a private function pass for `argument`; nothing where
+/// not all uses of the function are calls, or it isn't private.
+static SmallVector<Value> getPassedValues(BlockArgument argument) {
+  Operation *op = argument.getOwner()->getParentOp();
+  std::optional<Function> function = findParentFunction(op);
+  if (!function || function->op != op ||
+      argument.getOwner() != &function->entry())
+    return {};
+  auto visibility = op->getAttrOfType<StringAttr>("sym_visibility");
+  auto module = op->getParentOfType<ModuleOp>();
+  if (!visibility || visibility.getValue() != "private" || !module)
+    return {};
+  SmallVector<Value> values;
+  bool known = true;
+  module.walk([&](Operation *user) {
+    auto callee = user->getAttrOfType<FlatSymbolRefAttr>("callee");
+    if (callee && callee.getValue() == function->name) {
+      if (user->getNumOperands() == argument.getOwner()->getNumArguments())
+        values.push_back(user->getOperand(argument.getArgNumber()));
+      else
+        known = false;
+      return;
+    }
+    user->getAttrDictionary().walk([&](SymbolRefAttr reference) {
+      known &= reference.getLeafReference() != function->name;
+    });
+  });
+  return known ? values : SmallVector<Value>();
+}
+
+//===----------------------------------------------------------------------===//
+// The whole way
+//===----------------------------------------------------------------------===//
+
+static Dims identityDims(Value value) {
+  RankedTensorType type = getTensorType(value);
+  return llvm::to_vector(llvm::seq<int64_t>(0, type ? type.getRank() : 0));
+}
+
+/// Calls may be recursive; no chain that means anything is this long.
+static constexpr unsigned kMaxDepth = 64;
+
+static UnlinkedView viewOf(Value value, unsigned depth) {
+  UnlinkedView view{value, isConstant(value), identityDims(value)};
+  if (view.isConstant || depth == kMaxDepth)
+    return view;
+  if (auto argument = dyn_cast<BlockArgument>(value)) {
+    std::optional<UnlinkedView> common;
+    for (Value passed : getPassedValues(argument)) {
+      UnlinkedView next = viewOf(passed, depth + 1);
+      if (!next.isConstant || (common && (getConstantKey(common->root) !=
+                                              getConstantKey(next.root) ||
+                                          common->dims != next.dims)))
+        return view;
+      common = next;
+    }
+    return common.value_or(view);
+  }
+  Operation *op = value.getDefiningOp();
+  if (auto assuming = dyn_cast<shape::AssumingOp>(op)) {
+    Operation *yield = assuming.getDoRegion().front().getTerminator();
+    unsigned index = cast<OpResult>(value).getResultNumber();
+    return viewOf(yield->getOperand(index), depth + 1);
+  }
+  if (auto cast = dyn_cast<tensor::CastOp>(op)) {
+    UnlinkedView source = viewOf(cast.getSource(), depth + 1);
+    return source.dims.size() == view.dims.size() ? source : view;
+  }
+  if (Value source = getMultipliedByOne(op))
+    return viewOf(source, depth + 1);
+  if (op->isRegistered() || op->getNumOperands() == 0 ||
+      op->getNumResults() != 1)
+    return view;
+  UnlinkedKind kind = getUnlinkedKind(op);
+  switch (kind) {
+  case UnlinkedKind::Identity:
+  case UnlinkedKind::Convert:
+  case UnlinkedKind::Transpose:
+  case UnlinkedKind::Broadcast:
+  case UnlinkedKind::Reshape:
+    break;
+  default:
+    return view;
+  }
+  UnlinkedView source = viewOf(op->getOperand(0), depth + 1);
+  std::optional<Dims> dims = throughOp(op, kind, source.dims);
+  if (!dims) {
+    // A weight that is cut or computed is better explained by where it is from.
+    if (!source.isConstant)
+      return source;
+    return view;
+  }
+  source.dims = *dims;
+  return source;
+}
+
+UnlinkedView qk::quant_llm::viewOfUnlinked(Value value) {
+  return viewOf(value, 0);
+}
+
+/// What the user calls a function's argument: JAX writes the parameter's path
+/// in its location.
+static std::string nameArgument(BlockArgument argument) {
+  std::string name = "argument " + std::to_string(argument.getArgNumber());
+  if (auto location = dyn_cast<NameLoc>(argument.getLoc()))
+    name += " (\"" + location.getName().str() + "\")";
+  return name;
+}
+
+std::string qk::quant_llm::explainNotConstant(Value root) {
+  if (auto argument = dyn_cast<BlockArgument>(root)) {
+    Operation *op = argument.getOwner()->getParentOp();
+    std::optional<Function> function = findParentFunction(op);
+    std::string name = nameArgument(argument);
+    if (function && function->op == op) {
+      if (!getPassedValues(argument).empty())
+        return "the weight is " + name + " of function '" +
+               function->name.str() +
+               "', whose callers don't all pass one constant";
+      return "the weight is " + name + " of function '" + function->name.str() +
+             "'; --weights=FILE.safetensors binds such arguments to tensors";
+    }
+    return "the weight is " + name + " of a region of '" +
+           op->getName().getStringRef().str() +
+           "', which changes as the region is repeated; unroll the loop";
+  }
+  Operation *op = root.getDefiningOp();
+  StringRef name =
+      op->isRegistered() ? op->getName().getStringRef() : getUnlinkedName(op);
+  if (name == "stablehlo.dynamic_slice" || name == "stablehlo.dynamic_gather" ||
+      name == "stablehlo.gather")
+    return "the weight is cut out of a stack of tensors by a computed index "
+           "('" +
+           name.str() + "'), as in a loop over layers; unroll the loop";
+  if (name == "stablehlo.slice" || name == "torch.aten.slice.Tensor" ||
+      name == "torch.aten.select.int" || name == "onnx.Slice" ||
+      name == "onnx.Split" || name == "stablehlo.real_dynamic_slice")
+    return "the weight is a part of a larger tensor ('" + name.str() +
+           "'); store it as a tensor of its own";
+  return "the weight is computed by '" + name.str() +
+         "'; it must be known when the model is compiled";
+}

@@ -1,0 +1,48 @@
+//===- UnlinkedViews.h - What a value is, in unlinked dialects --*- C++ -*-===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef QK_LIB_DIALECT_QUANTLLM_TRANSFORMS_RAISING_UNLINKEDVIEWS_H
+#define QK_LIB_DIALECT_QUANTLLM_TRANSFORMS_RAISING_UNLINKEDVIEWS_H
+
+#include "mlir/IR/Value.h"
+#include "llvm/ADT/SmallVector.h"
+
+#include <optional>
+#include <string>
+
+namespace qk::quant_llm {
+
+/// A dimension along which a view repeats what it shows, or that has one
+/// element.
+inline constexpr int64_t kRepeated = -1;
+
+/// A value seen through casts, conversions between float types, transposes,
+/// broadcasts, reshapes, products with one and private functions that all
+/// callers pass the same constant: element (i0, i1, …) of the value is the
+/// element of `root` whose index in dimension dims[d] is i_d.
+struct UnlinkedView {
+  /// Where looking through ended: a constant, or what is none.
+  mlir::Value root;
+  bool isConstant = false;
+  /// The root's dimension, or kRepeated.
+  llvm::SmallVector<int64_t> dims;
+};
+
+/// What `value` is a view of; a root that is no constant where it isn't known.
+UnlinkedView viewOfUnlinked(mlir::Value value);
+
+/// The permutation of a transpose: dimension i of the result is dimension p[i]
+/// of the operand.
+std::optional<llvm::SmallVector<int64_t>>
+getTransposePermutation(mlir::Operation *op);
+
+/// Why `root`, where a view of a weight ended, is no constant, and what to do
+/// about it.
+std::string explainNotConstant(mlir::Value root);
+
+} // namespace qk::quant_llm
+
+#endif // QK_LIB_DIALECT_QUANTLLM_TRANSFORMS_RAISING_UNLINKEDVIEWS_H

@@ -1,0 +1,175 @@
+// RUN: qk-opt --allow-unregistered-dialect --quant-llm-raise-linear --split-input-file --verify-diagnostics %s
+// What looks like a linear layer in a dialect that is not linked and is none, or
+// can't be read, with the reason.
+
+// addmm with an alpha that isn't one: StableHLO's product is scaled, not raised
+// with its bias; torch's op is one op.
+func.func @alpha(%x: !torch.vtensor<[5,3],f32>) -> !torch.vtensor<[5,3],f32> {
+  %w = "torch.vtensor.literal"() <{value = dense<[[1., 2., 3.], [4., 5., 6.], [7., 8., 9.]]> : tensor<3x3xf32>}> : () -> !torch.vtensor<[3,3],f32>
+  %b = "torch.vtensor.literal"() <{value = dense<[1., 2., 3.]> : tensor<3xf32>}> : () -> !torch.vtensor<[3],f32>
+  %one = "torch.constant.int"() <{value = 1 : i64}> : () -> !torch.int
+  %two = "torch.constant.int"() <{value = 2 : i64}> : () -> !torch.int
+  // expected-remark @below {{not a linear layer: alpha isn't the constant 1}}
+  %0 = "torch.aten.addmm"(%b, %x, %w, %one, %two) : (!torch.vtensor<[3],f32>, !torch.vtensor<[5,3],f32>, !torch.vtensor<[3,3],f32>, !torch.int, !torch.int) -> !torch.vtensor<[5,3],f32>
+  // expected-remark @below {{not a linear layer: beta isn't the constant 1}}
+  %1 = "torch.aten.addmm"(%b, %0, %w, %two, %one) : (!torch.vtensor<[3],f32>, !torch.vtensor<[5,3],f32>, !torch.vtensor<[3,3],f32>, !torch.int, !torch.int) -> !torch.vtensor<[5,3],f32>
+  // expected-remark @below {{not a linear layer: the product is added to a computed value; expected a constant bias}}
+  %2 = "torch.aten.addmm"(%x, %1, %w, %one, %one) : (!torch.vtensor<[5,3],f32>, !torch.vtensor<[5,3],f32>, !torch.vtensor<[3,3],f32>, !torch.int, !torch.int) -> !torch.vtensor<[5,3],f32>
+  return %2 : !torch.vtensor<[5,3],f32>
+}
+
+// -----
+
+func.func @gemm(%x: tensor<3x3xf32>) -> tensor<3x3xf32> {
+  %w = "onnx.Constant"() {value = dense<[[1., 2., 3.], [4., 5., 6.], [7., 8., 9.]]> : tensor<3x3xf32>} : () -> tensor<3x3xf32>
+  %b = "onnx.Constant"() {value = dense<[1., 2., 3.]> : tensor<3xf32>} : () -> tensor<3xf32>
+  // expected-remark @below {{not a linear layer: alpha isn't 1}}
+  %0 = "onnx.Gemm"(%x, %w, %b) {alpha = 2.0 : f32} : (tensor<3x3xf32>, tensor<3x3xf32>, tensor<3xf32>) -> tensor<3x3xf32>
+  // expected-remark @below {{not a linear layer: beta isn't 1}}
+  %1 = "onnx.Gemm"(%x, %w, %b) {beta = 2.0 : f32} : (tensor<3x3xf32>, tensor<3x3xf32>, tensor<3xf32>) -> tensor<3x3xf32>
+  // expected-remark @below {{not a linear layer: the contracted dimension isn't the last one of the activation}}
+  %2 = "onnx.Gemm"(%x, %w, %b) {transA = 1 : si64} : (tensor<3x3xf32>, tensor<3x3xf32>, tensor<3xf32>) -> tensor<3x3xf32>
+  // expected-remark @below {{not a linear layer: expected two operands, got 1}}
+  %3 = "onnx.MatMul"(%x) : (tensor<3x3xf32>) -> tensor<3x3xf32>
+  return %3 : tensor<3x3xf32>
+}
+
+// -----
+
+// Types are text, read strictly.
+func.func @types(%x: !torch.vtensor<[5,3],f32>, %y: !torch.tensor, %z: !torch.vtensor<[5,three],f32>) {
+  %w = "torch.vtensor.literal"() <{value = dense<[[1., 2., 3.], [4., 5., 6.], [7., 8., 9.]]> : tensor<3x3xf32>}> : () -> !torch.vtensor<[3,3],f32>
+  // expected-remark @below {{not a linear layer: expected operands of a ranked tensor type, got '!torch.tensor'}}
+  %0 = "torch.aten.matmul"(%y, %w) : (!torch.tensor, !torch.vtensor<[3,3],f32>) -> !torch.vtensor<[5,3],f32>
+  // expected-remark @below {{not a linear layer: expected operands of a ranked tensor type, got '!torch.vtensor<[5,three],f32>'}}
+  %1 = "torch.aten.mm"(%z, %w) : (!torch.vtensor<[5,three],f32>, !torch.vtensor<[3,3],f32>) -> !torch.vtensor<[5,3],f32>
+  // expected-remark @below {{not a linear layer: expected one result of a ranked tensor type}}
+  %2 = "torch.aten.mm"(%x, %w) : (!torch.vtensor<[5,3],f32>, !torch.vtensor<[3,3],f32>) -> !torch.vtensor<*,f32>
+  // expected-remark @below {{not a linear layer: expected 2 operands, got 1}}
+  %3 = "torch.aten.mm"(%x) : (!torch.vtensor<[5,3],f32>) -> !torch.vtensor<[5,3],f32>
+  // expected-remark @below {{not a linear layer: expected a result with the leading dimensions of its input, got 'tensor<4x3xf32>' from 'tensor<5x3xf32>'}}
+  %4 = "torch.aten.mm"(%x, %w) : (!torch.vtensor<[5,3],f32>, !torch.vtensor<[3,3],f32>) -> !torch.vtensor<[4,3],f32>
+  return
+}
+
+// -----
+
+func.func @einsum(%x: !torch.vtensor<[2,5,3],f32>) {
+  %w = "torch.vtensor.literal"() <{value = dense<[[1., 2., 3.], [4., 5., 6.], [7., 8., 9.]]> : tensor<3x3xf32>}> : () -> !torch.vtensor<[3,3],f32>
+  %none = "torch.constant.none"() : () -> !torch.none
+  %list = "torch.prim.ListConstruct"(%x, %w) : (!torch.vtensor<[2,5,3],f32>, !torch.vtensor<[3,3],f32>) -> !torch.list<vtensor>
+  %0 = "torch.constant.str"() <{value = "bsk,nk->bns"}> : () -> !torch.str
+  // expected-remark @below {{not a linear layer: the output of "bsk,nk->bns" is transposed}}
+  %1 = "torch.aten.einsum"(%0, %list, %none) : (!torch.str, !torch.list<vtensor>, !torch.none) -> !torch.vtensor<[2,3,5],f32>
+  %2 = "torch.constant.str"() <{value = "sk,nk->sn"}> : () -> !torch.str
+  // expected-remark @below {{not a linear layer: can't read its equation "sk,nk->sn"}}
+  %3 = "torch.aten.einsum"(%2, %list, %none) : (!torch.str, !torch.list<vtensor>, !torch.none) -> !torch.vtensor<[5,3],f32>
+  // expected-remark @below {{not a linear layer: can't read its equation or operands}}
+  %4 = "torch.aten.einsum"(%none, %list, %none) : (!torch.none, !torch.list<vtensor>, !torch.none) -> !torch.vtensor<[5,3],f32>
+  return
+}
+
+// -----
+
+// Dimension numbers that were lost, as in bytecode read without the dialect.
+func.func @dimensions(%x: tensor<5x3xf32>, %y: tensor<2x3x4x?xf32>) {
+  %w = "stablehlo.constant"() <{value = dense<[[1., 2., 3.], [4., 5., 6.], [7., 8., 9.]]> : tensor<3x3xf32>}> : () -> tensor<3x3xf32>
+  // expected-remark @below {{not a linear layer: can't read its dimension numbers, loc(unknown)}}
+  %0 = "stablehlo.dot_general"(%x, %w) <{dot_dimension_numbers = loc(unknown)}> : (tensor<5x3xf32>, tensor<3x3xf32>) -> tensor<5x3xf32>
+  // expected-remark @below {{not a linear layer: can't read its dimension numbers, #stablehlo.dot<lhs_contracting_dimensions = [1], rhs_contracting_dimensions = [0]; >}}
+  %1 = "stablehlo.dot_general"(%x, %w) <{dot_dimension_numbers = #stablehlo.dot<lhs_contracting_dimensions = [1], rhs_contracting_dimensions = [0]; >}> : (tensor<5x3xf32>, tensor<3x3xf32>) -> tensor<5x3xf32>
+  // expected-remark @below {{not a linear layer: its dimension numbers aren't those of its operands}}
+  %2 = "stablehlo.dot_general"(%x, %w) <{dot_dimension_numbers = #stablehlo.dot<lhs_contracting_dimensions = [2], rhs_contracting_dimensions = [0]>}> : (tensor<5x3xf32>, tensor<3x3xf32>) -> tensor<5x3xf32>
+  // expected-remark @below {{not a linear layer: expected two operands, got 1}}
+  %3 = "stablehlo.dot"(%x) : (tensor<5x3xf32>) -> tensor<5x3xf32>
+  // expected-remark @below {{not a linear layer: expected the weight to have contracted and output dimensions, got 0 and 2}}
+  %4 = "stablehlo.dot_general"(%x, %w) <{dot_dimension_numbers = #stablehlo.dot<>}> : (tensor<5x3xf32>, tensor<3x3xf32>) -> tensor<5x3x3x3xf32>
+  // expected-remark @below {{not a linear layer: both operands are constants}}
+  %5 = "stablehlo.dot"(%w, %w) : (tensor<3x3xf32>, tensor<3x3xf32>) -> tensor<3x3xf32>
+  // expected-remark @below {{not a linear layer: the constant is the left operand, a product W*x; expected x*W}}
+  %6 = "stablehlo.dot_general"(%w, %x) <{dot_dimension_numbers = #stablehlo.dot<lhs_contracting_dimensions = [1], rhs_contracting_dimensions = [1]>}> : (tensor<3x3xf32>, tensor<5x3xf32>) -> tensor<3x5xf32>
+  return
+}
+
+// -----
+
+func.func @weights(%x: tensor<2x5x3xf32>, %one: tensor<5x1xf32>, %heads: tensor<?x2x3xf32>) {
+  %w = "stablehlo.constant"() <{value = dense<[[[1., 2., 3.], [4., 5., 6.], [7., 8., 9.]], [[1., 2., 3.], [4., 5., 6.], [7., 8., 9.]]]> : tensor<2x3x3xf32>}> : () -> tensor<2x3x3xf32>
+  // expected-remark @below {{not a linear layer: the weight has a batch dimension; expected one weight for all batches}}
+  %0 = "stablehlo.dot_general"(%x, %w) <{dot_dimension_numbers = #stablehlo.dot<lhs_batching_dimensions = [0], rhs_batching_dimensions = [0], lhs_contracting_dimensions = [2], rhs_contracting_dimensions = [1]>}> : (tensor<2x5x3xf32>, tensor<2x3x3xf32>) -> tensor<2x5x3xf32>
+  // expected-remark @below {{not a linear layer: expected the weight to be a matrix in the order of the constant's elements, got a view of a constant of type 'tensor<2x3x3xf32>'}}
+  %1 = "stablehlo.dot_general"(%x, %w) <{dot_dimension_numbers = #stablehlo.dot<lhs_contracting_dimensions = [2], rhs_contracting_dimensions = [1]>}> : (tensor<2x5x3xf32>, tensor<2x3x3xf32>) -> tensor<2x5x2x3xf32>
+  %row = "stablehlo.constant"() <{value = dense<[[1., 2., 3.]]> : tensor<1x3xf32>}> : () -> tensor<1x3xf32>
+  // expected-remark @below {{not a linear layer: it contracts a single element: an outer product}}
+  %2 = "stablehlo.dot"(%one, %row) : (tensor<5x1xf32>, tensor<1x3xf32>) -> tensor<5x3xf32>
+  // expected-remark @below {{not a linear layer: it contracts or makes several dimensions, of tensors of dynamic shape}}
+  %3 = "stablehlo.dot_general"(%heads, %w) <{dot_dimension_numbers = #stablehlo.dot<lhs_contracting_dimensions = [1, 2], rhs_contracting_dimensions = [0, 1]>}> : (tensor<?x2x3xf32>, tensor<2x3x3xf32>) -> tensor<?x3xf32>
+  // expected-remark @below {{not a linear layer: the contracted dimension isn't the last one of the activation}}
+  %4 = "stablehlo.dot_general"(%x, %w) <{dot_dimension_numbers = #stablehlo.dot<lhs_contracting_dimensions = [0, 2], rhs_contracting_dimensions = [0, 1]>}> : (tensor<2x5x3xf32>, tensor<2x3x3xf32>) -> tensor<5x3xf32>
+  return
+}
+
+// -----
+
+// A batch of one in the input, of two in the result.
+func.func @grows(%x: !torch.vtensor<[1,5,3],f32>) {
+  %w = "torch.vtensor.literal"() <{value = dense<[[1., 2., 3.], [4., 5., 6.], [7., 8., 9.]]> : tensor<3x3xf32>}> : () -> !torch.vtensor<[3,3],f32>
+  %two = "torch.constant.int"() <{value = 2 : i64}> : () -> !torch.int
+  %r = "torch.aten.expand"(%w, %two, %two) : (!torch.vtensor<[3,3],f32>, !torch.int, !torch.int) -> !torch.vtensor<[2,3,3],f32>
+  // expected-remark @below {{not a linear layer: expected a result with the leading dimensions of its input, got 'tensor<2x5x3xf32>' from 'tensor<1x5x3xf32>'}}
+  %0 = "torch.aten.matmul"(%x, %r) : (!torch.vtensor<[1,5,3],f32>, !torch.vtensor<[2,3,3],f32>) -> !torch.vtensor<[2,5,3],f32>
+  return
+}
+
+// -----
+
+// Weights that are not known yet, or can't be.
+func.func @main(%x: tensor<5x3xf32>, %w: tensor<3x3xf32> loc("p['fc']"), %i: tensor<i32>, %bare: tensor<3x3xf32>) {
+  // expected-remark @below {{not a linear layer: the weight is argument 1 ("p['fc']") of function 'main'; --weights=FILE.safetensors binds such arguments to tensors}}
+  %0 = "stablehlo.dot"(%x, %w) : (tensor<5x3xf32>, tensor<3x3xf32>) -> tensor<5x3xf32>
+  %stack = "stablehlo.constant"() <{value = dense<[[[1., 2., 3.], [4., 5., 6.], [7., 8., 9.]], [[1., 2., 3.], [4., 5., 6.], [7., 8., 9.]]]> : tensor<2x3x3xf32>}> : () -> tensor<2x3x3xf32>
+  %c0 = "stablehlo.constant"() <{value = dense<0> : tensor<i32>}> : () -> tensor<i32>
+  %cut = "stablehlo.dynamic_slice"(%stack, %i, %c0, %c0) <{slice_sizes = array<i64: 1, 3, 3>}> : (tensor<2x3x3xf32>, tensor<i32>, tensor<i32>, tensor<i32>) -> tensor<1x3x3xf32>
+  %layer = "stablehlo.reshape"(%cut) : (tensor<1x3x3xf32>) -> tensor<3x3xf32>
+  // expected-remark @below {{not a linear layer: the weight is cut out of a stack of tensors by a computed index ('stablehlo.dynamic_slice'), as in a loop over layers; unroll the loop}}
+  %1 = "stablehlo.dot"(%x, %layer) : (tensor<5x3xf32>, tensor<3x3xf32>) -> tensor<5x3xf32>
+  %part = "stablehlo.slice"(%stack) <{start_indices = array<i64: 0, 0, 0>, limit_indices = array<i64: 1, 3, 3>, strides = array<i64: 1, 1, 1>}> : (tensor<2x3x3xf32>) -> tensor<1x3x3xf32>
+  %first = "stablehlo.reshape"(%part) : (tensor<1x3x3xf32>) -> tensor<3x3xf32>
+  // expected-remark @below {{not a linear layer: the weight is a part of a larger tensor ('stablehlo.slice'); store it as a tensor of its own}}
+  %2 = "stablehlo.dot"(%x, %first) : (tensor<5x3xf32>, tensor<3x3xf32>) -> tensor<5x3xf32>
+  %sum = "stablehlo.add"(%layer, %first) : (tensor<3x3xf32>, tensor<3x3xf32>) -> tensor<3x3xf32>
+  // expected-remark @below {{not a linear layer: the weight is computed by 'stablehlo.add'; it must be known when the model is compiled}}
+  %3 = "stablehlo.dot"(%x, %sum) : (tensor<5x3xf32>, tensor<3x3xf32>) -> tensor<5x3xf32>
+  "test.loop"(%w) ({
+  ^bb0(%carried: tensor<3x3xf32>):
+    // expected-remark @below {{not a linear layer: the weight is argument 0 of a region of 'test.loop', which changes as the region is repeated; unroll the loop}}
+    %4 = "stablehlo.dot"(%x, %carried) : (tensor<5x3xf32>, tensor<3x3xf32>) -> tensor<5x3xf32>
+  }) : (tensor<3x3xf32>) -> ()
+  return
+}
+
+// -----
+
+// Two callers, two weights.
+func.func @main(%x: tensor<5x3xf32>) -> tensor<5x3xf32> {
+  %v = "stablehlo.constant"() <{value = dense<[[1., 2., 3.], [4., 5., 6.], [7., 8., 9.]]> : tensor<3x3xf32>}> : () -> tensor<3x3xf32>
+  %w = "stablehlo.constant"() <{value = dense<[[2., 2., 3.], [4., 5., 6.], [7., 8., 9.]]> : tensor<3x3xf32>}> : () -> tensor<3x3xf32>
+  %y = call @helper(%x, %v) : (tensor<5x3xf32>, tensor<3x3xf32>) -> tensor<5x3xf32>
+  %z = call @helper(%y, %w) : (tensor<5x3xf32>, tensor<3x3xf32>) -> tensor<5x3xf32>
+  return %z : tensor<5x3xf32>
+}
+func.func private @helper(%x: tensor<5x3xf32>, %w: tensor<3x3xf32>) -> tensor<5x3xf32> {
+  // expected-remark @below {{not a linear layer: the weight is argument 1 of function 'helper', whose callers don't all pass one constant}}
+  %y = "stablehlo.dot"(%x, %w) : (tensor<5x3xf32>, tensor<3x3xf32>) -> tensor<5x3xf32>
+  return %y : tensor<5x3xf32>
+}
+
+// -----
+
+// A resource without data is a tensor of a file.
+func.func @no_file(%x: tensor<5x3xf32>) -> tensor<5x3xf32> {
+  // expected-error @below {{resource 'fc.weight' has no data; name the file that holds it with --weights=FILE.safetensors}}
+  %w = "stablehlo.constant"() <{value = dense_resource<fc.weight> : tensor<3x3xf32>}> : () -> tensor<3x3xf32>
+  %y = "stablehlo.dot"(%x, %w) : (tensor<5x3xf32>, tensor<3x3xf32>) -> tensor<5x3xf32>
+  return %y : tensor<5x3xf32>
+}
