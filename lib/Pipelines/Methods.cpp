@@ -53,6 +53,7 @@ void qk::buildGptqPipeline(OpPassManager &manager,
   gptq.staticGroups = options.staticGroups;
   gptq.damping = options.damping;
   gptq.blockSize = options.blockSize;
+  gptq.sweeps = options.sweeps;
   manager.addPass(quant_llm::createApplyGptqPass(gptq));
 }
 

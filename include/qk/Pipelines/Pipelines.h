@@ -46,7 +46,8 @@ struct RoundingPipelineOptions : mlir::PassPipelineOptions<Derived> {
   Option<std::string> scaleSearch{
       *this, "scale-search",
       llvm::cl::desc(
-          "none: the range of the group; mse: shrink it to the smallest error"),
+          "none: the range of the group; mse: shrink it to the smallest error; "
+          "weighted (GPTQ): to the smallest loss of the rounding itself"),
       llvm::cl::init("none")};
   ListOption<std::string> skip{
       *this, "skip", llvm::cl::desc("Globs of layer names to leave in float")};
@@ -84,8 +85,8 @@ struct RtnPipelineOptions : RoundingPipelineOptions<RtnPipelineOptions> {};
 struct GptqPipelineOptions : RoundingPipelineOptions<GptqPipelineOptions> {
   Option<std::string> order{
       *this, "order",
-      llvm::cl::desc("Order of columns: none, or activation (falling diagonal "
-                     "of the Hessian)"),
+      llvm::cl::desc("Order of columns: none, activation (falling diagonal of "
+                     "the Hessian) or group_aware (the same, group by group)"),
       llvm::cl::init("activation")};
   Option<bool> staticGroups{
       *this, "static-groups",
@@ -100,6 +101,11 @@ struct GptqPipelineOptions : RoundingPipelineOptions<GptqPipelineOptions> {
       *this, "block-size",
       llvm::cl::desc("Columns between updates of the rest of the weight"),
       llvm::cl::init(128)};
+  Option<int64_t> sweeps{
+      *this, "sweeps",
+      llvm::cl::desc(
+          "Passes of coordinate descent over the codes after rounding"),
+      llvm::cl::init(0)};
 };
 
 /// Raises linear layers and writes the recipe of round-to-nearest.

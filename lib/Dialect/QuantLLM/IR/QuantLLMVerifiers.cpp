@@ -324,8 +324,14 @@ LogicalResult ClipOp::verify() {
 
 LogicalResult RoundToNearestOp::verify() {
   // (C1), (C2), (C3)
-  return checkRounded(*this, getWeight(), getScheme(), getSymmetric(),
-                      getCodes(), getScales(), getZeroPoints());
+  if (failed(checkRounded(*this, getWeight(), getScheme(), getSymmetric(),
+                          getCodes(), getScales(), getZeroPoints())))
+    return failure();
+  // (C4)
+  if (getScaleSearch() == ScaleSearch::Weighted)
+    return emitOpError("expected scale_search to be none or mse, got weighted: "
+                       "only round_compensated has a Hessian to weigh by");
+  return success();
 }
 
 LogicalResult RoundCompensatedOp::verify() {
@@ -354,9 +360,13 @@ LogicalResult RoundCompensatedOp::verify() {
   if (!(getDamping().convertToDouble() > 0))
     return emitOpError() << "expected damping to be greater than 0, got "
                          << getDamping().convertToDouble();
-  if (getBlock() < 1)
-    return emitOpError() << "expected block to be at least 1, got "
-                         << getBlock();
+  // The accessors are unsigned.
+  auto block = static_cast<int64_t>(getBlock());
+  if (block < 1)
+    return emitOpError() << "expected block to be at least 1, got " << block;
+  auto sweeps = static_cast<int64_t>(getSweeps());
+  if (sweeps < 0)
+    return emitOpError() << "expected sweeps to be at least 0, got " << sweeps;
   return success();
 }
 

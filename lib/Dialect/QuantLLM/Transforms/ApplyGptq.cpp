@@ -23,7 +23,8 @@ struct ApplyGptq : public qk::quant_llm::impl::ApplyGptqPassBase<ApplyGptq> {
   void runOnOperation() override {
     ModuleOp module = getOperation();
     FailureOr<RoundingScheme> rounding = getRoundingScheme(
-        module, bits, groupSize, symmetric, scaleType, scaleSearch);
+        module, bits, groupSize, symmetric, scaleType, scaleSearch,
+        /*hasHessian=*/true);
     FailureOr<Order> columnOrder = checkOptions();
     if (failed(rounding) || failed(columnOrder) ||
         failed(recordSettings(
@@ -42,8 +43,7 @@ private:
     std::optional<Order> columnOrder = symbolizeOrder(order);
     if (!columnOrder)
       return emitError(module.getLoc())
-             << "expected order to be none or activation, "
-                "got '"
+             << "expected order to be none, activation or group_aware, got '"
              << order << "'";
     if (!(damping > 0))
       return emitError(module.getLoc())
@@ -52,6 +52,10 @@ private:
       return emitError(module.getLoc())
              << "expected block-size to be at least 1, got "
              << static_cast<int64_t>(blockSize);
+    if (sweeps < 0)
+      return emitError(module.getLoc())
+             << "expected sweeps to be at least 0, got "
+             << static_cast<int64_t>(sweeps);
     return *columnOrder;
   }
 
@@ -71,7 +75,7 @@ private:
     auto op = RoundCompensatedOp::create(
         builder, location, layer.weight, hessian, rounding.scheme,
         rounding.symmetric, staticGroups, columnOrder, rounding.scaleSearch,
-        damping, blockSize);
+        damping, blockSize, sweeps);
     replaceUses(layer, rounding.scheme,
                 {op.getCodes(), op.getScales(), op.getZeroPoints(),
                  op.getPermutation()});

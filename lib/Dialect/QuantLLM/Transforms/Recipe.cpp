@@ -73,10 +73,9 @@ qk::quant_llm::checkHasLayers(ModuleOp module,
       "why");
 }
 
-FailureOr<RoundingScheme>
-qk::quant_llm::getRoundingScheme(ModuleOp module, int64_t bits,
-                                 int64_t groupSize, bool symmetric,
-                                 StringRef scaleType, StringRef scaleSearch) {
+FailureOr<RoundingScheme> qk::quant_llm::getRoundingScheme(
+    ModuleOp module, int64_t bits, int64_t groupSize, bool symmetric,
+    StringRef scaleType, StringRef scaleSearch, bool hasHessian) {
   MLIRContext *context = module.getContext();
   std::optional<CodeType> codeType;
   switch (bits) {
@@ -114,10 +113,11 @@ qk::quant_llm::getRoundingScheme(ModuleOp module, int64_t bits,
               "got '"
            << scaleType << "'";
   std::optional<ScaleSearch> search = symbolizeScaleSearch(scaleSearch);
-  if (!search)
+  if (!search || (*search == ScaleSearch::Weighted && !hasHessian))
     return emitError(module.getLoc())
-           << "expected scale-search to be none or mse, got '" << scaleSearch
-           << "'";
+           << "expected scale-search to be none"
+           << (hasHessian ? ", mse or weighted" : " or mse") << ", got '"
+           << scaleSearch << "'";
   return RoundingScheme{SchemeAttr::get(context, *codeType, groupSize, type),
                         symmetric, *search};
 }

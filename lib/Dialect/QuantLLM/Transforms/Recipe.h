@@ -56,7 +56,7 @@ struct RoundingScheme {
 mlir::FailureOr<RoundingScheme>
 getRoundingScheme(mlir::ModuleOp module, int64_t bits, int64_t groupSize,
                   bool symmetric, llvm::StringRef scaleType,
-                  llvm::StringRef scaleSearch);
+                  llvm::StringRef scaleSearch, bool hasHessian = false);
 
 /// Results of a rounding op; zeroPoints and permutation may be null.
 struct Rounded {

@@ -58,7 +58,23 @@ func.func @round_compensated_c4_damping(%w: tensor<4x10xf32>, %h: tensor<10x10xf
 // -----
 
 func.func @round_compensated_c4_block(%w: tensor<4x10xf32>, %h: tensor<10x10xf32>) {
-  // expected-error @+1 {{'quant_llm.round_compensated' op expected block to be at least 1, got 0}}
-  %0:3 = quant_llm.round_compensated %w, %h scheme(<u4, group = 4, scale = f16>) static_groups {block = 0 : i64} : tensor<4x10xf32>, tensor<10x10xf32> -> tensor<4x10xi4>, tensor<4x3xf16>, tensor<4x3xi8>
+  // expected-error @+1 {{'quant_llm.round_compensated' op expected block to be at least 1, got -64}}
+  %0:3 = quant_llm.round_compensated %w, %h scheme(<u4, group = 4, scale = f16>) static_groups {block = -64 : i64} : tensor<4x10xf32>, tensor<10x10xf32> -> tensor<4x10xi4>, tensor<4x3xf16>, tensor<4x3xi8>
+  return
+}
+
+// -----
+
+func.func @round_compensated_c4_sweeps(%w: tensor<4x10xf32>, %h: tensor<10x10xf32>) {
+  // expected-error @+1 {{'quant_llm.round_compensated' op expected sweeps to be at least 0, got -1}}
+  %0:3 = quant_llm.round_compensated %w, %h scheme(<u4, group = 4, scale = f16>) static_groups {sweeps = -1 : i64} : tensor<4x10xf32>, tensor<10x10xf32> -> tensor<4x10xi4>, tensor<4x3xf16>, tensor<4x3xi8>
+  return
+}
+
+// -----
+
+func.func @round_compensated_c3_group_aware(%w: tensor<4x10xf32>, %h: tensor<10x10xf32>) {
+  // expected-error @+1 {{'quant_llm.round_compensated' op expected no permutation result with order = group_aware without static groups, got one}}
+  %0:4 = quant_llm.round_compensated %w, %h scheme(<u4, group = 4, scale = f16>) order = group_aware : tensor<4x10xf32>, tensor<10x10xf32> -> tensor<4x10xi4>, tensor<4x3xf16>, tensor<4x3xi8> permutation tensor<10xi32>
   return
 }

@@ -62,3 +62,11 @@ func.func @round_to_nearest_c3_asymmetric(%w: tensor<4x10xf32>) {
   %0:2 = quant_llm.round_to_nearest %w scheme(<u4, group = 4, scale = f16>) : tensor<4x10xf32> -> tensor<4x10xi4>, tensor<4x3xf16>
   return
 }
+
+// -----
+
+func.func @round_to_nearest_c4(%w: tensor<4x10xf32>) {
+  // expected-error @+1 {{'quant_llm.round_to_nearest' op expected scale_search to be none or mse, got weighted: only round_compensated has a Hessian to weigh by}}
+  %0:3 = quant_llm.round_to_nearest %w scheme(<u4, group = 4, scale = f16>) scale_search = weighted : tensor<4x10xf32> -> tensor<4x10xi4>, tensor<4x3xf16>, tensor<4x3xi8>
+  return
+}

@@ -1,6 +1,7 @@
 // RUN: qk-opt --quant-llm-apply-gptq="group-size=4 recipe-only" %s | FileCheck %s
 // RUN: qk-opt --quant-llm-apply-gptq="group-size=4 static-groups=false symmetric damping=0.05 block-size=64 recipe-only" %s | FileCheck %s --check-prefix=PLAIN
 // RUN: qk-opt --quant-llm-apply-gptq="group-size=4 order=none recipe-only" %s | FileCheck %s --check-prefix=NONE
+// RUN: qk-opt --quant-llm-apply-gptq="group-size=4 order=group_aware static-groups=false scale-search=weighted sweeps=3 recipe-only" %s | FileCheck %s --check-prefix=GAR
 // The recipe of GPTQ. Column scales of an earlier step scale the Hessian too.
 
 // CHECK-LABEL: func.func @main
@@ -14,6 +15,8 @@
 // PLAIN: quant_llm.matmul %{{.*}}, %[[C]], %[[S]] permutation(%[[P]])
 
 // NONE: quant_llm.round_compensated %{{.*}} static_groups order = none
+// GAR: quant_llm.round_compensated %{{.*}} scheme(<u4, group = 4, scale = f16>) order = group_aware scale_search = weighted {sweeps = 3 : i64} : {{.*}} -> tensor<2x6xi4>, tensor<2x2xf16>, tensor<2x2xi8>{{$}}
+
 func.func @main(%x: tensor<?x6xf32>, %f: tensor<6xf32>) -> tensor<?x2xf32> {
   %w = quant_llm.parameter ""::"fc.weight" : tensor<2x6xf32> = dense<1.0> : tensor<2x6xf32>
   %s = quant_llm.scale_columns %w by %f : tensor<2x6xf32>, tensor<6xf32>

@@ -104,7 +104,8 @@ def QuantLLM_StatisticKindAttr
 
 def QuantLLM_Order : I32Enum<"Order", "order in which columns are rounded", [
     I32EnumCase<"None", 0, "none">,
-    I32EnumCase<"Activation", 1, "activation">]> {
+    I32EnumCase<"Activation", 1, "activation">,
+    I32EnumCase<"GroupAware", 2, "group_aware">]> {
   let cppNamespace = "::qk::quant_llm";
 }
 def QuantLLM_OrderAttr
@@ -113,7 +114,8 @@ def QuantLLM_OrderAttr
 }
 
 def QuantLLM_ScaleSearch : I32Enum<"ScaleSearch", "how scales are found", [
-    I32EnumCase<"None", 0, "none">, I32EnumCase<"MSE", 1, "mse">]> {
+    I32EnumCase<"None", 0, "none">, I32EnumCase<"MSE", 1, "mse">,
+    I32EnumCase<"Weighted", 2, "weighted">]> {
   let cppNamespace = "::qk::quant_llm";
 }
 def QuantLLM_ScaleSearchAttr

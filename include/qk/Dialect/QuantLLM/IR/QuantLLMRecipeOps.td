@@ -172,6 +172,7 @@ def QuantLLM_RoundToNearestOp : QuantLLM_PureOp<"round_to_nearest"> {
     - (C2) scales are [N, ceil(K/g)] of the scheme's scale type.
     - (C3) zero points are [N, ceil(K/g)] of i8 (i16 for u8), and present just
       where not symmetric.
+    - (C4) scale_search is not weighted: there is no Hessian.
   }];
   let arguments = (ins QuantLLM_Weight:$weight, QuantLLM_SchemeAttr:$scheme,
       UnitAttr:$symmetric,
@@ -202,12 +203,21 @@ def QuantLLM_RoundCompensatedOp
     j > i, err = (w_i - q_i) / U[i,i]. The codes lower
     tr((W-Q) H (W-Q)^T), the output error on the calibration tokens.
 
-    `order = activation` rounds columns by falling diagonal of H. With
+    `order = activation` rounds columns by falling diagonal of H,
+    `order = group_aware` group by group: groups by their largest diagonal,
+    columns inside a group by theirs (GAR, arXiv 2505.14638). With
     `static_groups` scales and zero points come from the original weight in the
-    original column order, and no permutation exists; without it a group is g
-    columns that are consecutive in rounding order, its scales see the updated
-    weights, codes are stored in that order, and the permutation result gives
-    the original column of each stored one.
+    original column order, and no permutation exists; without it a group's
+    scales see the updated weights. With `order = activation` a group is then g
+    columns that are consecutive in rounding order, codes are stored in that
+    order, and the permutation result gives the original column of each stored
+    one.
+
+    `scale_search = weighted` shrinks the range as `mse` does and keeps the
+    smallest sum (w - q)^2 / U[i,i]^2, the loss that the rounding itself
+    minimises. `sweeps` passes of coordinate descent follow, scales fixed: each
+    code in turn becomes its best integer given all others in
+    tr((W-Q) H (W-Q)^T).
 
     ```mlir
     func.func @round_compensated(%w: tensor<4x10xf32>, %h: tensor<10x10xf32>) -> (tensor<4x10xi4>, tensor<4x3xf16>, tensor<4x3xi8>) {
@@ -221,7 +231,7 @@ def QuantLLM_RoundCompensatedOp
     - (C2) codes, scales and zero points as for `round_to_nearest`.
     - (C3) a permutation result, [K], is present just where order is activation
       and groups are not static.
-    - (C4) damping is greater than 0; block is at least 1.
+    - (C4) damping is greater than 0; block is at least 1; sweeps is at least 0.
   }];
   let arguments = (ins QuantLLM_Weight:$weight, QuantLLM_Hessian:$hessian,
       QuantLLM_SchemeAttr:$scheme, UnitAttr:$symmetric,
@@ -230,7 +240,8 @@ def QuantLLM_RoundCompensatedOp
       DefaultValuedAttr<QuantLLM_ScaleSearchAttr,
                         "ScaleSearch::None">:$scale_search,
       DefaultValuedAttr<F64Attr, "0.01">:$damping,
-      DefaultValuedAttr<I64Attr, "128">:$block);
+      DefaultValuedAttr<I64Attr, "128">:$block,
+      DefaultValuedAttr<I64Attr, "0">:$sweeps);
   let results = (outs QuantLLM_Codes:$codes, QuantLLM_Weight:$scales,
                       Optional<QuantLLM_ZeroPoints>:$zero_points,
                       Optional<QuantLLM_Permutation>:$permutation);
@@ -247,7 +258,7 @@ def QuantLLM_RoundCompensatedOp
                    "SchemeAttr":$scheme, "bool":$symmetric,
                    "bool":$staticGroups, "Order":$order,
                    "ScaleSearch":$scaleSearch, "double":$damping,
-                   "int64_t":$block)>
+                   "int64_t":$block, "int64_t":$sweeps)>
   ];
 }
 

@@ -73,7 +73,8 @@ defvar roundingOptions = [
   Option<"scaleType", "scale-type", "std::string", "\"f16\"",
          "Type that scales are stored in: f16, bf16 or f32">,
   Option<"scaleSearch", "scale-search", "std::string", "\"none\"",
-         "none: the range of the group; mse: shrink it to the smallest error">,
+         "none: the range of the group; mse: shrink it to the smallest error; "
+         "weighted (GPTQ): to the smallest loss of the rounding itself">,
   Option<"fallback", "fallback", "std::string", "\"error\"",
          "Where a layer has no tokens or its Hessian can't be factored: error, "
          "or rtn (round to nearest)">,
@@ -119,13 +120,16 @@ def ApplyGptqPass : Pass<"quant-llm-apply-gptq", "::mlir::ModuleOp"> {
   }];
   let options = !listconcat(roundingOptions, [
     Option<"order", "order", "std::string", "\"activation\"",
-           "Order of columns: none, or activation (falling diagonal of the Hessian)">,
+           "Order of columns: none, activation (falling diagonal of the "
+           "Hessian) or group_aware (the same, group by group)">,
     Option<"staticGroups", "static-groups", "bool", "true",
            "Scales from the original weight, so that no permutation exists at run time">,
     Option<"damping", "damping", "double", "0.01",
            "Added to the Hessian's diagonal, as a share of its mean">,
     Option<"blockSize", "block-size", "int64_t", "128",
            "Columns between updates of the rest of the weight">,
+    Option<"sweeps", "sweeps", "int64_t", "0",
+           "Passes of coordinate descent over the codes after rounding">,
   ]);
   let dependentDialects = ["::qk::quant_llm::QuantLLMDialect"];
 }

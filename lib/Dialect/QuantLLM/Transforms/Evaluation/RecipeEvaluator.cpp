@@ -22,8 +22,27 @@ static RankedTensorType tensorType(Value value) {
 }
 
 static numerics::ScaleSearch getScaleSearch(ScaleSearch search) {
-  return search == ScaleSearch::MSE ? numerics::ScaleSearch::Mse
-                                    : numerics::ScaleSearch::None;
+  switch (search) {
+  case ScaleSearch::None:
+    return numerics::ScaleSearch::None;
+  case ScaleSearch::MSE:
+    return numerics::ScaleSearch::Mse;
+  case ScaleSearch::Weighted:
+    return numerics::ScaleSearch::Weighted;
+  }
+  llvm_unreachable("all searches are handled");
+}
+
+static numerics::ColumnOrder getColumnOrder(Order order) {
+  switch (order) {
+  case Order::None:
+    return numerics::ColumnOrder::None;
+  case Order::Activation:
+    return numerics::ColumnOrder::Activation;
+  case Order::GroupAware:
+    return numerics::ColumnOrder::GroupAware;
+  }
+  llvm_unreachable("all orders are handled");
 }
 
 InFlightDiagnostic qk::quant_llm::emitLayerError(Operation *op, StringRef layer,
@@ -215,6 +234,7 @@ RecipeEvaluator::prepare(const HessianOf &hessian, int64_t k,
                          std::string &reason) {
   if (cache && cache->value == hessian.value && cache->id == hessian.id &&
       cache->order == gptqOptions.order &&
+      cache->groupLength == gptqOptions.quantizer.scheme.groupLength(k) &&
       cache->damping == gptqOptions.damping.damping)
     return &cache->prepared;
   cache.reset();
@@ -224,8 +244,12 @@ RecipeEvaluator::prepare(const HessianOf &hessian, int64_t k,
     reason = prepared.error().message;
     return failure();
   }
-  cache = Cached{hessian.value, hessian.id, gptqOptions.order,
-                 gptqOptions.damping.damping, std::move(*prepared)};
+  cache = Cached{hessian.value,
+                 hessian.id,
+                 gptqOptions.quantizer.scheme.groupLength(k),
+                 gptqOptions.order,
+                 gptqOptions.damping.damping,
+                 std::move(*prepared)};
   return &cache->prepared;
 }
 
@@ -275,12 +299,11 @@ RecipeEvaluator::roundCompensated(RoundCompensatedOp op, StringRef layer) {
   numerics::GptqOptions gptqOptions;
   gptqOptions.quantizer = {op.getScheme().getScheme(), op.getSymmetric(),
                            getScaleSearch(op.getScaleSearch())};
-  gptqOptions.order = op.getOrder() == Order::Activation
-                          ? numerics::ColumnOrder::Activation
-                          : numerics::ColumnOrder::None;
+  gptqOptions.order = getColumnOrder(op.getOrder());
   gptqOptions.staticGroups = op.getStaticGroups();
   gptqOptions.damping.damping = op.getDamping().convertToDouble();
   gptqOptions.blockSize = op.getBlock();
+  gptqOptions.sweeps = op.getSweeps();
 
   std::string reason;
   FailureOr<HessianOf> hessian = evaluateHessian(op, layer, reason);
@@ -296,8 +319,11 @@ RecipeEvaluator::roundCompensated(RoundCompensatedOp op, StringRef layer) {
                                "or round it to nearest with fallback=rtn";
     op.emitWarning() << "layer '" << layer
                      << "' is rounded to nearest: " << reason;
-    auto result =
-        numerics::roundToNearest(weight->data(), n, k, gptqOptions.quantizer);
+    numerics::QuantizerOptions quantizer = gptqOptions.quantizer;
+    // Without a Hessian all columns weigh the same.
+    if (quantizer.scaleSearch == numerics::ScaleSearch::Weighted)
+      quantizer.scaleSearch = numerics::ScaleSearch::Mse;
+    auto result = numerics::roundToNearest(weight->data(), n, k, quantizer);
     if (!result)
       return emitLayerError(op, layer, result.error());
     RoundedWeight rounded;

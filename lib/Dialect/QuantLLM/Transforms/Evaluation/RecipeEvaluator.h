@@ -135,6 +135,7 @@ private:
   struct Cached {
     mlir::Value value;
     uint64_t id;
+    int64_t groupLength;
     numerics::ColumnOrder order;
     double damping;
     numerics::PreparedHessian prepared;
