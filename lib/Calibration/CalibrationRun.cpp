@@ -46,7 +46,12 @@ public:
     return accumulators.empty() ? 0 : accumulators.front().tokens();
   }
   numerics::Statistics finish(size_t group) {
-    return accumulators[group].finish();
+    numerics::Statistics statistics = accumulators[group].finish();
+    // Sums in f64 and statistics in f32 of all layers at once would be the
+    // most memory of the whole quantisation.
+    accumulators[group] =
+        numerics::StatisticsAccumulator(model.groups[group].k);
+    return statistics;
   }
 
 private:

@@ -75,6 +75,8 @@ void qk::buildBuffersToLLVMPipeline(OpPassManager &pm,
   pm.addPass(createLowerAsserts());
   simplify(pm);
   pm.addPass(createLoopInvariantCodeMotionPass());
+  // After everything that may hoist out of a loop or simplify it in its place.
+  pm.addPass(createOutlineLoops());
   pm.addPass(createConvertVectorToSCFPass());
   pm.addPass(createConvertSCFToOpenMPPass());
   // Needed in between: memref.alloca_scope fails to verify otherwise.

@@ -5,12 +5,13 @@
 // CHECK: llvm.func @main
 // CHECK-SAME: quant_llm.signature = (tensor<?x64xf32>, tensor<64x64xf32>) -> tensor<?x64xf32>
 // CHECK: llvm.call @qk_sgemm_batch
-// THREADS: omp.parallel
 // ALONE-NOT: omp.
 // What a public function returns is the caller's; nothing else stays allocated.
 // CHECK: llvm.call @free
 // CHECK: llvm.return
 // CHECK: llvm.func @_mlir_ciface_main
+// THREADS: omp.parallel
+// ALONE-NOT: omp.
 func.func @main(%x: tensor<?x64xf32>, %w: tensor<64x64xf32>) -> tensor<?x64xf32> {
   %c0 = arith.constant 0 : index
   %z = arith.constant 0.0 : f32

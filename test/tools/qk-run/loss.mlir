@@ -39,6 +39,25 @@
 // RUN: not qk-run -O0 float.mlir --perplexity=text.npy --window=2 2>&1 | FileCheck %s --check-prefix=FLOAT
 // FLOAT: error: function 'main': expected token ids (I64 or I32) as first argument
 
+// Logits of other float types are the same numbers, rounded; others are none.
+// RUN: sed 's/f32/f16/g' half.mlir > half16.mlir
+// RUN: qk-run -O0 half16.mlir --inputs=in.safetensors --loss --reference=half.mlir | FileCheck %s --check-prefix=SMALL
+// RUN: sed 's/f32/bf16/g' half.mlir > halfb16.mlir
+// RUN: qk-run -O0 halfb16.mlir --inputs=in.safetensors --loss --reference=half.mlir | FileCheck %s --check-prefix=SMALL
+// SMALL: loss: 0.866
+// SMALL: kl: {{[-.0-9]+e-0[6-9]}}
+// RUN: sed 's/f32/f64/g' half.mlir > half64.mlir
+// RUN: qk-run -O0 half64.mlir --inputs=in.safetensors --loss | FileCheck %s
+// RUN: not qk-run -O0 whole.mlir --inputs=in.safetensors --loss 2>&1 | FileCheck %s --check-prefix=WHOLE
+// WHOLE: error: sample 0: expected logits of a float type, got I64[1x3x3]
+// RUN: not qk-run -O0 half.mlir --inputs=in.safetensors --loss --reference=whole.mlir 2>&1 | FileCheck %s --check-prefix=REFERENCE
+// REFERENCE: error: sample 0: expected the reference's logits of a float type, got I64[1x3x3]
+
+//--- whole.mlir
+func.func @main(%ids: tensor<1x?xi64>) -> tensor<1x3x3xi64> {
+  %0 = arith.constant dense<1> : tensor<1x3x3xi64>
+  return %0 : tensor<1x3x3xi64>
+}
 //--- half.mlir
 #v = affine_map<(d0, d1, d2) -> (d2)>
 #all = affine_map<(d0, d1, d2) -> (d0, d1, d2)>

@@ -208,6 +208,51 @@ def LinalgToParallelLoops
                            "mlir::scf::SCFDialect"];
 }
 
+def OutlineLoops : Pass<"quant-llm-outline-loops", "mlir::ModuleOp"> {
+  let summary = "Make equal loops one function";
+  let description = [{
+    Every loop at a function's top becomes a private function of what it uses,
+    and functions that are equal become one: the layers of a model differ in
+    their weights only, so that a model of thirty layers is compiled in about
+    the time of one. Constants are part of the function.
+
+    ```mlir
+    func.func @main(%x: memref<8xf32>, %y: memref<8xf32>) {
+      %c0 = arith.constant 0 : index
+      %c1 = arith.constant 1 : index
+      %c8 = arith.constant 8 : index
+      scf.for %i = %c0 to %c8 step %c1 {
+        %v = memref.load %x[%i] : memref<8xf32>
+        memref.store %v, %y[%i] : memref<8xf32>
+      }
+      return
+    }
+    ```
+    ==>
+    ```mlir
+    func.func @main(%x: memref<8xf32>, %y: memref<8xf32>) {
+      %c0 = arith.constant 0 : index
+      %c1 = arith.constant 1 : index
+      %c8 = arith.constant 8 : index
+      call @main.loop(%x, %y) : (memref<8xf32>, memref<8xf32>) -> ()
+      return
+    }
+    func.func private @main.loop(%x: memref<8xf32>, %y: memref<8xf32>) attributes {llvm.linkage = #llvm.linkage<internal>, passthrough = ["noinline"]} {
+      %c0 = arith.constant 0 : index
+      %c8 = arith.constant 8 : index
+      %c1 = arith.constant 1 : index
+      scf.for %i = %c0 to %c8 step %c1 {
+        %v = memref.load %x[%i] : memref<8xf32>
+        memref.store %v, %y[%i] : memref<8xf32>
+      }
+      return
+    }
+    ```
+  }];
+  let dependentDialects = ["mlir::func::FuncDialect",
+                           "mlir::LLVM::LLVMDialect"];
+}
+
 def LowerAsserts : Pass<"quant-llm-lower-asserts", "mlir::ModuleOp"> {
   let summary = "Turn cf.assert into a call of the runtime's qk_assert_fail";
   let description = [{
