@@ -9,6 +9,7 @@
 #include "MatmulSpec.h"
 
 #include "qk/Conversion/NVVM/Passes.h"
+#include "qk/Dialect/QuantLLM/Transforms/HostDialect.h"
 #include "qk/Target/NVVM/KernelBuilder.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -37,10 +38,12 @@ struct EmitNVVMKernels : qk::impl::EmitNVVMKernelsBase<EmitNVVMKernels> {
     kernels = nullptr;
     kernelList.clear();
     functionList.clear();
+    described.clear();
     FailureOr<const Chip *> known = chipByName(getOperation(), chip);
     if (failed(known))
       return signalPassFailure();
     target = *known;
+    inStableHLO = isStableHLO(getOperation());
 
     SmallVector<PackedMatmulOp> matmuls;
     getOperation().walk([&](PackedMatmulOp op) {
@@ -83,15 +86,16 @@ private:
     return choices;
   }
 
-  void describeFunction(func::FuncOp function, ArrayRef<KernelChoice> choices) {
+  void describeFunction(StringAttr name, FunctionType signature,
+                        ArrayRef<KernelChoice> choices) {
     Builder b(&getContext());
     SmallVector<Attribute> names;
     for (const KernelChoice &choice : choices)
       names.push_back(b.getStringAttr(choice.name()));
     std::string type;
-    llvm::raw_string_ostream(type) << function.getFunctionType();
+    llvm::raw_string_ostream(type) << signature;
     functionList.push_back(b.getDictionaryAttr(
-        {b.getNamedAttr("name", function.getSymNameAttr()),
+        {b.getNamedAttr("name", name),
          b.getNamedAttr("type", b.getStringAttr(type)),
          b.getNamedAttr("kernels", b.getArrayAttr(names))}));
   }
@@ -110,7 +114,8 @@ private:
         buildKernels(function.getLoc(), *problem);
     buildLauncher(function, choices);
     function->removeAttr(kMatmulAttr);
-    describeFunction(function, choices);
+    describeFunction(function.getSymNameAttr(), function.getFunctionType(),
+                     choices);
     return success();
   }
 
@@ -123,7 +128,7 @@ private:
     if (failed(problem))
       return failure();
     auto xType = cast<RankedTensorType>(op.getX().getType());
-    if (xType.getRank() != 2)
+    if (!inStableHLO && xType.getRank() != 2)
       return op.emitError("layer '")
              << op.getLayer()
              << "': expected x of two dimensions, which "
@@ -137,55 +142,108 @@ private:
              << " packed bytes in layout " << op.getLayout() << ", got "
              << bytes.getDimSize(0);
 
-    // M is the function's own business.
-    OpBuilder b(op);
-    Location loc = op.getLoc();
-    int64_t n = op.getN();
-    constexpr int64_t dynamic = ShapedType::kDynamic;
-    auto anyM = [&](Value value) -> Value {
-      auto type = cast<RankedTensorType>(value.getType());
-      auto wanted = type.clone({dynamic, type.getDimSize(1)});
-      return type == wanted ? value
-                            : tensor::CastOp::create(b, loc, wanted, value);
-    };
-    SmallVector<Value> operands{anyM(op.getX()), op.getBytes()};
-    if (op.getPermutation())
-      operands.push_back(op.getPermutation());
-    if (op.getBias())
-      operands.push_back(op.getBias());
-    auto yType = cast<RankedTensorType>(op.getY().getType());
-    auto function =
-        declareCallee(*problem, n,
-                      b.getFunctionType(ValueRange(operands).getTypes(),
-                                        yType.clone({dynamic, n})));
-    Value y = func::CallOp::create(b, loc, function, operands).getResult(0);
-    if (y.getType() != yType)
-      y = tensor::CastOp::create(b, loc, yType, y);
+    Value y =
+        inStableHLO ? createCustomCall(op, *problem) : createCall(op, *problem);
     op.getResult().replaceAllUsesWith(y);
     op.erase();
     return success();
   }
 
-  func::FuncOp declareCallee(const MatmulProblem &problem, int64_t n,
-                             FunctionType type) {
-    std::string name = problemName(problem) + "_n" + std::to_string(n);
-    if (auto existing = getOperation().lookupSymbol<func::FuncOp>(name))
-      return existing;
-    std::vector<KernelChoice> choices =
-        buildKernels(getOperation().getLoc(), problem);
-    OpBuilder b(&getContext());
-    b.setInsertionPoint(kernels);
-    auto function =
-        func::FuncOp::create(b, getOperation().getLoc(), name, type);
-    function.setPrivate();
-    function->setAttr(kMatmulAttr, toAttribute(&getContext(), problem));
-    describeFunction(function, choices);
-    return function;
+  /// The types of a function that computes `op` for any M.
+  static FunctionType signatureOf(PackedMatmulOp op) {
+    constexpr int64_t dynamic = ShapedType::kDynamic;
+    auto rows = [](Value value, int64_t columns) {
+      return cast<RankedTensorType>(value.getType()).clone({dynamic, columns});
+    };
+    SmallVector<Type> inputs{rows(op.getX(), op.getK()),
+                             op.getBytes().getType()};
+    for (Value extra : {op.getPermutation(), op.getBias()})
+      if (extra)
+        inputs.push_back(extra.getType());
+    return FunctionType::get(op.getContext(), inputs,
+                             Type(rows(op.getY(), op.getN())));
+  }
+
+  static SmallVector<Value> operandsOf(PackedMatmulOp op) {
+    SmallVector<Value> operands{op.getX(), op.getBytes()};
+    for (Value extra : {op.getPermutation(), op.getBias()})
+      if (extra)
+        operands.push_back(extra);
+    return operands;
+  }
+
+  /// Builds and describes what `name` calls, once. Whether this was that
+  /// once.
+  bool describeCallee(StringAttr name, FunctionType signature,
+                      const MatmulProblem &problem) {
+    if (!described.insert(name).second)
+      return false;
+    describeFunction(name, signature,
+                     buildKernels(getOperation().getLoc(), problem));
+    return true;
+  }
+
+  static StringAttr nameOf(PackedMatmulOp op, const MatmulProblem &problem) {
+    return StringAttr::get(op.getContext(), problemName(problem) + "_n" +
+                                                std::to_string(op.getN()));
+  }
+
+  Value createCall(PackedMatmulOp op, const MatmulProblem &problem) {
+    OpBuilder b(op);
+    Location loc = op.getLoc();
+    StringAttr name = nameOf(op, problem);
+    FunctionType signature = signatureOf(op);
+    if (describeCallee(name, signature, problem)) {
+      OpBuilder::InsertionGuard guard(b);
+      b.setInsertionPoint(kernels);
+      func::FuncOp::create(b, getOperation().getLoc(), name, signature)
+          .setPrivate();
+    }
+    // M is the function's own business.
+    auto castTo = [&](Value value, Type type) -> Value {
+      return value.getType() == type
+                 ? value
+                 : tensor::CastOp::create(b, loc, type, value);
+    };
+    SmallVector<Value> operands = operandsOf(op);
+    operands.front() = castTo(operands.front(), signature.getInput(0));
+    Value y =
+        func::CallOp::create(b, loc, name, signature.getResults(), operands)
+            .getResult(0);
+    return castTo(y, op.getY().getType());
+  }
+
+  /// The same for StableHLO: leading dimensions of x and y are M, whatever
+  /// their number. StableHLO is not linked, so the op is built by its name;
+  /// what it is called with are builtin attributes only.
+  Value createCustomCall(PackedMatmulOp op, const MatmulProblem &problem) {
+    OpBuilder b(op);
+    StringAttr name = nameOf(op, problem);
+    describeCallee(name, signatureOf(op), problem);
+    SmallVector<NamedAttribute> config{
+        b.getNamedAttr("k", b.getI64IntegerAttr(op.getK())),
+        b.getNamedAttr("layer", op.getLayerAttr()),
+        b.getNamedAttr("layout", op.getLayoutAttr()),
+        b.getNamedAttr("n", b.getI64IntegerAttr(op.getN()))};
+    OperationState state(op.getLoc(), "stablehlo.custom_call");
+    state.addOperands(operandsOf(op));
+    state.addTypes(op.getY().getType());
+    // A dictionary is what the typed foreign function interface takes.
+    constexpr int32_t typedFFI = 4;
+    state.propertiesAttr = b.getDictionaryAttr(
+        {b.getNamedAttr("api_version", b.getI32IntegerAttr(typedFFI)),
+         b.getNamedAttr("backend_config", b.getDictionaryAttr(config)),
+         b.getNamedAttr("call_target_name", name),
+         b.getNamedAttr("has_side_effect", b.getBoolAttr(false))});
+    return b.create(state)->getResult(0);
   }
 
   const Chip *target = nullptr;
   gpu::GPUModuleOp kernels;
   SmallVector<Attribute> kernelList, functionList;
+  /// Names in functionList of what is called with host=keep.
+  llvm::DenseSet<StringAttr> described;
+  bool inStableHLO = false;
 };
 
 } // namespace

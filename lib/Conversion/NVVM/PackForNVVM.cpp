@@ -8,6 +8,7 @@
 #include "../Packing/RowShapes.h"
 #include "MatmulSpec.h"
 #include "qk/Conversion/NVVM/Passes.h"
+#include "qk/Dialect/QuantLLM/Transforms/HostDialect.h"
 #include "qk/Target/NVVM/Layout.h"
 
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
@@ -38,6 +39,9 @@ struct PackForNVVM : qk::impl::PackForNVVMBase<PackForNVVM> {
       return signalPassFailure();
     }
     packed = PackedWeights();
+    // What collapses leading dimensions is no StableHLO; a custom call takes
+    // any number of them.
+    keepsDimensions = host == "keep" && isStableHLO(getOperation());
     SmallVector<MatmulOp> matmuls;
     getOperation().walk([&](MatmulOp op) { matmuls.push_back(op); });
     for (MatmulOp op : matmuls)
@@ -62,27 +66,30 @@ private:
         });
     if (failed(bytes))
       return failure();
-    Value x = toRows(b, loc, op.getX());
+    Value x = keepsDimensions ? op.getX() : toRows(b, loc, op.getX());
     int64_t n = cast<RankedTensorType>(op.getCodes().getType()).getDimSize(0);
-    int64_t m = cast<RankedTensorType>(x.getType()).getDimSize(0);
+    SmallVector<int64_t> shape(cast<RankedTensorType>(x.getType()).getShape());
+    shape.back() = n;
     FlatSymbolRefAttr kernel;
     if (host == "launch")
       kernel = FlatSymbolRefAttr::get(
           declareLauncher(getOperation(), *problem).getSymNameAttr());
     std::string_view name = layoutName(layout);
     auto matmul = PackedMatmulOp::create(
-        b, loc, cast<RankedTensorType>(op.getY().getType()).clone({m, n}), x,
+        b, loc, cast<RankedTensorType>(op.getY().getType()).clone(shape), x,
         *bytes, op.getPermutation(), op.getBias(), /*x_scales=*/Value(),
         op.getScheme(), ActivationSchemeAttr(), n, problem->k,
         b.getStringAttr(StringRef(name.data(), name.size())),
         problem->hasZeroPoints, kernel, op.getLayerAttr());
     op.getResult().replaceAllUsesWith(
-        fromRows(b, loc, matmul.getY(), op.getX()));
+        keepsDimensions ? matmul.getY()
+                        : fromRows(b, loc, matmul.getY(), op.getX()));
     op.erase();
     return success();
   }
 
   const Chip *target = nullptr;
+  bool keepsDimensions = false;
   PackedWeights packed;
 };
 

@@ -7,6 +7,7 @@
 #include "qk/Conversion/HostToLLVM/Passes.h"
 #include "qk/Conversion/NVVM/Passes.h"
 #include "qk/Conversion/Passes.h"
+#include "qk/Dialect/QuantLLM/Transforms/Passes.h"
 
 #include "mlir/Pass/PassManager.h"
 
@@ -29,8 +30,12 @@ void qk::buildLowerToNVVMPipeline(OpPassManager &pm,
   pack.chip = options.chip;
   pack.host = options.host;
   pm.addPass(createPackForNVVM(pack));
-  if (options.host == "keep")
-    return addKernels(pm, options);
+  if (options.host == "keep") {
+    addKernels(pm, options);
+    // Another compiler reads the rest.
+    pm.addPass(quant_llm::createParametersToConstantsPass());
+    return;
+  }
 
   HostToLLVMOptions host;
   host.weights = options.weights;

@@ -21,7 +21,8 @@ def PackForNVVM : Pass<"quant-llm-pack-for-nvvm", "mlir::ModuleOp"> {
     packed into the layout of the kernels that are chosen for it
     (qk/Target/NVVM/Layout.h) now, as a new inline parameter `<layer>.packed`,
     once where several matmuls read one weight. Leading dimensions of x are
-    collapsed into one. Permutation and bias stay operands: kernels take them.
+    collapsed into one (with `host=keep` in a StableHLO module they stay).
+    Permutation and bias stay operands: kernels take them.
 
     With `host=launch` the matmul names the function that will launch its
     kernels, which is declared in the module on buffers; bufferization makes
@@ -58,7 +59,8 @@ def EmitNVVMKernels : Pass<"quant-llm-emit-nvvm-kernels", "mlir::ModuleOp"> {
     - `quant_llm.packed_matmul` on tensors in one of the NVVM layouts
       (`host=keep`) becomes a call of a declared private function on tensors,
       one for each problem and N: `@<problem>_n<N>(x, weight, [permutation,]
-      [bias]) -> y`.
+      [bias]) -> y`; in a StableHLO module a `stablehlo.custom_call` of that
+      target, with x and y of any number of leading dimensions.
     - A function that `quant-llm-pack-for-nvvm` declared on buffers
       (`host=launch`) gets a body that picks the kernel for its M and launches
       it through the runtime (qk/Runtime/Cuda.h). Runs after bufferization and

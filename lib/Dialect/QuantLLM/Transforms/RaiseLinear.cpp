@@ -14,6 +14,7 @@
 #include "Raising/UnlinkedOps.h"
 
 #include "qk/Dialect/QuantLLM/IR/QuantLLM.h"
+#include "qk/Dialect/QuantLLM/Transforms/HostDialect.h"
 #include "qk/Dialect/QuantLLM/Transforms/LayerFilter.h"
 #include "qk/Dialect/QuantLLM/Transforms/Passes.h"
 
@@ -270,7 +271,12 @@ void RaiseLinear::runOnOperation() {
   // Backwards: a layer's input may be the result of one before it, which must
   // still be there.
   RaisedWeights weights;
-  for (const Candidate *candidate : llvm::reverse(selected))
+  for (const Candidate *candidate : llvm::reverse(selected)) {
+    // Of a module that is nothing but layers no such op may be left to see.
+    if (getUnlinkedName(candidate->match.contraction).starts_with("stablehlo."))
+      module->setAttr(kHostDialectAttr,
+                      StringAttr::get(&getContext(), "stablehlo"));
     if (failed(raise(*candidate, weights)))
       return signalPassFailure();
+  }
 }

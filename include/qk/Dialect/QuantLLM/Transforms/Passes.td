@@ -63,6 +63,31 @@ def RaiseLinearPass : Pass<"quant-llm-raise-linear", "::mlir::ModuleOp"> {
   let dependentDialects = ["::qk::quant_llm::QuantLLMDialect"];
 }
 
+def ParametersToConstantsPass
+    : Pass<"quant-llm-parameters-to-constants", "::mlir::ModuleOp"> {
+  let summary = "turn parameters back into constants of the module's dialect";
+  let description = [{
+    The way back of `quant-llm-bind-parameters` and of raising, for a module
+    that another compiler reads: a parameter with a value becomes an
+    `arith.constant`, in a module that computes in StableHLO a
+    `stablehlo.constant`; one of a file a resource of its name without data; one
+    that a `util.global` of the module is, a load of that.
+
+    Preconditions (the pass fails otherwise): no parameter has elements of fewer
+    than 8 bits, which no dialect stores in the same way; packing has come
+    before.
+
+    ```mlir
+    %w = quant_llm.parameter "model"::"norm.weight" : tensor<8xf32>
+    ```
+    ==>
+    ```mlir
+    %w = arith.constant dense_resource<norm.weight> : tensor<8xf32>
+    ```
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect"];
+}
+
 // Options of every method that rounds, and what they record for evaluate.
 defvar roundingOptions = [
   Option<"bits", "bits", "int64_t", "4", "Bits of a code: 2, 3, 4 or 8">,

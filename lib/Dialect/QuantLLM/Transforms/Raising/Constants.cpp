@@ -88,19 +88,13 @@ getNamedParameter(OpaqueAttr attribute) {
   return std::pair(*scope, *name);
 }
 
-/// What an immutable `util.global` holds that `load` reads.
-static std::optional<ConstantTensor> getGlobal(Operation *load) {
-  auto symbol = load->getAttrOfType<FlatSymbolRefAttr>("global");
-  auto module = load->getParentOfType<ModuleOp>();
-  if (!symbol || !module)
-    return std::nullopt;
-  Operation *global =
-      SymbolTable::lookupSymbolIn(module, symbol.getRootReference());
+/// What an immutable `util.global` of `type` holds.
+static std::optional<ConstantTensor> getGlobal(Operation *global, Type type) {
   if (!global || global->getName().getStringRef() != "util.global" ||
       global->hasAttr("is_mutable"))
     return std::nullopt;
   ConstantTensor constant;
-  constant.type = dyn_cast<RankedTensorType>(load->getResult(0).getType());
+  constant.type = dyn_cast_or_null<RankedTensorType>(type);
   if (!constant.type)
     return std::nullopt;
   Attribute initial = global->getAttr("initial_value");
@@ -113,6 +107,17 @@ static std::optional<ConstantTensor> getGlobal(Operation *load) {
     return std::nullopt;
   std::tie(constant.scope, constant.name) = std::move(*named);
   return constant;
+}
+
+/// What `load` reads.
+static std::optional<ConstantTensor> getLoaded(Operation *load) {
+  auto symbol = load->getAttrOfType<FlatSymbolRefAttr>("global");
+  auto module = load->getParentOfType<ModuleOp>();
+  if (!symbol || !module)
+    return std::nullopt;
+  return getGlobal(
+      SymbolTable::lookupSymbolIn(module, symbol.getRootReference()),
+      load->getResult(0).getType());
 }
 
 std::optional<ConstantTensor> qk::quant_llm::getConstant(Value value) {
@@ -131,7 +136,7 @@ std::optional<ConstantTensor> qk::quant_llm::getConstant(Value value) {
     if (!matchPattern(op, m_Constant(&constant.value)))
       return std::nullopt;
   } else if (op->getName().getStringRef() == "util.global.load") {
-    std::optional<ConstantTensor> global = getGlobal(op);
+    std::optional<ConstantTensor> global = getLoaded(op);
     if (!global || !global->value)
       return global;
     constant = std::move(*global);
@@ -148,17 +153,26 @@ std::optional<ConstantTensor> qk::quant_llm::getConstant(Value value) {
   return constant;
 }
 
+static Attribute getKey(MLIRContext *context, const ConstantTensor &constant) {
+  // Parameters and resources are known by name, literals by value.
+  if (constant.name.empty())
+    return constant.value;
+  return ArrayAttr::get(context, {StringAttr::get(context, constant.scope),
+                                  StringAttr::get(context, constant.name),
+                                  TypeAttr::get(constant.type)});
+}
+
 Attribute qk::quant_llm::getConstantKey(Value value) {
   std::optional<ConstantTensor> constant = getConstant(value);
-  if (!constant)
-    return {};
-  MLIRContext *context = value.getContext();
-  // Parameters and resources are known by name, literals by value.
-  if (constant->name.empty())
-    return constant->value;
-  return ArrayAttr::get(context, {StringAttr::get(context, constant->scope),
-                                  StringAttr::get(context, constant->name),
-                                  TypeAttr::get(constant->type)});
+  return constant ? getKey(value.getContext(), *constant) : Attribute();
+}
+
+Attribute qk::quant_llm::getGlobalKey(Operation *global) {
+  auto type = global->getAttrOfType<TypeAttr>("type");
+  std::optional<ConstantTensor> constant =
+      getGlobal(global, type ? type.getValue() : Type());
+  return constant && !constant->value ? getKey(global->getContext(), *constant)
+                                      : Attribute();
 }
 
 bool qk::quant_llm::isConstant(Value value) {

@@ -48,6 +48,10 @@ std::optional<ConstantTensor> getConstant(mlir::Value value);
 /// for what is no constant.
 mlir::Attribute getConstantKey(mlir::Value value);
 
+/// For a `util.global` that is a named parameter, the key of what it loads;
+/// null for any other op.
+mlir::Attribute getGlobalKey(mlir::Operation *global);
+
 /// Makes a constant a parameter of its own scope and name; a resource without
 /// data is one of the file that has its name, a literal is called
 /// `literalName`. The constant's op stays. Errors are emitted at `location`: no

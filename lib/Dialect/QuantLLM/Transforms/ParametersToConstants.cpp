@@ -1,0 +1,112 @@
+//===- ParametersToConstants.cpp - Parameters back to constants -----------===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "Raising/Constants.h"
+
+#include "qk/Dialect/QuantLLM/IR/QuantLLM.h"
+#include "qk/Dialect/QuantLLM/Transforms/HostDialect.h"
+#include "qk/Dialect/QuantLLM/Transforms/Passes.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/IR/AsmState.h"
+#include "mlir/IR/DialectResourceBlobManager.h"
+
+using namespace mlir;
+using namespace qk::quant_llm;
+
+namespace qk::quant_llm {
+#define GEN_PASS_DEF_PARAMETERSTOCONSTANTSPASS
+#include "qk/Dialect/QuantLLM/Transforms/Passes.h.inc"
+} // namespace qk::quant_llm
+
+bool qk::quant_llm::isStableHLO(ModuleOp module) {
+  if (auto dialect = module->getAttrOfType<StringAttr>(kHostDialectAttr))
+    return dialect.getValue() == "stablehlo";
+  return module
+      .walk([](Operation *op) {
+        StringRef name = op->getName().getStringRef();
+        return name.starts_with("stablehlo.") && name != "stablehlo.constant"
+                   ? WalkResult::interrupt()
+                   : WalkResult::advance();
+      })
+      .wasInterrupted();
+}
+
+/// The value of a parameter of a file: a resource of its name without data.
+static ElementsAttr getReference(ParameterOp op) {
+  MLIRContext *context = op.getContext();
+  auto &blobs = DenseResourceElementsHandle::getManagerInterface(context)
+                    .getBlobManager();
+  auto *entry = blobs.lookup(op.getName());
+  if (!entry)
+    entry = &blobs.insert(op.getName());
+  DenseResourceElementsHandle handle(
+      entry, context->getLoadedDialect<BuiltinDialect>());
+  return DenseResourceElementsAttr::get(op.getStorageType(), handle);
+}
+
+namespace {
+
+struct ParametersToConstants
+    : public qk::quant_llm::impl::ParametersToConstantsPassBase<
+          ParametersToConstants> {
+  using ParametersToConstantsPassBase::ParametersToConstantsPassBase;
+
+  void runOnOperation() override {
+    ModuleOp module = getOperation();
+    bool stablehlo = isStableHLO(module);
+    module->removeAttr(kHostDialectAttr);
+    // IREE's globals that are a named parameter, by what getConstantKey() says.
+    llvm::DenseMap<Attribute, FlatSymbolRefAttr> globals;
+    for (Operation &op : *module.getBody())
+      if (Attribute key = getGlobalKey(&op))
+        globals[key] = FlatSymbolRefAttr::get(
+            op.getAttrOfType<StringAttr>(SymbolTable::getSymbolAttrName()));
+
+    SmallVector<ParameterOp> parameters;
+    module.walk([&](ParameterOp op) { parameters.push_back(op); });
+    for (ParameterOp op : parameters) {
+      OpBuilder builder(op);
+      RankedTensorType type = op.getStorageType();
+      if (type != op.getType()) {
+        op.emitError("parameter '")
+            << op.getName() << "' of type " << op.getType()
+            << " has no form outside quant_llm; pack the codes that it holds";
+        return signalPassFailure();
+      }
+      Operation *constant = nullptr;
+      auto global = globals.find(getConstantKey(op.getResult()));
+      if (global != globals.end()) {
+        constant = createOp(builder, op, "util.global.load",
+                            {"global", global->second});
+      } else {
+        ElementsAttr value = op.getValueAttr();
+        if (!value)
+          value = getReference(op);
+        if (stablehlo)
+          constant =
+              createOp(builder, op, "stablehlo.constant", {"value", value});
+        else
+          constant = arith::ConstantOp::create(builder, op.getLoc(),
+                                               cast<TypedAttr>(value));
+      }
+      op.getResult().replaceAllUsesWith(constant->getResult(0));
+      op.erase();
+    }
+  }
+
+private:
+  static Operation *createOp(OpBuilder &builder, ParameterOp op, StringRef name,
+                             std::pair<StringRef, Attribute> attribute) {
+    OperationState state(op.getLoc(), name);
+    state.addTypes(op.getType());
+    state.propertiesAttr = builder.getDictionaryAttr(
+        builder.getNamedAttr(attribute.first, attribute.second));
+    return builder.create(state);
+  }
+};
+
+} // namespace
