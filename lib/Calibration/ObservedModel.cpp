@@ -6,6 +6,8 @@
 
 #include "ObservedModel.h"
 
+#include "Runnable.h"
+
 #include "qk/Conversion/HostToLLVM/Passes.h"
 #include "qk/Conversion/Parameters/Bufferization.h"
 #include "qk/Conversion/Passes.h"
@@ -180,7 +182,7 @@ static void readSites(ObservedModel &model) {
 FailureOr<ObservedModel>
 qk::calibration::createObservedModel(ModuleOp original,
                                      ArrayRef<std::string> layers) {
-  if (failed(checkObservers(original)))
+  if (failed(checkRunnable(original)) || failed(checkObservers(original)))
     return failure();
   ObservedModel model;
   DialectRegistry registry;
