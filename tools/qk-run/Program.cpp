@@ -5,11 +5,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "Program.h"
-#include "mlir/Conversion/TosaToArith/TosaToArith.h"
-#include "mlir/Conversion/TosaToLinalg/TosaToLinalg.h"
-#include "mlir/Conversion/TosaToTensor/TosaToTensor.h"
 #include "mlir/Dialect/OpenMP/OpenMPDialect.h"
-#include "mlir/Dialect/Tosa/IR/TosaOps.h"
 #include "mlir/IR/AsmState.h"
 #include "mlir/InitAllDialects.h"
 #include "mlir/InitAllExtensions.h"
@@ -26,12 +22,11 @@ using namespace mlir;
 using namespace qk;
 using storage::makeError;
 
-/// Which of three stages a module is at.
+/// Which of two stages a module is at.
 namespace {
 struct Stage {
   bool tensors = false;
   bool recipes = false;
-  bool tosa = false;
 };
 } // namespace
 
@@ -42,7 +37,6 @@ static Stage stageOf(ModuleOp module) {
       return;
     Dialect *dialect = op->getDialect();
     stage.recipes |= isa_and_nonnull<quant_llm::QuantLLMDialect>(dialect);
-    stage.tosa |= isa_and_nonnull<tosa::TosaDialect>(dialect);
     stage.tensors |=
         !isa_and_nonnull<LLVM::LLVMDialect, omp::OpenMPDialect>(dialect);
   });
@@ -61,6 +55,8 @@ llvm::Expected<Program> qk::loadProgram(StringRef path,
   program.context = std::make_unique<MLIRContext>(registry);
   program.context->loadAllAvailableDialects();
   program.context->printOpOnDiagnostic(false);
+  // Lowering says what is wrong with each op of another compiler.
+  program.context->allowUnregisteredDialects();
 
   std::string message;
   std::unique_ptr<llvm::MemoryBuffer> input = openInputFile(path, &message);
@@ -83,13 +79,6 @@ llvm::Expected<Program> qk::loadProgram(StringRef path,
     HostToLLVMOptions lowering;
     for (const std::string &file : options.weights)
       lowering.weights.push_back(file);
-    if (stage.tosa) {
-      OpPassManager &functions = passes.nest<func::FuncOp>();
-      functions.addPass(tosa::createTosaToLinalgNamed());
-      functions.addPass(tosa::createTosaToLinalg());
-      functions.addPass(createTosaToArithPass());
-      functions.addPass(createTosaToTensorPass());
-    }
     if (stage.recipes)
       passes.addPass(createQuantLLMToReference());
     buildHostToLLVMPipeline(passes, lowering);

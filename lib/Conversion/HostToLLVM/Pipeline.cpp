@@ -5,6 +5,9 @@
 //===----------------------------------------------------------------------===//
 
 #include "mlir/Conversion/Passes.h"
+#include "mlir/Conversion/TosaToArith/TosaToArith.h"
+#include "mlir/Conversion/TosaToLinalg/TosaToLinalg.h"
+#include "mlir/Conversion/TosaToTensor/TosaToTensor.h"
 #include "mlir/Dialect/Arith/Transforms/Passes.h"
 #include "mlir/Dialect/Bufferization/Pipelines/Passes.h"
 #include "mlir/Dialect/Bufferization/Transforms/Passes.h"
@@ -27,8 +30,15 @@ static void simplify(OpPassManager &pm) {
 
 void qk::buildHostBufferizePipeline(OpPassManager &pm,
                                     const HostToLLVMOptions &options) {
+  pm.addPass(createCheckKnownOps());
   pm.addPass(createMarkEntryPoints());
   pm.addPass(createLowerObserve());
+  OpPassManager &functions = pm.nest<func::FuncOp>();
+  functions.addPass(tosa::createTosaToLinalgNamed());
+  functions.addPass(tosa::createTosaToLinalg());
+  functions.addPass(createTosaToArithPass());
+  functions.addPass(createTosaToTensorPass());
+  functions.addPass(createConvertElementwiseToLinalgPass());
   // Sizes first: most conditions that exporters write are decidable.
   pm.addNestedPass<func::FuncOp>(arith::createIntRangeOptimizationsPass());
   simplify(pm);

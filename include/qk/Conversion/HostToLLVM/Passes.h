@@ -51,11 +51,15 @@ struct HostToLLVMOptions : public mlir::PassPipelineOptions<HostToLLVMOptions> {
       llvm::cl::init(true)};
 };
 
-/// Lowers a whole module from func, linalg, tensor, arith, math, scf and cf on
-/// tensors to the LLVM dialect (and omp): fuses, bufferizes, frees what it
-/// allocates (buffers that a public function returns belong to the caller, who
-/// releases `allocated` with free()), calls the runtime for contractions, and
-/// threads the rest. Ops of other dialects must implement
+/// What the pass of this name does: fails where `module` has ops that MLIR does
+/// not know, with an error at the first of each name.
+mlir::LogicalResult checkKnownOps(mlir::ModuleOp module);
+
+/// Lowers a whole module from func, linalg, tosa, tensor, arith, math, scf and
+/// cf on tensors to the LLVM dialect (and omp): fuses, bufferizes, frees what
+/// it allocates (buffers that a public function returns belong to the caller,
+/// who releases `allocated` with free()), calls the runtime for contractions,
+/// and threads the rest. Ops of other dialects must implement
 /// BufferizableOpInterface and be gone, or be lowered by what the caller adds,
 /// after buildHostBufferizePipeline. Needs registerHostToLLVMExtensions.
 void buildHostToLLVMPipeline(mlir::OpPassManager &pm,

@@ -34,6 +34,25 @@ def MarkEntryPoints : Pass<"quant-llm-mark-entry-points", "mlir::ModuleOp"> {
   }];
 }
 
+def CheckKnownOps : Pass<"quant-llm-check-known-ops", "mlir::ModuleOp"> {
+  let summary = "Name the ops of other compilers that can't be compiled here";
+  let description = [{
+    Modules of other compilers are read in generic form, with ops that MLIR 22
+    does not know (`tm_tensor.scan`, `stablehlo.custom_call`, `torch.aten.mm`,
+    `util.global.load`). Raising, quantising and writing such modules needs
+    none of them understood; compiling and calibrating does. This pass runs
+    first there and fails with one error for each such op's name: where it is,
+    how often it occurs and what to do about it. Any other module stays as it
+    is.
+
+    ```mlir
+    func.func @main(%x: tensor<4xf32>) -> tensor<4xf32> {
+      return %x : tensor<4xf32>
+    }
+    ```
+  }];
+}
+
 def LowerObserve : Pass<"quant-llm-lower-observe", "mlir::ModuleOp"> {
   let summary = "Turn quant_llm.observe into calls of the runtime's observer";
   let description = [{
