@@ -134,6 +134,29 @@ qk::quant_llm::getElementsData(ElementsAttr value,
   return data;
 }
 
+/// Whether a tensor of shape `stored` is read as `shape`: each dimension of one
+/// is a product of consecutive ones of the other, so that nothing but the
+/// grouping of dimensions differs.
+static bool regroups(ArrayRef<int64_t> stored, ArrayRef<int64_t> shape) {
+  auto withoutOnes = [](ArrayRef<int64_t> sizes) {
+    return llvm::to_vector(
+        llvm::make_filter_range(sizes, [](int64_t s) { return s != 1; }));
+  };
+  auto refines = [](ArrayRef<int64_t> fine, ArrayRef<int64_t> coarse) {
+    size_t next = 0;
+    for (int64_t size : coarse) {
+      int64_t product = 1;
+      while (product < size && next < fine.size())
+        product *= fine[next++];
+      if (product != size)
+        return false;
+    }
+    return next == fine.size();
+  };
+  SmallVector<int64_t> a = withoutOnes(stored), b = withoutOnes(shape);
+  return refines(a, b) || refines(b, a);
+}
+
 FailureOr<ParameterData> qk::quant_llm::getParameterData(ParameterOp op) {
   if (std::optional<ElementsAttr> value = op.getValue())
     return getElementsData(*value, [&]() -> InFlightDiagnostic {
@@ -162,7 +185,10 @@ FailureOr<ParameterData> qk::quant_llm::getParameterData(ParameterOp op) {
   const storage::Parameter *tensor = (*file)->find(op.getName());
   llvm::Expected<storage::Parameter> checked =
       tensor && matches(tensor->tensor.type)
-          ? (*file)->get(op.getName(), tensor->tensor.type, type.getShape())
+          ? (*file)->get(op.getName(), tensor->tensor.type,
+                         regroups(tensor->tensor.shape, type.getShape())
+                             ? ArrayRef<int64_t>(tensor->tensor.shape)
+                             : type.getShape())
           : (*file)->get(op.getName(), *dataType, type.getShape());
   if (!checked) {
     op.emitError() << llvm::toString(checked.takeError());

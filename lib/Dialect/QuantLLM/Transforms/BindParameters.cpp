@@ -13,7 +13,9 @@
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Dialect/Tosa/IR/TosaOps.h"
 #include "mlir/IR/DialectResourceBlobManager.h"
+#include "mlir/IR/Matchers.h"
 #include "llvm/ADT/MapVector.h"
 
 using namespace mlir;
@@ -124,10 +126,13 @@ LogicalResult qk::quant_llm::bindParameters(ModuleOp module,
   if (!weights.empty())
     recordWeights(module, kModelScope, weights);
 
-  SmallVector<arith::ConstantOp> constants;
-  module.walk([&](arith::ConstantOp op) {
-    auto value = dyn_cast<ElementsAttr>(op.getValue());
-    if (value && isa<RankedTensorType>(op.getType()) && holdsWeight(value))
+  SmallVector<Operation *> constants;
+  module.walk([&](Operation *op) {
+    if (!isa<arith::ConstantOp, tosa::ConstOp>(op) ||
+        !isa<RankedTensorType>(op->getResult(0).getType()))
+      return;
+    ElementsAttr value;
+    if (matchPattern(op, m_Constant(&value)) && holdsWeight(value))
       constants.push_back(op);
   });
 
@@ -136,26 +141,26 @@ LogicalResult qk::quant_llm::bindParameters(ModuleOp module,
   llvm::MapVector<std::pair<Block *, Attribute>, ParameterOp> parameters;
   OpBuilder builder(module.getContext());
   int64_t literals = 0;
-  for (arith::ConstantOp op : constants) {
+  for (Operation *op : constants) {
     std::optional<Function> function = findParentFunction(op);
     if (!function)
       continue;
     Block *entry = &function->entry();
-    ParameterOp &parameter = parameters[{entry, op.getValue()}];
+    ConstantTensor constant = *getConstant(op->getResult(0));
+    ParameterOp &parameter = parameters[{entry, constant.value}];
     if (!parameter) {
-      ConstantTensor constant = *getConstant(op);
       std::string literal;
       if (constant.name.empty())
         literal = (function->name + ".constant" + Twine(literals++)).str();
       builder.setInsertionPointToStart(entry);
       FailureOr<ParameterOp> made =
-          createParameter(builder, op.getLoc(), constant, literal);
+          createParameter(builder, op->getLoc(), constant, literal);
       if (failed(made))
         return failure();
       parameter = *made;
     }
-    op.getResult().replaceAllUsesWith(parameter.getResult());
-    op.erase();
+    op->getResult(0).replaceAllUsesWith(parameter.getResult());
+    op->erase();
   }
   return success();
 }

@@ -102,8 +102,8 @@ static llvm::DenseSet<Attribute> findEmbeddings(ModuleOp module) {
 
 /// The recognisers, tried in order.
 static LinearFinding findLinear(Operation *op) {
-  for (auto form : {findLinalgLinear, findStableHLOLinear, findTorchLinear,
-                    findOnnxLinear}) {
+  for (auto form : {findLinalgLinear, findTosaLinear, findStableHLOLinear,
+                    findTorchLinear, findOnnxLinear}) {
     LinearFinding finding = form(op);
     if (finding.match || !finding.reason.empty())
       return finding;

@@ -30,12 +30,12 @@ func.func @constant_left(%x: tensor<2x2xf32>) -> tensor<2x2xf32> {
 
 // -----
 
-func.func @batched_weight(%x: tensor<1x2x2xf32>) -> tensor<1x2x2xf32> {
-  %zero = arith.constant dense<0.0> : tensor<1x2x2xf32>
-  %w = arith.constant dense<[[[1., 2.], [3., 4.]]]> : tensor<1x2x2xf32>
+func.func @batched_weight(%x: tensor<2x2x2xf32>) -> tensor<2x2x2xf32> {
+  %zero = arith.constant dense<0.0> : tensor<2x2x2xf32>
+  %w = arith.constant dense<[[[1., 2.], [3., 4.]], [[5., 6.], [7., 8.]]]> : tensor<2x2x2xf32>
   // expected-remark @below {{not a linear layer: the weight has a batch dimension; expected one weight for all batches}}
-  %y = linalg.batch_matmul ins(%x, %w : tensor<1x2x2xf32>, tensor<1x2x2xf32>) outs(%zero : tensor<1x2x2xf32>) -> tensor<1x2x2xf32>
-  return %y : tensor<1x2x2xf32>
+  %y = linalg.batch_matmul ins(%x, %w : tensor<2x2x2xf32>, tensor<2x2x2xf32>) outs(%zero : tensor<2x2x2xf32>) -> tensor<2x2x2xf32>
+  return %y : tensor<2x2x2xf32>
 }
 
 // -----
@@ -49,12 +49,21 @@ func.func @computed_sum(%x: tensor<2x2xf32>) -> tensor<2x2xf32> {
 
 // -----
 
-func.func @kept_in_f32(%x: tensor<2x2xf16>) -> tensor<2x2xf32> {
-  %zero = arith.constant dense<0.0> : tensor<2x2xf32>
-  %w = arith.constant dense<[[1., 2.], [3., 4.]]> : tensor<2x2xf16>
-  // expected-remark @below {{not a linear layer: input and result have different element types}}
-  %y = linalg.matmul ins(%x, %w : tensor<2x2xf16>, tensor<2x2xf16>) outs(%zero : tensor<2x2xf32>) -> tensor<2x2xf32>
-  return %y : tensor<2x2xf32>
+func.func @of_two_types(%x: tensor<2x2xf16>) -> tensor<2x2xbf16> {
+  %zero = arith.constant dense<0.0> : tensor<2x2xbf16>
+  %w = arith.constant dense<[[1., 2.], [3., 4.]]> : tensor<2x2xbf16>
+  // expected-remark @below {{not a linear layer: input and result have element types of which neither holds the other's values}}
+  %y = linalg.generic {indexing_maps = [affine_map<(m, n, k) -> (m, k)>, affine_map<(m, n, k) -> (k, n)>, affine_map<(m, n, k) -> (m, n)>], iterator_types = ["parallel", "parallel", "reduction"]} ins(%x, %w : tensor<2x2xf16>, tensor<2x2xbf16>) outs(%zero : tensor<2x2xbf16>) {
+  ^bb0(%a: f16, %c: bf16, %out: bf16):
+    %aw = arith.extf %a : f16 to f32
+    %cw = arith.extf %c : bf16 to f32
+    %ow = arith.extf %out : bf16 to f32
+    %m = arith.mulf %aw, %cw : f32
+    %s = arith.addf %ow, %m : f32
+    %r = arith.truncf %s : f32 to bf16
+    linalg.yield %r : bf16
+  } -> tensor<2x2xbf16>
+  return %y : tensor<2x2xbf16>
 }
 
 // -----
@@ -78,4 +87,174 @@ func.func @tied_head(%x: tensor<2x2xf32>, %i: index) -> (tensor<2x2xf32>, f32) {
   %y = linalg.matmul ins(%x, %w : tensor<2x2xf32>, tensor<2x2xf32>) outs(%zero : tensor<2x2xf32>) -> tensor<2x2xf32>
   %e = tensor.extract %w[%i, %i] : tensor<2x2xf32>
   return %y, %e : tensor<2x2xf32>, f32
+}
+
+// -----
+
+// Rotary angles: positions times frequencies.
+func.func @outer_product(%x: tensor<4x1xf32>) -> tensor<4x2xf32> {
+  %zero = arith.constant dense<0.0> : tensor<4x2xf32>
+  %w = arith.constant dense<[[1.0, 0.01]]> : tensor<1x2xf32>
+  // expected-remark @below {{not a linear layer: one channel is contracted: an outer product, such as that of positions and rotary frequencies}}
+  %y = linalg.matmul ins(%x, %w : tensor<4x1xf32>, tensor<1x2xf32>) outs(%zero : tensor<4x2xf32>) -> tensor<4x2xf32>
+  return %y : tensor<4x2xf32>
+}
+
+// -----
+
+// The same with the constant first, as rotary embeddings write it.
+func.func @outer_product_left(%x: tensor<1x1x4xf32>) -> tensor<1x2x4xf32> {
+  %zero = arith.constant dense<0.0> : tensor<1x2x4xf32>
+  %w = arith.constant dense<[[[1.0], [0.01]]]> : tensor<1x2x1xf32>
+  // expected-remark @below {{not a linear layer: one channel is contracted: an outer product}}
+  %y = linalg.batch_matmul ins(%w, %x : tensor<1x2x1xf32>, tensor<1x1x4xf32>) outs(%zero : tensor<1x2x4xf32>) -> tensor<1x2x4xf32>
+  return %y : tensor<1x2x4xf32>
+}
+
+// -----
+
+// Rows of a table by one-hot codes.
+func.func @one_hot(%ids: tensor<4x2xi1>) -> tensor<4x3xf32> {
+  %zero = arith.constant dense<0.0> : tensor<4x3xf32>
+  %w = arith.constant dense<[[1., 2., 3.], [4., 5., 6.]]> : tensor<2x3xf32>
+  %x = arith.uitofp %ids : tensor<4x2xi1> to tensor<4x2xf32>
+  // expected-remark @below {{not a linear layer: its input is converted from integers: positions, or one-hot codes that look up rows of a table}}
+  %y = linalg.matmul ins(%x, %w : tensor<4x2xf32>, tensor<2x3xf32>) outs(%zero : tensor<4x3xf32>) -> tensor<4x3xf32>
+  return %y : tensor<4x3xf32>
+}
+
+// -----
+
+func.func @dot(%x: tensor<3xf32>) -> tensor<f32> {
+  %zero = arith.constant dense<0.0> : tensor<f32>
+  %w = arith.constant dense<[1., 2., 3.]> : tensor<3xf32>
+  // expected-remark @below {{not a linear layer: the product has no output channels}}
+  %y = linalg.dot ins(%x, %w : tensor<3xf32>, tensor<3xf32>) outs(%zero : tensor<f32>) -> tensor<f32>
+  return %y : tensor<f32>
+}
+
+// -----
+
+// A vector repeated for every output channel.
+func.func @repeated_channels(%x: tensor<4x3xf32>) -> tensor<4x2xf32> {
+  %zero = arith.constant dense<0.0> : tensor<4x2xf32>
+  %v = arith.constant dense<[1., 2., 3.]> : tensor<3xf32>
+  %e = tensor.empty() : tensor<3x2xf32>
+  %w = linalg.broadcast ins(%v : tensor<3xf32>) outs(%e : tensor<3x2xf32>) dimensions = [1]
+  // expected-remark @below {{not a linear layer: the weight is a constant that isn't stored as [N,K] or [K,N]}}
+  %y = linalg.matmul ins(%x, %w : tensor<4x3xf32>, tensor<3x2xf32>) outs(%zero : tensor<4x2xf32>) -> tensor<4x2xf32>
+  return %y : tensor<4x2xf32>
+}
+
+// -----
+
+func.func @unknown_channels(%x: tensor<4x?xf32>) -> tensor<4x2xf32> {
+  %zero = arith.constant dense<0.0> : tensor<4x2xf32>
+  %w = arith.constant dense<[[1., 2.], [3., 4.]]> : tensor<2x2xf32>
+  // expected-remark @below {{not a linear layer: the number of input or output channels is unknown in the types of the product}}
+  %y = linalg.matmul ins(%x, %w : tensor<4x?xf32>, tensor<2x2xf32>) outs(%zero : tensor<4x2xf32>) -> tensor<4x2xf32>
+  return %y : tensor<4x2xf32>
+}
+
+// -----
+
+// A stack of layers' weights, one taken by the loop's counter.
+func.func @cut_from_stack(%x: tensor<4x2xf32>, %layer: index) -> tensor<4x2xf32> {
+  %zero = arith.constant dense<0.0> : tensor<4x2xf32>
+  %w = arith.constant dense<[[[1., 2.], [3., 4.]], [[5., 6.], [7., 8.]]]> : tensor<2x2x2xf32>
+  %s = tensor.extract_slice %w[%layer, 0, 0] [1, 2, 2] [1, 1, 1] : tensor<2x2x2xf32> to tensor<2x2xf32>
+  // expected-remark @below {{not a linear layer: its weight is cut out of a stack of weights at a place known only at run time; expected the loop over layers unrolled when the model is exported}}
+  %y = linalg.matmul ins(%x, %s : tensor<4x2xf32>, tensor<2x2xf32>) outs(%zero : tensor<4x2xf32>) -> tensor<4x2xf32>
+  return %y : tensor<4x2xf32>
+}
+
+// -----
+
+func.func @slice_of_constant(%x: tensor<4x2xf32>) -> tensor<4x2xf32> {
+  %zero = arith.constant dense<0.0> : tensor<4x2xf32>
+  %w = arith.constant dense<[[1., 2.], [3., 4.], [5., 6.]]> : tensor<3x2xf32>
+  %s = tensor.extract_slice %w[1, 0] [2, 2] [1, 1] : tensor<3x2xf32> to tensor<2x2xf32>
+  // expected-remark @below {{not a linear layer: its weight is a slice of a larger constant; expected each weight as a constant of its own}}
+  %y = linalg.matmul ins(%x, %s : tensor<4x2xf32>, tensor<2x2xf32>) outs(%zero : tensor<4x2xf32>) -> tensor<4x2xf32>
+  return %y : tensor<4x2xf32>
+}
+
+// -----
+
+func.func @strided_convolution(%x: tensor<1x4x4x2xf32>) -> tensor<1x2x2x2xf32> {
+  %zero = arith.constant dense<0.0> : tensor<1x2x2x2xf32>
+  %w = arith.constant dense<[[[[1., 2.], [3., 4.]]]]> : tensor<1x1x2x2xf32>
+  // expected-remark @below {{not a linear layer: a convolution of size 1 with stride; expected stride 1}}
+  %y = linalg.conv_2d_nhwc_hwcf {strides = dense<2> : tensor<2xi64>} ins(%x, %w : tensor<1x4x4x2xf32>, tensor<1x1x2x2xf32>) outs(%zero : tensor<1x2x2x2xf32>) -> tensor<1x2x2x2xf32>
+  return %y : tensor<1x2x2x2xf32>
+}
+
+// -----
+
+func.func @channels_first(%x: tensor<1x2x4x4xf32>) -> tensor<1x2x4x4xf32> {
+  %zero = arith.constant dense<0.0> : tensor<1x2x4x4xf32>
+  %w = arith.constant dense<[[[[1.]], [[2.]]], [[[3.]], [[4.]]]]> : tensor<2x2x1x1xf32>
+  // expected-remark @below {{not a linear layer: a convolution of size 1 whose channels aren't the last dimension}}
+  %y = linalg.conv_2d_nchw_fchw ins(%x, %w : tensor<1x2x4x4xf32>, tensor<2x2x1x1xf32>) outs(%zero : tensor<1x2x4x4xf32>) -> tensor<1x2x4x4xf32>
+  return %y : tensor<1x2x4x4xf32>
+}
+
+// -----
+
+// A patch embedding looks at windows and is nothing like a linear layer.
+func.func @patches(%x: tensor<1x4x4x2xf32>) -> tensor<1x2x2x2xf32> {
+  %zero = arith.constant dense<0.0> : tensor<1x2x2x2xf32>
+  %w = arith.constant dense<[[[[1., 2.], [3., 4.]], [[1., 2.], [3., 4.]]], [[[1., 2.], [3., 4.]], [[1., 2.], [3., 4.]]]]> : tensor<2x2x2x2xf32>
+  %y = linalg.conv_2d_nhwc_hwcf {strides = dense<2> : tensor<2xi64>} ins(%x, %w : tensor<1x4x4x2xf32>, tensor<2x2x2x2xf32>) outs(%zero : tensor<1x2x2x2xf32>) -> tensor<1x2x2x2xf32>
+  return %y : tensor<1x2x2x2xf32>
+}
+
+// -----
+
+func.func @tosa_constant_left(%x: tensor<1x2x4xf32>) -> tensor<1x2x4xf32> {
+  %zp = "tosa.const"() <{values = dense<0.0> : tensor<1xf32>}> : () -> tensor<1xf32>
+  %w = "tosa.const"() <{values = dense<[[[1., 2.], [3., 4.]]]> : tensor<1x2x2xf32>}> : () -> tensor<1x2x2xf32>
+  // expected-remark @below {{not a linear layer: the constant is the left operand, a product W*x; expected x*W}}
+  %y = tosa.matmul %w, %x, %zp, %zp : (tensor<1x2x2xf32>, tensor<1x2x4xf32>, tensor<1xf32>, tensor<1xf32>) -> tensor<1x2x4xf32>
+  return %y : tensor<1x2x4xf32>
+}
+
+// -----
+
+func.func @tosa_zero_point(%x: tensor<1x4x2xf32>, %zp: tensor<1xf32>) -> tensor<1x4x2xf32> {
+  %w = "tosa.const"() <{values = dense<[[[1., 2.], [3., 4.]]]> : tensor<1x2x2xf32>}> : () -> tensor<1x2x2xf32>
+  // expected-remark @below {{not a linear layer: expected zero points that are constants of value zero in a product of floats}}
+  %y = tosa.matmul %x, %w, %zp, %zp : (tensor<1x4x2xf32>, tensor<1x2x2xf32>, tensor<1xf32>, tensor<1xf32>) -> tensor<1x4x2xf32>
+  return %y : tensor<1x4x2xf32>
+}
+
+// -----
+
+func.func @tosa_both(%x: tensor<1x4x2xf32>) -> tensor<1x2x2xf32> {
+  %zp = "tosa.const"() <{values = dense<0.0> : tensor<1xf32>}> : () -> tensor<1xf32>
+  %w = "tosa.const"() <{values = dense<[[[1., 2.], [3., 4.]]]> : tensor<1x2x2xf32>}> : () -> tensor<1x2x2xf32>
+  // expected-remark @below {{not a linear layer: both operands are constants}}
+  %y = tosa.matmul %w, %w, %zp, %zp : (tensor<1x2x2xf32>, tensor<1x2x2xf32>, tensor<1xf32>, tensor<1xf32>) -> tensor<1x2x2xf32>
+  return %y : tensor<1x2x2xf32>
+}
+
+// -----
+
+func.func @tosa_strided(%x: tensor<1x3x3x2xf32>) -> tensor<1x2x2x2xf32> {
+  %zp = "tosa.const"() <{values = dense<0.0> : tensor<1xf32>}> : () -> tensor<1xf32>
+  %w = "tosa.const"() <{values = dense<[[[[1., 2.]]], [[[3., 4.]]]]> : tensor<2x1x1x2xf32>}> : () -> tensor<2x1x1x2xf32>
+  // expected-remark @below {{not a linear layer: a convolution of size 1x1 with stride or padding; expected stride 1 and no padding}}
+  %y = tosa.conv2d %x, %w, %zp, %zp, %zp {acc_type = f32, dilation = array<i64: 1, 1>, pad = array<i64: 0, 0, 0, 0>, stride = array<i64: 2, 2>} : (tensor<1x3x3x2xf32>, tensor<2x1x1x2xf32>, tensor<1xf32>, tensor<1xf32>, tensor<1xf32>) -> tensor<1x2x2x2xf32>
+  return %y : tensor<1x2x2x2xf32>
+}
+
+// -----
+
+func.func @tosa_one_bias(%x: tensor<1x4x4x2xf32>) -> tensor<1x4x4x2xf32> {
+  %zp = "tosa.const"() <{values = dense<0.0> : tensor<1xf32>}> : () -> tensor<1xf32>
+  %b = "tosa.const"() <{values = dense<0.5> : tensor<1xf32>}> : () -> tensor<1xf32>
+  %w = "tosa.const"() <{values = dense<[[[[1., 2.]]], [[[3., 4.]]]]> : tensor<2x1x1x2xf32>}> : () -> tensor<2x1x1x2xf32>
+  // expected-remark @below {{not a linear layer: one bias for all channels; expected one each, or zero}}
+  %y = tosa.conv2d %x, %w, %b, %zp, %zp {acc_type = f32, dilation = array<i64: 1, 1>, pad = array<i64: 0, 0, 0, 0>, stride = array<i64: 1, 1>} : (tensor<1x4x4x2xf32>, tensor<2x1x1x2xf32>, tensor<1xf32>, tensor<1xf32>, tensor<1xf32>) -> tensor<1x4x4x2xf32>
+  return %y : tensor<1x4x4x2xf32>
 }

@@ -21,6 +21,10 @@ def QuantLLM_ParameterOp : QuantLLM_PureOp<"parameter"> {
     element i of a row in bits [b*i, b*i+b), least significant bit first, rows
     padded to whole bytes with zeros.
 
+    The file's tensor may group its dimensions otherwise: each dimension of one
+    shape is the product of consecutive dimensions of the other (1x8x4 or 2x4x4
+    read as 8x4).
+
     ```mlir
     func.func @parameter() -> (tensor<4x8xf32>, tensor<2x3xi4>) {
       %w = quant_llm.parameter "model"::"fc.weight" : tensor<4x8xf32>

@@ -5,213 +5,230 @@
 //===----------------------------------------------------------------------===//
 ///
 /// \file
-/// What torch-mlir (linalg-on-tensors) and others make of a linear layer:
+/// What torch-mlir (linalg-on-tensors), IREE, JAX through StableHLO and others
+/// make of a linear layer:
 ///
 ///   product = contraction(x, view of a constant) into zeros, or a bias
 ///   sum     = product + repeated constant vector             (optional)
 ///   result  = narrowed sum, for f16 and bf16 computed in f32 (optional)
 ///
-/// The contraction is classified by its indexing maps, never by its name, so
-/// that a transposed operand can't be missed.
+/// The contraction is classified by its indexing maps and body, never by its
+/// name, so that a transposed operand can't be missed. Convolutions of size 1
+/// are contractions too.
 ///
 //===----------------------------------------------------------------------===//
 
 #include "LinearForm.h"
 #include "LookThrough.h"
-
-#include "qk/Dialect/QuantLLM/IR/QuantLLM.h"
+#include "Product.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
-#include "mlir/Dialect/Linalg/IR/LinalgInterfaces.h"
+#include "mlir/Dialect/Linalg/IR/Linalg.h"
 
 using namespace mlir;
 using namespace qk::quant_llm;
 
-/// The elementwise sum of `product`, its only user, with a constant vector
-/// repeated along the last dimension.
-struct BiasAdd {
-  Value sum;
-  Value bias;
+/// Whether the body is out + a * b and nothing else, in whatever float types
+/// and in any order of the operands.
+static bool isSumOfProducts(linalg::LinalgOp op) {
+  Block *body = op.getBlock();
+  auto yield = dyn_cast<linalg::YieldOp>(body->getTerminator());
+  if (!yield || yield.getNumOperands() != 1 || body->getNumArguments() != 3)
+    return false;
+  auto sum =
+      skipFloatConversions(yield.getOperand(0)).getDefiningOp<arith::AddFOp>();
+  if (!sum)
+    return false;
+  Value out = body->getArgument(2);
+  Value product =
+      skipFloatConversions(sum.getLhs()) == out ? sum.getRhs() : sum.getLhs();
+  if (skipFloatConversions(sum.getLhs()) != out &&
+      skipFloatConversions(sum.getRhs()) != out)
+    return false;
+  auto factors = skipFloatConversions(product).getDefiningOp<arith::MulFOp>();
+  if (!factors)
+    return false;
+  Value a = skipFloatConversions(factors.getLhs());
+  Value b = skipFloatConversions(factors.getRhs());
+  if (a != body->getArgument(0))
+    std::swap(a, b);
+  return a == body->getArgument(0) && b == body->getArgument(1);
+}
+
+namespace {
+
+/// Loops of a contraction by what they index; those of x and the result alone
+/// aren't named.
+struct Loops {
+  SmallVector<unsigned> batch; // x, weight and result
+  SmallVector<unsigned> k;     // x and weight, in the order of x
+  SmallVector<unsigned> n;     // weight and result, in the order of the result
 };
 
-/// The constant vector that `value` is, widening looked through.
-static Value constantVector(Value value) {
-  std::optional<ConstantView> view = viewOfConstant(value);
-  if (!view || view->dims.size() != 1)
-    return {};
-  return view->root;
-}
+} // namespace
 
-/// The constant vector that an operand of an elementwise op adds along the
-/// last dimension of the result: used with map (…, d) -> (d), or repeated
-/// before.
-static Value biasOperand(Value operand, AffineMap map, AffineMap resultMap) {
-  auto type = dyn_cast<RankedTensorType>(operand.getType());
-  if (!type)
-    return {};
-  if (type.getRank() == 1 && map.getNumResults() == 1 &&
-      map.getResult(0) == resultMap.getResults().back())
-    return constantVector(operand);
-  if (map != resultMap)
-    return {};
-  Value vector = repeatedVector(operand);
-  if (!vector) {
-    // Repeated first, widened after.
-    if (Value narrow = widenedFrom(operand))
-      vector = repeatedVector(narrow);
-  }
-  return vector ? constantVector(vector) : Value();
-}
-
-static std::optional<BiasAdd> findBiasAdd(Value product) {
-  if (!product.hasOneUse())
-    return std::nullopt;
-  auto user = dyn_cast<linalg::LinalgOp>(*product.user_begin());
-  if (!user || user.getNumDpsInputs() != 2 || user.getNumDpsInits() != 1 ||
-      user.getNumParallelLoops() != user.getNumLoops() ||
-      !isa<linalg::GenericOp, linalg::AddOp>(user.getOperation()))
-    return std::nullopt;
-  if (auto generic = dyn_cast<linalg::GenericOp>(user.getOperation())) {
-    Block &body = generic.getRegion().front();
-    auto add = dyn_cast<arith::AddFOp>(body.front());
-    auto yield = cast<linalg::YieldOp>(body.getTerminator());
-    if (!add || add->getNextNode() != yield.getOperation() ||
-        yield.getOperand(0) != add.getResult())
+/// nullopt for anything but a contraction.
+static std::optional<Loops> classifyLoops(AffineMap x, AffineMap weight,
+                                          AffineMap result) {
+  for (AffineMap map : {x, weight, result})
+    if (!map.isProjectedPermutation())
       return std::nullopt;
-    Value a = body.getArgument(0), b = body.getArgument(1);
-    if (!(add.getLhs() == a && add.getRhs() == b) &&
-        !(add.getLhs() == b && add.getRhs() == a))
+  Loops loops;
+  for (AffineExpr expr : x.getResults()) {
+    unsigned loop = cast<AffineDimExpr>(expr).getPosition();
+    bool inWeight = weight.isFunctionOfDim(loop);
+    bool inResult = result.isFunctionOfDim(loop);
+    if (!inWeight && !inResult)
+      return std::nullopt;
+    if (!inResult)
+      loops.k.push_back(loop);
+    else if (inWeight)
+      loops.batch.push_back(loop);
+  }
+  for (AffineExpr expr : result.getResults()) {
+    unsigned loop = cast<AffineDimExpr>(expr).getPosition();
+    if (x.isFunctionOfDim(loop))
+      continue;
+    if (!weight.isFunctionOfDim(loop))
+      return std::nullopt;
+    loops.n.push_back(loop);
+  }
+  for (AffineExpr expr : weight.getResults()) {
+    unsigned loop = cast<AffineDimExpr>(expr).getPosition();
+    if (!x.isFunctionOfDim(loop) && !result.isFunctionOfDim(loop))
       return std::nullopt;
   }
-  SmallVector<AffineMap> maps = user.getIndexingMapsArray();
-  AffineMap resultMap = maps.back();
-  if (!resultMap.isIdentity())
-    return std::nullopt;
-  unsigned side = user.getDpsInputOperand(0)->get() == product ? 0 : 1;
-  if (user.getDpsInputOperand(side)->get() != product ||
-      maps[side] != resultMap)
-    return std::nullopt;
-  Value bias = biasOperand(user.getDpsInputOperand(1 - side)->get(),
-                           maps[1 - side], resultMap);
-  if (!bias)
-    return std::nullopt;
-  return BiasAdd{user->getResult(0), bias};
+  return loops;
 }
 
-/// Whether `map` takes exactly the loops `dims` in that order.
-static bool mapIs(AffineMap map, ArrayRef<unsigned> dims) {
-  if (map.getNumResults() != dims.size())
-    return false;
-  for (auto [i, dim] : llvm::enumerate(dims)) {
-    auto expr = dyn_cast<AffineDimExpr>(map.getResult(i));
-    if (!expr || expr.getPosition() != dim)
-      return false;
+/// The loops that `map` takes, less those in `without`.
+static SmallVector<unsigned> loopsOf(AffineMap map,
+                                     ArrayRef<unsigned> without) {
+  SmallVector<unsigned> loops;
+  for (AffineExpr expr : map.getResults()) {
+    unsigned loop = cast<AffineDimExpr>(expr).getPosition();
+    if (!llvm::is_contained(without, loop))
+      loops.push_back(loop);
   }
-  return true;
+  return loops;
 }
 
-/// The element type and the activation of the layer: where the whole layer is
-/// computed in f32 between a widened input and a narrowed result, the layer
-/// itself is in the narrow type.
-static bool settleTypes(LinearMatch &match) {
-  auto element = [](Value value) {
-    return cast<RankedTensorType>(value.getType()).getElementType();
+static LinearFinding findContraction(linalg::LinalgOp op) {
+  if (op.getNumDpsInputs() != 2 || op.getNumDpsInits() != 1 ||
+      op.getNumReductionLoops() == 0 || !isSumOfProducts(op))
+    return LinearFinding::unrelated();
+  SmallVector<AffineMap> maps = op.getIndexingMapsArray();
+  Value lhs = op.getDpsInputOperand(0)->get();
+  Value rhs = op.getDpsInputOperand(1)->get();
+  if (!isa<RankedTensorType>(lhs.getType()) ||
+      !isa<RankedTensorType>(rhs.getType()))
+    return LinearFinding::unrelated();
+  bool left = viewOfConstant(lhs).has_value();
+  bool right = viewOfConstant(rhs).has_value();
+  AffineMap xMap = maps[left ? 1 : 0], weightMap = maps[left ? 0 : 1];
+  std::optional<Loops> loops = classifyLoops(xMap, weightMap, maps[2]);
+  if (!loops)
+    return LinearFinding::unrelated();
+  if (!left && !right)
+    return explainComputed(lhs, rhs, !loops->batch.empty());
+  if (left && right)
+    return LinearFinding::rejected("both operands are constants");
+  if (loops->n.empty())
+    return LinearFinding::rejected(
+        "the product has no output channels: each element of the constant is "
+        "multiplied with one of the activation");
+
+  SmallVector<int64_t> sizes = op.getStaticLoopRanges();
+  if (llvm::all_of(loops->k, [&](unsigned loop) { return sizes[loop] == 1; }))
+    return rejectOuterProduct();
+  // The contracted loops must be the last of x, the output channels the last
+  // of the result, and all others in the same order.
+  SmallVector<unsigned> kept = loopsOf(xMap, loops->k);
+  SmallVector<unsigned> xLoops(kept), resultLoops(kept);
+  llvm::append_range(xLoops, loops->k);
+  llvm::append_range(resultLoops, loops->n);
+  if (loopsOf(xMap, {}) != xLoops || loopsOf(maps[2], {}) != resultLoops)
+    return LinearFinding::rejected(
+        left ? "the constant is the left operand, a product W*x; expected x*W"
+             : "the contracted dimension isn't the last one of the "
+               "activation, or the output channels aren't the last dimension "
+               "of the result");
+  Product product;
+  product.op = op;
+  product.x = left ? rhs : lhs;
+  product.weight = left ? lhs : rhs;
+  auto dimOf = [&](unsigned loop) {
+    return *weightMap.getResultPosition(
+        getAffineDimExpr(loop, op->getContext()));
   };
-  if (Value narrow = narrowedTo(match.result)) {
-    Value x = match.x;
-    if (element(x) != element(narrow))
-      if (Value source = widenedFrom(x))
-        x = source;
-    if (element(x) == element(narrow)) {
-      match.x = x;
-      match.result = narrow;
-      return true;
-    }
-  }
-  return element(match.x) == element(match.result);
+  product.n = llvm::map_to_vector(loops->n, dimOf);
+  product.k = llvm::map_to_vector(loops->k, dimOf);
+  product.init = op.getDpsInitOperand(0)->get();
+  return findLinearAround(product);
+}
+
+/// Dimensions of a convolution's filter.
+struct FilterLayout {
+  SmallVector<unsigned> window;
+  unsigned input, output;
+};
+
+/// Convolutions whose channels are the last dimension; nullopt for others.
+static std::optional<FilterLayout> getFilterLayout(Operation *op) {
+  if (isa<linalg::Conv2DNhwcHwcfOp>(op))
+    return FilterLayout{{0, 1}, 2, 3};
+  if (isa<linalg::Conv2DNhwcFhwcOp>(op))
+    return FilterLayout{{1, 2}, 3, 0};
+  if (isa<linalg::Conv1DNwcWcfOp>(op))
+    return FilterLayout{{0}, 1, 2};
+  return std::nullopt;
+}
+
+/// A convolution of size one; null dimensions are unrelated.
+static LinearFinding findConvolution(linalg::LinalgOp op) {
+  bool channelsFirst =
+      isa<linalg::Conv2DNchwFchwOp, linalg::Conv1DNcwFcwOp>(op.getOperation());
+  std::optional<FilterLayout> layout = getFilterLayout(op);
+  if (channelsFirst)
+    layout = FilterLayout{{2}, 1, 0};
+  if (isa<linalg::Conv2DNchwFchwOp>(op.getOperation()))
+    layout->window = {2, 3};
+  if (!layout)
+    return LinearFinding::unrelated();
+  Value x = op.getDpsInputOperand(0)->get();
+  Value weight = op.getDpsInputOperand(1)->get();
+  auto type = dyn_cast<RankedTensorType>(weight.getType());
+  if (!type || !isa<FloatType>(type.getElementType()) ||
+      llvm::any_of(layout->window,
+                   [&](unsigned dim) { return type.getDimSize(dim) != 1; }))
+    return LinearFinding::unrelated();
+  if (!viewOfConstant(weight))
+    return explainComputed(x, weight, /*isBatched=*/false);
+  if (channelsFirst)
+    return LinearFinding::rejected(
+        "a convolution of size 1 whose channels aren't the last dimension");
+  auto strides = op->getAttrOfType<DenseIntElementsAttr>("strides");
+  if (strides && llvm::any_of(strides.getValues<int64_t>(),
+                              [](int64_t stride) { return stride != 1; }))
+    return LinearFinding::rejected(
+        "a convolution of size 1 with stride; expected stride 1");
+  Product product;
+  product.op = op;
+  product.x = x;
+  product.weight = weight;
+  product.n = {layout->output};
+  product.k = {layout->input};
+  product.init = op.getDpsInitOperand(0)->get();
+  return findLinearAround(product);
 }
 
 LinearFinding qk::quant_llm::findLinalgLinear(Operation *op) {
   auto linalgOp = dyn_cast<linalg::LinalgOp>(op);
   if (!linalgOp || !linalgOp.hasPureTensorSemantics() ||
-      !linalg::isaContractionOpInterface(linalgOp))
+      op->getNumResults() != 1 ||
+      !isa<FloatType>(getElementTypeOrSelf(op->getResult(0).getType())))
     return LinearFinding::unrelated();
-  FailureOr<linalg::ContractionDimensions> dims =
-      linalg::inferContractionDims(linalgOp);
-  if (failed(dims))
-    return LinearFinding::unrelated();
-
-  Value lhs = linalgOp.getDpsInputOperand(0)->get();
-  Value rhs = linalgOp.getDpsInputOperand(1)->get();
-  if (!isa<FloatType>(getElementTypeOrSelf(lhs.getType())))
-    return LinearFinding::unrelated();
-  std::optional<ConstantView> lhsConstant = viewOfConstant(lhs);
-  std::optional<ConstantView> rhsConstant = viewOfConstant(rhs);
-
-  if (!lhsConstant && !rhsConstant) {
-    // Attention products are batched; an unbatched product of two computed
-    // values is a linear layer whose weight isn't known.
-    if (!dims->batch.empty())
-      return LinearFinding::unrelated();
-    return LinearFinding::rejected(
-        "neither operand is a constant: a weight must be known when the model "
-        "is compiled");
-  }
-  if (lhsConstant && rhsConstant)
-    return LinearFinding::rejected("both operands are constants");
-  if (lhsConstant)
-    return LinearFinding::rejected(
-        "the constant is the left operand, a product W*x; expected x*W");
-  if (!dims->batch.empty())
-    return LinearFinding::rejected(
-        "the weight has a batch dimension; expected one weight for all "
-        "batches");
-  if (dims->k.size() != 1 || dims->n.size() != 1)
-    return LinearFinding::rejected(
-        "expected one contracted and one output dimension of the weight, got " +
-        Twine(dims->k.size()) + " and " + Twine(dims->n.size()));
-
-  unsigned k = dims->k.front(), n = dims->n.front();
-  SmallVector<AffineMap> maps = linalgOp.getIndexingMapsArray();
-  SmallVector<unsigned> xDims(dims->m.begin(), dims->m.end());
-  xDims.push_back(k);
-  SmallVector<unsigned> yDims(dims->m.begin(), dims->m.end());
-  yDims.push_back(n);
-  if (!mapIs(maps[0], xDims) || !mapIs(maps[2], yDims))
-    return LinearFinding::rejected(
-        "the contracted dimension isn't the last one of the activation, or the "
-        "output channels aren't the last dimension of the result");
-
-  LinearMatch match;
-  match.contraction = op;
-  match.x = lhs;
-  match.weight = rhsConstant->root;
-  // The operand's dimension that is N, then the constant's.
-  bool operandIsKN = mapIs(maps[1], {k, n});
-  if (!operandIsKN && !mapIs(maps[1], {n, k}))
-    return LinearFinding::rejected("the weight's dimensions aren't the loops "
-                                   "of the contraction");
-  int64_t operandN = operandIsKN ? 1 : 0;
-  match.transposed = rhsConstant->dims[0] != operandN;
-  auto weightType = cast<RankedTensorType>(match.weight.getType());
-  if (!weightType.hasStaticShape())
-    return LinearFinding::rejected("the weight has dynamic dimensions");
-
-  match.result = op->getResult(0);
-  Value init = linalgOp.getDpsInitOperand(0)->get();
-  if (!isZeroFilled(init)) {
-    Value vector = repeatedVector(init);
-    match.bias = vector ? constantVector(vector) : Value();
-    if (!match.bias)
-      return LinearFinding::rejected(
-          "the product is added to a computed value; expected zeros or a "
-          "constant bias");
-  } else if (std::optional<BiasAdd> add = findBiasAdd(match.result)) {
-    match.result = add->sum;
-    match.bias = add->bias;
-  }
-  if (!settleTypes(match))
-    return LinearFinding::rejected(
-        "input and result have different element types");
-  return {match, ""};
+  if (isa<linalg::ConvolutionOpInterface>(op))
+    return findConvolution(linalgOp);
+  return findContraction(linalgOp);
 }

@@ -12,145 +12,388 @@
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "mlir/Dialect/Tosa/IR/TosaOps.h"
 #include "mlir/IR/Matchers.h"
 
 using namespace mlir;
 using namespace qk::quant_llm;
+using Factors = ConstantView::Factors;
 
-bool qk::quant_llm::isElementwise(linalg::GenericOp op) {
-  return op.getNumParallelLoops() == op.getNumLoops();
+Factors ConstantView::factorsOf(ArrayRef<unsigned> which) const {
+  Factors all;
+  for (unsigned dim : which)
+    all.append(dims[dim]);
+  return all;
 }
 
-bool qk::quant_llm::yieldsInput(linalg::GenericOp op, unsigned index) {
-  Block &body = op.getRegion().front();
-  auto yield = cast<linalg::YieldOp>(body.getTerminator());
-  return &body.front() == yield.getOperation() && yield.getNumOperands() == 1 &&
-         yield.getOperand(0) == body.getArgument(index);
+bool ConstantView::isRepeated(unsigned dim) const {
+  return llvm::none_of(dims[dim], [&](unsigned factor) {
+    return llvm::is_contained(elements, factor);
+  });
 }
 
-/// Whether the body is one conversion of its first input.
-template <typename ConversionOp>
-static bool convertsInput(linalg::GenericOp op) {
-  Block &body = op.getRegion().front();
-  auto conversion = dyn_cast<ConversionOp>(body.front());
-  auto yield = cast<linalg::YieldOp>(body.getTerminator());
-  return conversion && conversion->getNextNode() == yield.getOperation() &&
-         conversion.getIn() == body.getArgument(0) &&
-         yield.getNumOperands() == 1 &&
-         yield.getOperand(0) == conversion.getOut();
+bool ConstantView::isAlongTrailing(unsigned count) const {
+  if (count > dims.size())
+    return false;
+  unsigned first = dims.size() - count;
+  for (unsigned dim = 0; dim < first; ++dim)
+    if (!isRepeated(dim))
+      return false;
+  return factorsOf(llvm::to_vector(llvm::seq<unsigned>(first, dims.size()))) ==
+         elements;
 }
 
-/// One input, one output, parallel loops.
-static bool isUnary(linalg::GenericOp op) {
-  return op.getNumDpsInputs() == 1 && op.getNumDpsInits() == 1 &&
-         op->getNumResults() == 1 && isElementwise(op);
+Value qk::quant_llm::skipFloatConversions(Value value) {
+  while (Operation *op = value.getDefiningOp()) {
+    if (!isa<arith::ExtFOp, arith::TruncFOp>(op))
+      break;
+    value = op->getOperand(0);
+  }
+  return value;
 }
 
-static bool hasIdentityMaps(linalg::GenericOp op) {
-  return llvm::all_of(op.getIndexingMapsArray(),
-                      [](AffineMap map) { return map.isIdentity(); });
+bool qk::quant_llm::yieldsInput(linalg::LinalgOp op, unsigned index) {
+  Block *body = op.getBlock();
+  auto yield = dyn_cast<linalg::YieldOp>(body->getTerminator());
+  return yield && yield.getNumOperands() == 1 &&
+         skipFloatConversions(yield.getOperand(0)) == body->getArgument(index);
 }
 
-std::optional<ConstantView> qk::quant_llm::viewOfConstant(Value value) {
+/// Whether `op` is parallel, of one input and one result, and copies or
+/// converts each element.
+static bool copiesElements(linalg::LinalgOp op) {
+  return isa<linalg::GenericOp, linalg::MapOp, linalg::CopyOp,
+             linalg::BroadcastOp, linalg::TransposeOp>(op.getOperation()) &&
+         op.hasPureTensorSemantics() && op.getNumDpsInputs() == 1 &&
+         op.getNumDpsInits() == 1 &&
+         op.getNumParallelLoops() == op.getNumLoops() && yieldsInput(op, 0);
+}
+
+static bool hasFloatElements(Value value) {
+  return isa<FloatType>(getElementTypeOrSelf(value.getType()));
+}
+
+Value qk::quant_llm::reshapedFrom(Operation *op) {
+  // A slice that takes all there is drops dimensions of size one.
+  if (auto slice = dyn_cast<tensor::ExtractSliceOp>(op)) {
+    auto all = [](ArrayRef<int64_t> values, int64_t wanted) {
+      return llvm::all_of(values, [&](int64_t v) { return v == wanted; });
+    };
+    if (slice.getSourceType().hasStaticShape() &&
+        slice.getStaticSizes() == slice.getSourceType().getShape() &&
+        all(slice.getStaticOffsets(), 0) && all(slice.getStaticStrides(), 1))
+      return slice.getSource();
+    return {};
+  }
+  if (isa<tensor::CastOp, tensor::ExpandShapeOp, tensor::CollapseShapeOp,
+          tensor::ReshapeOp, tosa::ReshapeOp, tosa::IdentityOp>(op) &&
+      isa<RankedTensorType>(op->getOperand(0).getType()) &&
+      isa<RankedTensorType>(op->getResult(0).getType()))
+    return op->getOperand(0);
+  return {};
+}
+
+Value qk::quant_llm::convertedFrom(Operation *op) {
+  Value source;
+  if (isa<tosa::CastOp, arith::ExtFOp, arith::TruncFOp>(op)) {
+    source = op->getOperand(0);
+  } else if (auto linalgOp = dyn_cast<linalg::LinalgOp>(op)) {
+    if (!copiesElements(linalgOp) ||
+        !llvm::all_of(linalgOp.getIndexingMapsArray(),
+                      [](AffineMap map) { return map.isIdentity(); }))
+      return {};
+    source = linalgOp.getDpsInputOperand(0)->get();
+  }
+  return source && isa<RankedTensorType>(source.getType()) &&
+                 hasFloatElements(source) && hasFloatElements(op->getResult(0))
+             ? source
+             : Value();
+}
+
+namespace {
+
+/// Follows a value back to a constant. `current` are the factors of the value
+/// reached so far, `dims` those of the value that was asked for.
+class Follower {
+public:
+  explicit Follower(RankedTensorType type) {
+    for (int64_t size : type.getShape())
+      dims.push_back(size == 1 ? Factors() : Factors{add(size)});
+    current = dims;
+  }
+
+  /// One step back through `op`: the value it looks at; null where it can't be
+  /// looked through.
+  Value step(Operation *op);
+
+  llvm::SmallVector<Factors, 4> dims, current;
+
+private:
+  unsigned add(int64_t size) {
+    sizes.push_back(size);
+    return sizes.size() - 1;
+  }
+
+  /// Makes `factor` a product of `outer` and its `inner` last steps.
+  void split(unsigned factor, int64_t inner);
+  /// Makes the current factors those of a source of `shape` with the same
+  /// elements in the same order.
+  bool reshape(ArrayRef<int64_t> shape);
+  bool cast(RankedTensorType source);
+  bool permute(ArrayRef<int64_t> sourceOfResult);
+  bool throughMaps(AffineMap in, AffineMap out, RankedTensorType source);
+  bool tile(RankedTensorType source);
+
+  llvm::SmallVector<int64_t> sizes;
+};
+
+} // namespace
+
+void Follower::split(unsigned factor, int64_t inner) {
+  int64_t outer = sizes[factor] / inner;
+  sizes[factor] = outer;
+  unsigned rest = add(inner);
+  for (auto *lists : {&dims, &current})
+    for (Factors &factors : *lists)
+      if (auto *at = llvm::find(factors, factor); at != factors.end())
+        factors.insert(at + 1, rest);
+}
+
+bool Follower::reshape(ArrayRef<int64_t> shape) {
+  auto isDynamic = [&](unsigned factor) {
+    return ShapedType::isDynamic(sizes[factor]);
+  };
+  for (const Factors &factors : current)
+    if (llvm::any_of(factors, isDynamic))
+      return false;
+  if (ShapedType::isDynamicShape(shape))
+    return false;
+  llvm::SmallVector<Factors, 4> source;
+  // Factors not yet given to a dimension of the source, in order.
+  auto remaining = [&] {
+    Factors all;
+    for (const Factors &factors : current)
+      all.append(factors);
+    return all;
+  };
+  unsigned next = 0;
+  for (int64_t size : shape) {
+    Factors taken;
+    while (size != 1) {
+      Factors all = remaining();
+      if (next == all.size())
+        return false;
+      unsigned factor = all[next];
+      if (size % sizes[factor] != 0) {
+        if (sizes[factor] % size != 0)
+          return false;
+        split(factor, sizes[factor] / size);
+      }
+      taken.push_back(factor);
+      size /= sizes[factor];
+      ++next;
+    }
+    source.push_back(taken);
+  }
+  if (next != remaining().size())
+    return false;
+  current = source;
+  return true;
+}
+
+bool Follower::cast(RankedTensorType source) {
+  for (auto [dim, size] : llvm::enumerate(source.getShape())) {
+    if (ShapedType::isDynamic(size) || current[dim].size() != 1)
+      continue;
+    unsigned factor = current[dim].front();
+    sizes[factor] = size;
+    if (size != 1)
+      continue;
+    for (auto *lists : {&dims, &current})
+      for (Factors &factors : *lists)
+        llvm::erase(factors, factor);
+  }
+  return true;
+}
+
+/// Dimension i of the result is dimension sourceOfResult[i] of the source.
+bool Follower::permute(ArrayRef<int64_t> sourceOfResult) {
+  llvm::SmallVector<Factors, 4> source(current.size());
+  for (auto [result, dim] : llvm::enumerate(sourceOfResult))
+    source[dim] = current[result];
+  current = source;
+  return true;
+}
+
+/// result[out(loops)] = source[in(loops)]
+bool Follower::throughMaps(AffineMap in, AffineMap out,
+                           RankedTensorType source) {
+  if (!out.isPermutation())
+    return false;
+  llvm::SmallVector<Factors, 4> next;
+  llvm::SmallBitVector seen(in.getNumDims());
+  for (auto [dim, expr] : llvm::enumerate(in.getResults())) {
+    if (auto constant = dyn_cast<AffineConstantExpr>(expr)) {
+      if (constant.getValue() != 0 || source.getDimSize(dim) != 1)
+        return false;
+      next.push_back({});
+      continue;
+    }
+    auto loop = dyn_cast<AffineDimExpr>(expr);
+    if (!loop || seen.test(loop.getPosition()))
+      return false;
+    seen.set(loop.getPosition());
+    next.push_back(current[*out.getResultPosition(expr)]);
+  }
+  current = next;
+  return cast(source);
+}
+
+/// A tile repeats the whole source: of each dimension the inner part counts.
+bool Follower::tile(RankedTensorType source) {
+  for (auto [dim, size] : llvm::enumerate(source.getShape())) {
+    Factors &factors = current[dim];
+    if (size == 1) {
+      factors.clear();
+      continue;
+    }
+    if (ShapedType::isDynamic(size) || factors.size() != 1 ||
+        ShapedType::isDynamic(sizes[factors.front()]) ||
+        sizes[factors.front()] % size != 0)
+      return false;
+    unsigned factor = factors.front();
+    if (sizes[factor] == size)
+      continue;
+    split(factor, size);
+    current[dim] = {current[dim].back()};
+  }
+  return true;
+}
+
+Value Follower::step(Operation *op) {
+  auto accept = [](bool good, Value source) { return good ? source : Value(); };
+  auto typeOf = [](Value value) {
+    return dyn_cast<RankedTensorType>(value.getType());
+  };
+  if (auto cast = dyn_cast<tensor::CastOp>(op)) {
+    RankedTensorType source = typeOf(cast.getSource());
+    return accept(source && this->cast(source), cast.getSource());
+  }
+  if (Value source = reshapedFrom(op))
+    return accept(reshape(typeOf(source).getShape()), source);
+  if (auto transpose = dyn_cast<TransposeOp>(op))
+    return accept(permute({1, 0}), transpose.getWeight());
+  if (auto transpose = dyn_cast<tosa::TransposeOp>(op))
+    return accept(permute(llvm::to_vector_of<int64_t>(transpose.getPerms())),
+                  transpose.getInput1());
+  if (auto tile = dyn_cast<tosa::TileOp>(op)) {
+    RankedTensorType source = typeOf(tile.getInput1());
+    return accept(source && this->tile(source), tile.getInput1());
+  }
+  if (isa<tosa::CastOp, arith::ExtFOp, arith::TruncFOp>(op))
+    return convertedFrom(op);
+  auto linalgOp = dyn_cast<linalg::LinalgOp>(op);
+  if (!linalgOp || !copiesElements(linalgOp))
+    return {};
+  Value source = linalgOp.getDpsInputOperand(0)->get();
+  RankedTensorType type = typeOf(source);
+  SmallVector<AffineMap> maps = linalgOp.getIndexingMapsArray();
+  return accept(type && throughMaps(maps[0], maps[1], type), source);
+}
+
+std::optional<ConstantView> qk::quant_llm::viewOfConstant(Value value,
+                                                          Operation **stop) {
+  if (stop)
+    *stop = nullptr;
   auto type = dyn_cast<RankedTensorType>(value.getType());
   if (!type || !isa<FloatType>(type.getElementType()))
     return std::nullopt;
-  ConstantView view;
-  view.dims = llvm::to_vector(llvm::seq<int64_t>(0, type.getRank()));
-  // dims[i]: which dimension of the starting value dimension i of the present
-  // one is.
-  while (true) {
-    if (isConstant(value)) {
-      view.root = value;
-      return view;
-    }
+  Follower follower(type);
+  while (!isConstant(value)) {
     Operation *op = value.getDefiningOp();
-    if (!op)
+    Value source = op ? follower.step(op) : Value();
+    if (!source || !hasFloatElements(source)) {
+      if (stop)
+        *stop = op;
       return std::nullopt;
-    if (auto cast = dyn_cast<tensor::CastOp>(op)) {
-      if (!isa<RankedTensorType>(cast.getSource().getType()))
-        return std::nullopt;
-      value = cast.getSource();
-      continue;
     }
-    if (auto transpose = dyn_cast<linalg::TransposeOp>(op)) {
-      SmallVector<int64_t> dims(view.dims.size());
-      for (auto [result, source] : llvm::enumerate(transpose.getPermutation()))
-        dims[source] = view.dims[result];
-      view.dims = dims;
-      value = transpose.getInput();
-      continue;
-    }
-    if (auto transpose = dyn_cast<TransposeOp>(op)) {
-      std::swap(view.dims[0], view.dims[1]);
-      value = transpose.getWeight();
-      continue;
-    }
-    auto generic = dyn_cast<linalg::GenericOp>(op);
-    if (!generic || !isUnary(generic) ||
-        !(yieldsInput(generic, 0) || convertsInput<arith::ExtFOp>(generic)))
-      return std::nullopt;
-    AffineMap in = generic.getIndexingMapsArray()[0];
-    AffineMap out = generic.getIndexingMapsArray()[1];
-    if (!in.isPermutation() || !out.isPermutation())
-      return std::nullopt;
-    // Loop l is dimension outDim of the result and inDim of the input.
-    SmallVector<int64_t> dims(view.dims.size());
-    for (unsigned outDim = 0; outDim < out.getNumResults(); ++outDim) {
-      unsigned loop = out.getDimPosition(outDim);
-      std::optional<unsigned> inDim =
-          in.getResultPosition(getAffineDimExpr(loop, op->getContext()));
-      dims[*inDim] = view.dims[outDim];
-    }
-    view.dims = dims;
-    value = generic.getDpsInputOperand(0)->get();
+    value = source;
   }
+  ConstantView view;
+  view.root = value;
+  view.dims = follower.dims;
+  for (const Factors &factors : follower.current)
+    view.elements.append(factors);
+  return view;
 }
 
-bool qk::quant_llm::isZeroFilled(Value value) {
-  if (auto fill = value.getDefiningOp<linalg::FillOp>())
-    return matchPattern(fill.getInputs()[0], m_AnyZeroFloat());
-  if (auto cast = value.getDefiningOp<tensor::CastOp>())
-    return isZeroFilled(cast.getSource());
-  return matchPattern(value, m_AnyZeroFloat());
+/// Whether the attribute's elements all are `number`.
+static bool isSplatOf(Attribute attribute, double number) {
+  if (auto value = dyn_cast<FloatAttr>(attribute))
+    return value.getValueAsDouble() == number;
+  auto dense = dyn_cast<DenseFPElementsAttr>(attribute);
+  return dense && dense.isSplat() &&
+         dense.getSplatValue<APFloat>().convertToDouble() == number;
 }
 
-Value qk::quant_llm::widenedFrom(Value value) {
-  auto generic = value.getDefiningOp<linalg::GenericOp>();
-  if (!generic || !isUnary(generic) || !hasIdentityMaps(generic) ||
-      !convertsInput<arith::ExtFOp>(generic))
-    return {};
-  return generic.getDpsInputOperand(0)->get();
-}
-
-Value qk::quant_llm::narrowedTo(Value value) {
-  if (!value.hasOneUse())
-    return {};
-  auto generic = dyn_cast<linalg::GenericOp>(*value.user_begin());
-  if (!generic || !isUnary(generic) || !hasIdentityMaps(generic) ||
-      generic.getDpsInputOperand(0)->get() != value ||
-      !convertsInput<arith::TruncFOp>(generic))
-    return {};
-  return generic.getResult(0);
-}
-
-Value qk::quant_llm::repeatedVector(Value value) {
-  int64_t rank = cast<RankedTensorType>(value.getType()).getRank();
-  if (auto broadcast = value.getDefiningOp<linalg::BroadcastOp>()) {
-    auto input = dyn_cast<RankedTensorType>(broadcast.getInput().getType());
-    // All but the last dimension are added.
-    if (input && input.getRank() == 1 &&
-        llvm::equal(broadcast.getDimensions(), llvm::seq<int64_t>(0, rank - 1)))
-      return broadcast.getInput();
-    return {};
+bool qk::quant_llm::isFilledWith(Value value, double number) {
+  while (Operation *op = value.getDefiningOp()) {
+    Attribute constant;
+    if (matchPattern(op, m_Constant(&constant)))
+      return isSplatOf(constant, number);
+    if (auto fill = dyn_cast<linalg::FillOp>(op)) {
+      value = fill.getInputs()[0];
+      continue;
+    }
+    if (auto splat = dyn_cast<tensor::SplatOp>(op)) {
+      value = splat.getInput();
+      continue;
+    }
+    Value source = reshapedFrom(op);
+    if (!source && isa<arith::ExtFOp, arith::TruncFOp>(op))
+      source = op->getOperand(0);
+    if (!source)
+      if (auto linalgOp = dyn_cast<linalg::LinalgOp>(op);
+          linalgOp && copiesElements(linalgOp))
+        source = linalgOp.getDpsInputOperand(0)->get();
+    if (!source)
+      return false;
+    value = source;
   }
-  auto generic = value.getDefiningOp<linalg::GenericOp>();
-  if (!generic || !isUnary(generic) || !yieldsInput(generic, 0))
-    return {};
-  AffineMap in = generic.getIndexingMapsArray()[0];
-  AffineMap out = generic.getIndexingMapsArray()[1];
-  if (!out.isIdentity() || in.getNumResults() != 1 ||
-      in.getResult(0) != out.getResult(rank - 1))
-    return {};
-  return generic.getDpsInputOperand(0)->get();
+  return false;
+}
+
+bool qk::quant_llm::isConvertedFromIntegers(Value value) {
+  auto isInteger = [](Type type) {
+    return getElementTypeOrSelf(type).isIntOrIndex();
+  };
+  while (Operation *op = value.getDefiningOp()) {
+    if (isa<tosa::CastOp, arith::SIToFPOp, arith::UIToFPOp>(op)) {
+      if (isInteger(op->getOperand(0).getType()))
+        return true;
+      value = op->getOperand(0);
+      continue;
+    }
+    if (Value source = reshapedFrom(op)) {
+      value = source;
+      continue;
+    }
+    if (isa<tosa::TransposeOp, tosa::TileOp>(op)) {
+      value = op->getOperand(0);
+      continue;
+    }
+    auto linalgOp = dyn_cast<linalg::LinalgOp>(op);
+    if (!linalgOp || linalgOp.getNumParallelLoops() != linalgOp.getNumLoops())
+      return false;
+    if (copiesElements(linalgOp)) {
+      value = linalgOp.getDpsInputOperand(0)->get();
+      continue;
+    }
+    auto yield =
+        dyn_cast<linalg::YieldOp>(linalgOp.getBlock()->getTerminator());
+    return yield && yield.getNumOperands() == 1 &&
+           isa_and_present<arith::SIToFPOp, arith::UIToFPOp>(
+               skipFloatConversions(yield.getOperand(0)).getDefiningOp());
+  }
+  return false;
 }

@@ -3,6 +3,13 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 //===----------------------------------------------------------------------===//
+///
+/// \file
+/// Looking backwards, from an operand to what it holds: a constant behind
+/// transposes, reshapes, broadcasts and conversions, or an activation behind
+/// reshapes and a widening conversion.
+///
+//===----------------------------------------------------------------------===//
 
 #ifndef QK_LIB_DIALECT_QUANTLLM_TRANSFORMS_RAISING_LOOKTHROUGH_H
 #define QK_LIB_DIALECT_QUANTLLM_TRANSFORMS_RAISING_LOOKTHROUGH_H
@@ -15,40 +22,59 @@
 
 namespace qk::quant_llm {
 
-/// A constant seen through transposes, copies, shape casts and widening
-/// conversions: element (i0, i1, …) of the value is element
-/// (i[dims[0]], i[dims[1]], …) of `root`.
+/// A constant seen through its layout. Dimensions are products of factors,
+/// numbered in no particular order: a reshape that splits a dimension of 12 to
+/// 3x4 makes two factors of it, and says nothing else.
 struct ConstantView {
+  using Factors = llvm::SmallVector<unsigned, 2>;
+
   /// What getConstant() (Constants.h) knows.
   mlir::Value root;
-  llvm::SmallVector<int64_t> dims;
+  /// For each dimension of the value its factors, outermost first; none for a
+  /// size of one.
+  llvm::SmallVector<Factors, 4> dims;
+  /// The root's factors in the order of its elements in memory. A factor of
+  /// `dims` that isn't here repeats the constant.
+  Factors elements;
+
+  /// The factors of the dimensions `which`, one after the other.
+  Factors factorsOf(llvm::ArrayRef<unsigned> which) const;
+  /// Whether the constant is repeated along dimension `dim`, or the dimension
+  /// has size one.
+  bool isRepeated(unsigned dim) const;
+  /// Whether the elements of the root in memory are those of the trailing
+  /// `count` dimensions, repeated along all others.
+  bool isAlongTrailing(unsigned count) const;
 };
 
-/// The constant that `value` is a view of, if it is one.
-std::optional<ConstantView> viewOfConstant(mlir::Value value);
+/// The constant that `value` is a view of, if it is one. Else `stop`, where
+/// given, is the operation that can't be looked through, or null for a block's
+/// argument.
+std::optional<ConstantView> viewOfConstant(mlir::Value value,
+                                           mlir::Operation **stop = nullptr);
 
-/// Whether all elements of `value` are zero: a zero constant, or
-/// `linalg.fill` with one.
-bool isZeroFilled(mlir::Value value);
+/// Whether all elements of `value` are `number`, as far as that is written in
+/// the module: a constant, a fill, or a view of one.
+bool isFilledWith(mlir::Value value, double number);
 
-/// For an elementwise generic of one input that widens (f16/bf16 to f32) or
-/// copies: the input; else null. Maps must be the same permutation-free
-/// identity.
-mlir::Value widenedFrom(mlir::Value value);
+/// The only input of an operation that does nothing to the elements' order in
+/// memory (tensor and tosa reshapes, casts that forget sizes); null for others.
+mlir::Value reshapedFrom(mlir::Operation *op);
 
-/// The only user of `value`, if it is an elementwise generic that narrows
-/// (f32 to f16 or bf16): its result; else null.
-mlir::Value narrowedTo(mlir::Value value);
+/// The only input of an elementwise conversion between float types, or of a
+/// copy, with identity maps; null for others.
+mlir::Value convertedFrom(mlir::Operation *op);
 
-/// For a value that repeats a vector along its last dimension (a yield-only
-/// broadcast generic, or linalg.broadcast): the vector; else null.
-mlir::Value repeatedVector(mlir::Value value);
+/// Whether `value` is, behind reshapes, transposes and broadcasts, converted
+/// from integers: positions, or one-hot codes.
+bool isConvertedFromIntegers(mlir::Value value);
 
-/// Whether the body yields its input block argument `index` as it is.
-bool yieldsInput(mlir::linalg::GenericOp op, unsigned index);
+/// Whether the body of `op` yields its input `index`, as it is or converted to
+/// another float type.
+bool yieldsInput(mlir::linalg::LinalgOp op, unsigned index);
 
-/// Whether all loops are parallel.
-bool isElementwise(mlir::linalg::GenericOp op);
+/// `value` behind float conversions inside a body.
+mlir::Value skipFloatConversions(mlir::Value value);
 
 } // namespace qk::quant_llm
 
