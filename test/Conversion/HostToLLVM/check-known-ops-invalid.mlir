@@ -3,7 +3,7 @@
 // Each op of another compiler is named once, with the way round it. qk-run
 // says the same, of the whole file.
 
-// CHECK: check-known-ops-invalid.mlir:[[#@LINE+2]]:{{[0-9]+}}: error: can't compile 'tm_tensor.scan' (2 of them), an op that MLIR 22 doesn't know: it is a running sum
+// CHECK: check-known-ops-invalid.mlir:[[#@LINE+3]]:{{[0-9]+}}: error: can't compile 'tm_tensor.scan' (2 of them), an op that MLIR 22 doesn't know: it is a running sum
 func.func @scan(%a: tensor<1x8xi64>, %b: tensor<1xi64>) -> tensor<1x8xi64> {
   // expected-error @below {{can't compile 'tm_tensor.scan' (2 of them), an op that MLIR 22 doesn't know: it is a running sum, by which the model counts positions: export again with what it computes from given as an input (a 4-D attention mask that is added to the scores, position_ids), or by way of TOSA}}
   %0:2 = "tm_tensor.scan"(%a, %a, %b) <{dimension = 1 : i64, inclusive = true}> ({

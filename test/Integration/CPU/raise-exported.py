@@ -1,23 +1,17 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-<<<<<<< HEAD
-"""Raises every exported module and compares what is found with expected.json;
-then lowers those of linalg by the reference, runs them, and compares the result
-with the framework's.
-=======
-"""Raises every exported module whose ops MLIR 22 knows (linalg, TOSA, ONNX and
-JAX by way of linalg, IREE's linalg) and compares what is found with
-expected.json; then lowers it by --lower-to-cpu, runs it, and compares the
-result with the framework's, for both inputs where a dimension is dynamic.
->>>>>>> 70d4f54 (Raise linear layers of TOSA and 1x1 convolutions, and more idioms of linalg)
+"""Raises every exported module that MLIR 22 reads, by every route, and compares
+what is found with expected.json. Modules of linalg and TOSA ops it then lowers
+by --lower-to-cpu, runs, and compares the result with the framework's, for both
+inputs where a dimension is dynamic.
 
 usage: raise-exported.py TOOLS FOLDER SCRATCH [--only=SUBSTRING]
 
 Found must be exactly the layers expected: number, N, K and bias of each, and
 nothing else. (A head with a weight of its own is a linear layer as long as no
 checkpoint names it.) The result may differ by SLACK times what the stock
-compiler's does, plus one rounding of the result's type. A module that IREE's
-runtime ops surround is raised and not run.
+compiler's does, plus one rounding of the result's type. Modules with ops
+of other compilers are raised and not run.
 """
 import json
 import os
@@ -27,7 +21,8 @@ import sys
 
 SLACK = 1.5
 FLOOR = {"f32": 3e-7, "f16": 1e-3, "bf16": 8e-3}
-ROUTES = ["linalg", "tosa", "tflite-tosa", "onnx-linalg", "iree-linalg", "iree-linalg39"]
+# Dialects that are not linked: only their generic form reads.
+UNLINKED = ("stablehlo", "torch", "iree", "onnx-torch", "jax")
 # A case whose own stock run is missing: another route's is as good.
 STOCK = 1e-6
 LINEAR = re.compile(
@@ -61,16 +56,18 @@ def check_found(text, case):
 
 
 def belongs(name, case):
-    """Whether MLIR 22 reads the module and knows its layers' ops."""
-    route = case["route"] in ROUTES or "shlo-linalg" in name
-    return route and case["mlir_opt_22"].startswith("reads")
+    """Whether MLIR 22 reads the module and its weights are in it: all but
+    JAX's, where they are arguments."""
+    if case["route"] in UNLINKED and ".generic" not in name and "shlo-linalg" not in name:
+        return False
+    return ".jax-args" not in name and case["mlir_opt_22"].startswith("reads")
 
 
 def runs(name, case):
     """Whether all of the module can be compiled: no ops of other compilers."""
     with open(os.path.join(FOLDER, name)) as file:
         text = file.read()
-    return case["outputs"] and not re.search(r'"(tm_tensor|util|hal|stablehlo)\.', text)
+    return case["outputs"] and not re.search(r'"(tm_tensor|util|hal|stablehlo|torch)\.', text)
 
 
 def check_result(qk_opt, qk_run, scratch, weights, name, case):
@@ -115,16 +112,6 @@ def write_zeros(path, names_file):
         file.truncate(8 + len(text) + end)
 
 
-# Dialects that are not linked: only their generic form reads.
-UNLINKED = ("stablehlo", "torch", "iree", "onnx-torch", "jax")
-
-
-def is_covered(name, case):
-    if case["route"] in UNLINKED:
-        return ".generic" in name and ".jax-args" not in name
-    return case["route"] == "linalg"
-
-
 def main():
     global FOLDER
     only = next((a[7:] for a in sys.argv[1:] if a.startswith("--only=")), "")
@@ -135,11 +122,7 @@ def main():
         cases = json.load(file)
     bad = raised = ran = 0
     for name, case in sorted(cases.items()):
-<<<<<<< HEAD
-        if not is_covered(name, case) or not case["mlir_opt_22"].startswith("reads"):
-=======
         if not belongs(name, case) or only not in name:
->>>>>>> 70d4f54 (Raise linear layers of TOSA and 1x1 convolutions, and more idioms of linalg)
             continue
         weights = case["weights"]
         path = os.path.join(FOLDER, weights) if weights else None

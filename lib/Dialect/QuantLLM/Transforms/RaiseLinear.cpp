@@ -7,6 +7,7 @@
 #include "Recipe.h"
 
 #include "Raising/Constants.h"
+#include "Raising/Embeddings.h"
 #include "Raising/Functions.h"
 #include "Raising/LayerNames.h"
 #include "Raising/LinearForm.h"
@@ -18,13 +19,10 @@
 #include "qk/Dialect/QuantLLM/Transforms/LayerFilter.h"
 #include "qk/Dialect/QuantLLM/Transforms/Passes.h"
 
-#include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/IR/DialectResourceBlobManager.h"
 #include "mlir/IR/Dominance.h"
 #include "mlir/Interfaces/SideEffectInterfaces.h"
 #include "llvm/ADT/DenseMap.h"
-#include "llvm/ADT/DenseSet.h"
-#include "llvm/ADT/StringSwitch.h"
 
 using namespace mlir;
 using namespace qk::quant_llm;
@@ -55,51 +53,6 @@ private:
 
 } // namespace
 
-/// The operand that `op` looks rows up in by index; null for an op that does
-/// nothing like it.
-static Value gatheredOperand(Operation *op) {
-  if (isa<tensor::ExtractOp, tensor::GatherOp>(op))
-    return op->getOperand(0);
-  if (op->isRegistered() || op->getNumOperands() == 0)
-    return {};
-  StringRef name = op->getName().getStringRef();
-  if (name == "torch.operator")
-    if (auto wrapped = op->getAttrOfType<StringAttr>("name"))
-      name = wrapped.getValue();
-  bool gathers = llvm::StringSwitch<bool>(name)
-                     .Cases({"stablehlo.gather", "stablehlo.dynamic_gather",
-                             "stablehlo.torch_index_select"},
-                            true)
-                     .Cases({"torch.aten.embedding", "torch.aten.index_select",
-                             "torch.aten.index.Tensor",
-                             "torch.aten.index.Tensor_hacked_twin"},
-                            true)
-                     .Cases({"onnx.Gather", "onnx.GatherND"}, true)
-                     .Default(false);
-  return gathers ? op->getOperand(0) : Value();
-}
-
-/// The constants that a row is looked up of by index anywhere: embeddings.
-static llvm::DenseSet<Attribute> findEmbeddings(ModuleOp module) {
-  llvm::DenseSet<Attribute> embeddings;
-  module.walk([&](Operation *op) {
-    Value table = gatheredOperand(op);
-    // Through casts and conversions of other dialects.
-    while (table) {
-      if (Attribute key = getConstantKey(table)) {
-        embeddings.insert(key);
-        return;
-      }
-      Operation *producer = table.getDefiningOp();
-      table = producer && !producer->isRegistered() &&
-                      producer->getNumOperands() > 0
-                  ? producer->getOperand(0)
-                  : Value();
-    }
-  });
-  return embeddings;
-}
-
 /// The recognisers, tried in order.
 static LinearFinding findLinear(Operation *op) {
   for (auto form : {findLinalgLinear, findTosaLinear, findStableHLOLinear,
@@ -114,7 +67,7 @@ static LinearFinding findLinear(Operation *op) {
 std::vector<Candidate> RaiseLinear::findCandidates() {
   std::vector<Candidate> candidates;
   LayerNames names;
-  llvm::DenseSet<Attribute> embeddings = findEmbeddings(getOperation());
+  Embeddings embeddings(getOperation());
   for (const Function &function : findFunctions(getOperation()))
     function.body->walk([&](Operation *op) {
       LinearFinding finding = findLinear(op);
@@ -128,9 +81,10 @@ std::vector<Candidate> RaiseLinear::findCandidates() {
       Value weight = candidate.match.weight;
       candidate.layer =
           names.get(weight, candidate.match.transposed, function.name);
-      candidate.isHead = embeddings.contains(getConstantKey(weight)) ||
-                         candidate.layer == "lm_head" ||
-                         StringRef(candidate.layer).ends_with(".lm_head");
+      candidate.isHead =
+          embeddings.contains(weight, candidate.match.transposed) ||
+          candidate.layer == "lm_head" ||
+          StringRef(candidate.layer).ends_with(".lm_head");
       candidates.push_back(std::move(candidate));
     });
   return candidates;

@@ -258,3 +258,16 @@ func.func @tosa_one_bias(%x: tensor<1x4x4x2xf32>) -> tensor<1x4x4x2xf32> {
   %y = tosa.conv2d %x, %w, %b, %zp, %zp {acc_type = f32, dilation = array<i64: 1, 1>, pad = array<i64: 0, 0, 0, 0>, stride = array<i64: 1, 1>} : (tensor<1x4x4x2xf32>, tensor<2x1x1x2xf32>, tensor<1xf32>, tensor<1xf32>, tensor<1xf32>) -> tensor<1x4x4x2xf32>
   return %y : tensor<1x4x4x2xf32>
 }
+
+// -----
+
+// A head whose transpose was folded has a copy of the embedding's elements.
+func.func @tosa_tied_head(%x: tensor<1x4x3xf32>, %ids: tensor<1x4xi32>) -> (tensor<1x4x2xf32>, tensor<1x4x3xf32>) {
+  %zp = "tosa.const"() <{values = dense<0.0> : tensor<1xf32>}> : () -> tensor<1xf32>
+  %e = "tosa.const"() <{values = dense<[[[1., 2., 3.], [4., 5., 6.]]]> : tensor<1x2x3xf32>}> : () -> tensor<1x2x3xf32>
+  %w = "tosa.const"() <{values = dense<[[[1., 4.], [2., 5.], [3., 6.]]]> : tensor<1x3x2xf32>}> : () -> tensor<1x3x2xf32>
+  // expected-remark @below {{head 'tosa_tied_head.0' stays in float; only= with its name raises it}}
+  %y = tosa.matmul %x, %w, %zp, %zp : (tensor<1x4x3xf32>, tensor<1x3x2xf32>, tensor<1xf32>, tensor<1xf32>) -> tensor<1x4x2xf32>
+  %r = tosa.gather %e, %ids : (tensor<1x2x3xf32>, tensor<1x4xi32>) -> tensor<1x4x3xf32>
+  return %y, %r : tensor<1x4x2xf32>, tensor<1x4x3xf32>
+}
