@@ -10,6 +10,7 @@
 #include "Raising/Embeddings.h"
 #include "Raising/Functions.h"
 #include "Raising/LayerNames.h"
+#include "Raising/LeftInFloat.h"
 #include "Raising/LinearForm.h"
 #include "Raising/LookThrough.h"
 #include "Raising/UnlinkedOps.h"
@@ -39,6 +40,8 @@ struct Candidate {
   LinearMatch match;
   std::string layer;
   bool isHead = false;
+  /// What it is, if that stays in float unless `only` names it.
+  StringRef stays;
 };
 
 struct RaiseLinear
@@ -87,6 +90,12 @@ std::vector<Candidate> RaiseLinear::findCandidates() {
           StringRef(candidate.layer).ends_with(".lm_head");
       candidates.push_back(std::move(candidate));
     });
+
+  SmallVector<NamedMatch> named;
+  for (const Candidate &candidate : candidates)
+    named.push_back({&candidate.match, candidate.layer});
+  for (auto [candidate, kind] : llvm::zip(candidates, findLeftInFloat(named)))
+    candidate.stays = candidate.isHead ? "head" : kind;
   return candidates;
 }
 
@@ -208,11 +217,11 @@ void RaiseLinear::runOnOperation() {
   std::vector<const Candidate *> selected;
   for (const Candidate &candidate : candidates) {
     layers.push_back(candidate.layer);
-    if (filter->selects(candidate.layer, candidate.isHead))
+    if (filter->selects(candidate.layer, !candidate.stays.empty()))
       selected.push_back(&candidate);
-    else if (candidate.isHead)
+    else if (!candidate.stays.empty())
       candidate.match.contraction->emitRemark()
-          << "head '" << candidate.layer
+          << candidate.stays << " '" << candidate.layer
           << "' stays in float; only= with its name raises it";
   }
   // Layers raised before count as matched.

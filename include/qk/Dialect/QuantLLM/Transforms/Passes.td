@@ -44,8 +44,15 @@ def RaiseLinearPass : Pass<"quant-llm-raise-linear", "::mlir::ModuleOp"> {
     the conversions around it that belong to the same layer, becomes one
     `quant_llm.linear`. What is skipped stays the op it was. The head (a linear
     whose weight an embedding gather reads too, or that is named `lm_head`) is
-    skipped unless `only` names it. What looks like a linear layer and isn't
+    skipped unless `only` names it; so are the routers of mixtures (few channels
+    whose scores are sorted, or that are called so) and low-rank adapters (two
+    layers x -> r -> N whose result is added to that of a layer x -> N). What looks like a linear layer and isn't
     raised gets a remark with the reason.
+
+    Layers are found in linalg and, in generic form, in dialects that are not
+    linked: StableHLO, torch, ONNX and IREE. There a layer works on builtin
+    tensors, where need be between casts of the dialect (`torch_c`), only its
+    own constants become parameters, and everything else stays as it was.
 
     A layer is named after its weight, less `.weight`; a weight without a name
     of its own gives the function's name and a running number (`main.0`). A
