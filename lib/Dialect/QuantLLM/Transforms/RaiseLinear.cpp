@@ -14,6 +14,7 @@
 #include "Raising/LinearForm.h"
 #include "Raising/LookThrough.h"
 #include "Raising/UnlinkedOps.h"
+#include "Raising/UnlinkedViews.h"
 
 #include "qk/Dialect/QuantLLM/IR/QuantLLM.h"
 #include "qk/Dialect/QuantLLM/Transforms/HostDialect.h"
@@ -212,6 +213,7 @@ void RaiseLinear::runOnOperation() {
   if (failed(filter))
     return signalPassFailure();
 
+  specialiseCalls(module);
   std::vector<Candidate> candidates = findCandidates();
   std::vector<std::string> layers;
   std::vector<const Candidate *> selected;

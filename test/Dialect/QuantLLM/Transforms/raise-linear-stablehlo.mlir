@@ -176,6 +176,69 @@ func.func private @helper(%x: tensor<5x3xf32>, %w: tensor<3x2xf32>, %b: tensor<2
 
 // -----
 
+// Nested helpers that are called with different weights: a copy for each weight,
+// one for both calls with the same; what has no weight is not copied.
+// CHECK-LABEL: func.func @main
+// CHECK: call @block(
+// CHECK: call @[[SECOND:block_[0-9]+]](
+// CHECK: call @block(
+// CHECK: func.func private @block(
+// CHECK: call @[[DENSE:dense.*]](
+// CHECK: call @act(
+// CHECK: func.func private @[[SECOND]](
+// CHECK: call @[[OTHER:dense.*]](
+// CHECK: call @act(
+// CHECK-COUNT-2: quant_llm.linear
+// CHECK-NOT: quant_llm.linear
+// CHECK: func.func private @act(
+// CHECK-NOT: func.func
+func.func @main(%x: tensor<5x3xf32>) -> tensor<5x3xf32> {
+  %v = "stablehlo.constant"() <{value = dense<[[1., 2., 3.], [3., 4., 5.], [5., 6., 7.]]> : tensor<3x3xf32>}> : () -> tensor<3x3xf32>
+  %w = "stablehlo.constant"() <{value = dense<[[2., 2., 3.], [3., 4., 5.], [5., 6., 7.]]> : tensor<3x3xf32>}> : () -> tensor<3x3xf32>
+  %0 = call @block(%x, %v) : (tensor<5x3xf32>, tensor<3x3xf32>) -> tensor<5x3xf32>
+  %1 = call @block(%0, %w) : (tensor<5x3xf32>, tensor<3x3xf32>) -> tensor<5x3xf32>
+  %2 = call @block(%1, %v) : (tensor<5x3xf32>, tensor<3x3xf32>) -> tensor<5x3xf32>
+  return %2 : tensor<5x3xf32>
+}
+func.func private @block(%x: tensor<5x3xf32>, %w: tensor<3x3xf32>) -> tensor<5x3xf32> {
+  %0 = call @dense(%x, %w) : (tensor<5x3xf32>, tensor<3x3xf32>) -> tensor<5x3xf32>
+  %1 = call @act(%0) : (tensor<5x3xf32>) -> tensor<5x3xf32>
+  return %1 : tensor<5x3xf32>
+}
+func.func private @dense(%x: tensor<5x3xf32>, %w: tensor<3x3xf32>) -> tensor<5x3xf32> {
+  %0 = "stablehlo.dot"(%x, %w) : (tensor<5x3xf32>, tensor<3x3xf32>) -> tensor<5x3xf32>
+  return %0 : tensor<5x3xf32>
+}
+func.func private @act(%x: tensor<5x3xf32>) -> tensor<5x3xf32> {
+  %0 = "stablehlo.tanh"(%x) : (tensor<5x3xf32>) -> tensor<5x3xf32>
+  return %0 : tensor<5x3xf32>
+}
+
+// -----
+
+// A weight that a loop hands on as it is, behind a barrier: its parameter is
+// made outside.
+// CHECK-LABEL: func.func @loop
+// CHECK: %[[W:.*]] = quant_llm.parameter ""::"loop.0.weight"
+// CHECK: "stablehlo.while"
+// CHECK: quant_llm.linear %{{.*}}, %[[W]] name("loop.0")
+func.func @loop(%x: tensor<5x3xf32>) -> tensor<5x3xf32> {
+  %w = "stablehlo.constant"() <{value = dense<[[1., 2., 3.], [3., 4., 5.], [5., 6., 7.]]> : tensor<3x3xf32>}> : () -> tensor<3x3xf32>
+  %0:2 = "stablehlo.while"(%x, %w) ({
+  ^bb0(%y: tensor<5x3xf32>, %v: tensor<3x3xf32>):
+    %1 = "test.more"(%y) : (tensor<5x3xf32>) -> tensor<i1>
+    "stablehlo.return"(%1) : (tensor<i1>) -> ()
+  }, {
+  ^bb0(%y: tensor<5x3xf32>, %v: tensor<3x3xf32>):
+    %1:2 = "stablehlo.optimization_barrier"(%y, %v) : (tensor<5x3xf32>, tensor<3x3xf32>) -> (tensor<5x3xf32>, tensor<3x3xf32>)
+    %2 = "stablehlo.dot_general"(%1#0, %1#1) <{dot_dimension_numbers = #stablehlo.dot<lhs_contracting_dimensions = [1], rhs_contracting_dimensions = [1]>}> : (tensor<5x3xf32>, tensor<3x3xf32>) -> tensor<5x3xf32>
+    "stablehlo.return"(%2, %v) : (tensor<5x3xf32>, tensor<3x3xf32>) -> ()
+  }) : (tensor<5x3xf32>, tensor<3x3xf32>) -> (tensor<5x3xf32>, tensor<3x3xf32>)
+  return %0#0 : tensor<5x3xf32>
+}
+
+// -----
+
 // What is added may look like a bias and be none: a residual, a table of
 // positions, a vector along another dimension; or the product has other users.
 // CHECK-LABEL: func.func @no_bias

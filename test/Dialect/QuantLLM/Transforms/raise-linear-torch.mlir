@@ -117,6 +117,24 @@ func.func @three_dimensions(%x: !torch.vtensor<[2,5,3],f16>) -> !torch.vtensor<[
 
 // -----
 
+// What is added or multiplied may repeat the product: no part of the layer.
+// CHECK-LABEL: func.func @repeats
+// CHECK: quant_llm.linear %{{.*}}, %{{[^ ]*}} name("repeats.0")
+// CHECK: torch.aten.mul.Tensor
+// CHECK: torch.aten.add.Tensor
+func.func @repeats(%x: !torch.vtensor<[?,3],f32>) -> !torch.vtensor<[?,2],f32> {
+  %w = "torch.vtensor.literal"() <{value = dense<[[1., 2.], [3., 4.], [5., 6.]]> : tensor<3x2xf32>}> : () -> !torch.vtensor<[3,2],f32>
+  %p = "torch.aten.mm"(%x, %w) : (!torch.vtensor<[?,3],f32>, !torch.vtensor<[3,2],f32>) -> !torch.vtensor<[?,2],f32>
+  %ones = "torch.vtensor.literal"() <{value = dense<1.0> : tensor<5x2xf32>}> : () -> !torch.vtensor<[5,2],f32>
+  %m = "torch.aten.mul.Tensor"(%p, %ones) : (!torch.vtensor<[?,2],f32>, !torch.vtensor<[5,2],f32>) -> !torch.vtensor<[?,2],f32>
+  %b = "torch.vtensor.literal"() <{value = dense<[1., 2.]> : tensor<2xf32>}> : () -> !torch.vtensor<[2],f32>
+  %int1 = "torch.constant.int"() <{value = 1 : i64}> : () -> !torch.int
+  %y = "torch.aten.add.Tensor"(%m, %b, %int1) : (!torch.vtensor<[?,2],f32>, !torch.vtensor<[2],f32>, !torch.int) -> !torch.vtensor<[?,2],f32>
+  return %y : !torch.vtensor<[?,2],f32>
+}
+
+// -----
+
 // Attention has no weight, and says nothing.
 // CHECK-LABEL: func.func @attention
 // CHECK-NOT: quant_llm

@@ -172,7 +172,8 @@ private:
 
   Value addBias(Operation *op, unsigned side, Value result) {
     if (match.bias || side > 1 ||
-        op->getOperand(side).getType() != result.getType())
+        op->getOperand(side).getType() != result.getType() ||
+        mayRepeat(op->getOperand(1 - side), op->getOperand(side)))
       return {};
     // torch's add(a, b, alpha) is a + alpha*b.
     if (op->getNumOperands() > 2 && getUniformValue(op->getOperand(2)) != 1.0)
@@ -428,8 +429,10 @@ LinearFinding Product::findWeight() {
         wType.getDimSize(dim) != 1)
       return LinearFinding::rejected("the weight has a batch dimension; "
                                      "expected one weight for all batches");
+  // Where one operand has fewer dimensions, batches of the other have none.
   if (c.keepsOrder)
-    llvm::erase_if(xBatch, [](int64_t dim) { return dim < 0; });
+    for (auto *batch : {&xBatch, &wBatch})
+      llvm::erase_if(*batch, [](int64_t dim) { return dim < 0; });
   if (!areDims(xContracted, xType) || !areDims(wContracted, wType) ||
       !areDims(xBatch, xType) || !areDims(wBatch, wType))
     return LinearFinding::rejected("its dimension numbers aren't those of its "

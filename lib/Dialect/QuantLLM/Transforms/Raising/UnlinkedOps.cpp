@@ -276,15 +276,30 @@ std::optional<double> qk::quant_llm::getUniformValue(Value value) {
   return std::nullopt;
 }
 
+bool qk::quant_llm::mayRepeat(Value by, Value value) {
+  RankedTensorType shape = getTensorType(by), type = getTensorType(value);
+  // A scalar, or StableHLO, where both have one shape.
+  if (!shape || by.getType() == value.getType())
+    return false;
+  if (!type || shape.getRank() > type.getRank())
+    return true;
+  ArrayRef<int64_t> sizes = type.getShape().take_back(shape.getRank());
+  return llvm::any_of(llvm::zip(shape.getShape(), sizes), [](auto pair) {
+    auto [size, own] = pair;
+    return size != 1 && ShapedType::isDynamic(own) &&
+           !ShapedType::isDynamic(size);
+  });
+}
+
 Value qk::quant_llm::getMultipliedByOne(Operation *op) {
   if (getUnlinkedKind(op) != UnlinkedKind::Multiply ||
       op->getNumOperands() != 2 || op->getNumResults() != 1)
     return {};
   for (unsigned side : {1u, 0u}) {
-    Value other = op->getOperand(1 - side);
-    // The shape must be the other operand's own: ones may also repeat it.
-    if (getUniformValue(op->getOperand(side)) == 1.0 &&
-        other.getType() == op->getResult(0).getType())
+    Value ones = op->getOperand(side), other = op->getOperand(1 - side);
+    if (getUniformValue(ones) == 1.0 &&
+        other.getType() == op->getResult(0).getType() &&
+        !mayRepeat(ones, other))
       return other;
   }
   return {};

@@ -75,6 +75,11 @@ std::optional<llvm::SmallVector<int64_t>> getIntegers(mlir::Value list);
 /// seen through reshapes, broadcasts and conversions.
 std::optional<double> getUniformValue(mlir::Value value);
 
+/// Whether an elementwise op of both, as torch and ONNX broadcast operands, may
+/// have more elements than `value`: one dynamic dimension of which may be of
+/// size one where `by` has more.
+bool mayRepeat(mlir::Value by, mlir::Value value);
+
 /// The operand that a multiplication with a uniform one passes on; null for
 /// any other op.
 mlir::Value getMultipliedByOne(mlir::Operation *op);

@@ -12,6 +12,8 @@
 
 #include "mlir/Dialect/Shape/IR/Shape.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "mlir/IR/SymbolTable.h"
+#include "llvm/ADT/MapVector.h"
 
 using namespace mlir;
 using namespace qk::quant_llm;
@@ -193,34 +195,46 @@ static std::optional<Dims> throughOp(Operation *op, UnlinkedKind kind,
 // Functions
 //===----------------------------------------------------------------------===//
 
-/// What the callers of a private function pass for `argument`; nothing where
-/// not all uses of the function are calls, or it isn't private.
-static SmallVector<Value> getPassedValues(BlockArgument argument) {
+/// The function that `argument` is one of; nothing for those of other regions.
+static std::optional<Function> getFunctionOf(BlockArgument argument) {
   Operation *op = argument.getOwner()->getParentOp();
   std::optional<Function> function = findParentFunction(op);
   if (!function || function->op != op ||
       argument.getOwner() != &function->entry())
-    return {};
-  auto visibility = op->getAttrOfType<StringAttr>("sym_visibility");
-  auto module = op->getParentOfType<ModuleOp>();
+    return std::nullopt;
+  return function;
+}
+
+/// The calls of a private function; nothing where it has other uses too, or
+/// isn't private.
+static SmallVector<Operation *> getCalls(const Function &function) {
+  auto visibility = function.op->getAttrOfType<StringAttr>("sym_visibility");
+  auto module = function.op->getParentOfType<ModuleOp>();
   if (!visibility || visibility.getValue() != "private" || !module)
     return {};
-  SmallVector<Value> values;
+  SmallVector<Operation *> calls;
   bool known = true;
   module.walk([&](Operation *user) {
     auto callee = user->getAttrOfType<FlatSymbolRefAttr>("callee");
-    if (callee && callee.getValue() == function->name) {
-      if (user->getNumOperands() == argument.getOwner()->getNumArguments())
-        values.push_back(user->getOperand(argument.getArgNumber()));
-      else
-        known = false;
+    if (callee && callee.getValue() == function.name) {
+      calls.push_back(user);
+      known &= user->getNumOperands() == function.entry().getNumArguments();
       return;
     }
     user->getAttrDictionary().walk([&](SymbolRefAttr reference) {
-      known &= reference.getLeafReference() != function->name;
+      known &= reference.getLeafReference() != function.name;
     });
   });
-  return known ? values : SmallVector<Value>();
+  return known ? calls : SmallVector<Operation *>();
+}
+
+/// What the callers of a private function pass for `argument`.
+static SmallVector<Value> getPassedValues(BlockArgument argument) {
+  SmallVector<Value> values;
+  if (std::optional<Function> function = getFunctionOf(argument))
+    for (Operation *call : getCalls(*function))
+      values.push_back(call->getOperand(argument.getArgNumber()));
+  return values;
 }
 
 //===----------------------------------------------------------------------===//
@@ -235,11 +249,30 @@ static Dims identityDims(Value value) {
 /// Calls may be recursive; no chain that means anything is this long.
 static constexpr unsigned kMaxDepth = 64;
 
+/// What a repeated region gets for `argument` each time, if that doesn't
+/// change: the operand of a loop whose body yields the argument as it is.
+static Value getInvariant(BlockArgument argument) {
+  Operation *loop = argument.getOwner()->getParentOp();
+  unsigned index = argument.getArgNumber();
+  if (getUnlinkedName(loop) != "stablehlo.while" ||
+      loop->getNumRegions() != 2 || index >= loop->getNumOperands() ||
+      loop->getRegion(1).empty())
+    return {};
+  Block &body = loop->getRegion(1).front();
+  if (body.empty() || index >= body.getNumArguments() ||
+      index >= body.back().getNumOperands() ||
+      body.back().getOperand(index) != body.getArgument(index))
+    return {};
+  return loop->getOperand(index);
+}
+
 static UnlinkedView viewOf(Value value, unsigned depth) {
   UnlinkedView view{value, isConstant(value), identityDims(value)};
   if (view.isConstant || depth == kMaxDepth)
     return view;
   if (auto argument = dyn_cast<BlockArgument>(value)) {
+    if (Value invariant = getInvariant(argument))
+      return viewOf(invariant, depth + 1);
     std::optional<UnlinkedView> common;
     for (Value passed : getPassedValues(argument)) {
       UnlinkedView next = viewOf(passed, depth + 1);
@@ -263,6 +296,11 @@ static UnlinkedView viewOf(Value value, unsigned depth) {
   }
   if (Value source = getMultipliedByOne(op))
     return viewOf(source, depth + 1);
+  // Keeps the order in which things are computed, not what they are.
+  if (getUnlinkedName(op) == "stablehlo.optimization_barrier" &&
+      op->getNumOperands() == op->getNumResults())
+    return viewOf(op->getOperand(cast<OpResult>(value).getResultNumber()),
+                  depth + 1);
   if (op->isRegistered() || op->getNumOperands() == 0 ||
       op->getNumResults() != 1)
     return view;
@@ -302,23 +340,40 @@ static std::string nameArgument(BlockArgument argument) {
   return name;
 }
 
-std::string qk::quant_llm::explainNotConstant(Value root) {
-  if (auto argument = dyn_cast<BlockArgument>(root)) {
+/// Where a function is used other than by calls: the composite whose
+/// decomposition it is, or nothing.
+static std::string getComposite(const Function &function) {
+  std::string name;
+  function.op->getParentOfType<ModuleOp>().walk([&](Operation *op) {
+    auto decomposition = op->getAttrOfType<FlatSymbolRefAttr>("decomposition");
+    if (decomposition && decomposition.getValue() == function.name)
+      if (auto composite = op->getAttrOfType<StringAttr>("name"))
+        name = composite.str();
+  });
+  return name;
+}
+
+static std::string explainArgument(BlockArgument argument) {
+  std::string what = "the weight is " + nameArgument(argument) + " of ";
+  std::optional<Function> function = getFunctionOf(argument);
+  if (!function) {
     Operation *op = argument.getOwner()->getParentOp();
-    std::optional<Function> function = findParentFunction(op);
-    std::string name = nameArgument(argument);
-    if (function && function->op == op) {
-      if (!getPassedValues(argument).empty())
-        return "the weight is " + name + " of function '" +
-               function->name.str() +
-               "', whose callers don't all pass one constant";
-      return "the weight is " + name + " of function '" + function->name.str() +
-             "'; --weights=FILE.safetensors binds such arguments to tensors";
-    }
-    return "the weight is " + name + " of a region of '" +
-           op->getName().getStringRef().str() +
+    return what + "a region of '" + op->getName().getStringRef().str() +
            "', which changes as the region is repeated; unroll the loop";
   }
+  what += "function '" + function->name.str() + "'";
+  std::string composite = getComposite(*function);
+  if (!composite.empty())
+    return what + ", which says what composite '" + composite +
+           "' is; turn composites into calls first";
+  if (!getCalls(*function).empty())
+    return what + ", whose callers don't all pass constants";
+  return what + "; --weights=FILE.safetensors binds such arguments to tensors";
+}
+
+std::string qk::quant_llm::explainNotConstant(Value root) {
+  if (auto argument = dyn_cast<BlockArgument>(root))
+    return explainArgument(argument);
   Operation *op = root.getDefiningOp();
   StringRef name =
       op->isRegistered() ? op->getName().getStringRef() : getUnlinkedName(op);
@@ -334,4 +389,72 @@ std::string qk::quant_llm::explainNotConstant(Value root) {
            "'); store it as a tensor of its own";
   return "the weight is computed by '" + name.str() +
          "'; it must be known when the model is compiled";
+}
+
+//===----------------------------------------------------------------------===//
+// Copies
+//===----------------------------------------------------------------------===//
+
+/// What a call passes: which constant, in which order of dimensions; null for
+/// what is none.
+static Attribute getPassedKey(Value value) {
+  UnlinkedView view = viewOfUnlinked(value);
+  if (!view.isConstant)
+    return {};
+  Builder builder(value.getContext());
+  return builder.getArrayAttr(
+      {getConstantKey(view.root), builder.getDenseI64ArrayAttr(view.dims)});
+}
+
+/// Has each constant passed for `argument` go to a function of its own. Whether
+/// anything changed.
+static bool specialise(BlockArgument argument, SymbolTable &symbols,
+                       unsigned depth) {
+  std::optional<Function> function = getFunctionOf(argument);
+  if (!function || depth == kMaxDepth)
+    return false;
+  llvm::MapVector<Attribute, SmallVector<Operation *>> groups;
+  for (Operation *call : getCalls(*function)) {
+    Value passed = call->getOperand(argument.getArgNumber());
+    Attribute key = getPassedKey(passed);
+    if (!key) {
+      // The caller's own argument may be several constants.
+      auto outer = dyn_cast<BlockArgument>(viewOfUnlinked(passed).root);
+      return outer && outer.getOwner() != argument.getOwner() &&
+             specialise(outer, symbols, depth + 1);
+    }
+    groups[key].push_back(call);
+  }
+  if (groups.size() < 2)
+    return false;
+  for (auto &[key, calls] : llvm::drop_begin(groups)) {
+    Operation *copy = function->op->clone();
+    // Gives it a name that is free.
+    StringAttr name =
+        symbols.insert(copy, std::next(Block::iterator(function->op)));
+    for (Operation *call : calls)
+      call->setAttr("callee", FlatSymbolRefAttr::get(name));
+  }
+  return true;
+}
+
+void qk::quant_llm::specialiseCalls(ModuleOp module) {
+  // Each copy is made for a call, and each call is of one copy in the end.
+  SymbolTable symbols(module);
+  bool changed = true;
+  while (changed) {
+    changed = false;
+    SmallVector<BlockArgument> arguments;
+    module.walk([&](Operation *op) {
+      if (getUnlinkedKind(op) != UnlinkedKind::Contraction)
+        return;
+      for (Value operand : op->getOperands())
+        if (auto argument =
+                dyn_cast<BlockArgument>(viewOfUnlinked(operand).root))
+          if (!llvm::is_contained(arguments, argument))
+            arguments.push_back(argument);
+    });
+    for (BlockArgument argument : arguments)
+      changed |= specialise(argument, symbols, 0);
+  }
 }

@@ -7,6 +7,7 @@
 #ifndef QK_LIB_DIALECT_QUANTLLM_TRANSFORMS_RAISING_UNLINKEDVIEWS_H
 #define QK_LIB_DIALECT_QUANTLLM_TRANSFORMS_RAISING_UNLINKEDVIEWS_H
 
+#include "mlir/IR/BuiltinOps.h"
 #include "mlir/IR/Value.h"
 #include "llvm/ADT/SmallVector.h"
 
@@ -33,6 +34,12 @@ struct UnlinkedView {
 
 /// What `value` is a view of; a root that is no constant where it isn't known.
 UnlinkedView viewOfUnlinked(mlir::Value value);
+
+/// Gives a private function that is called with different constants for a
+/// weight a copy for each of them, so that a layer in it has one weight. Only
+/// functions with a product of such an argument are copied; nothing else
+/// changes.
+void specialiseCalls(mlir::ModuleOp module);
 
 /// The permutation of a transpose: dimension i of the result is dimension p[i]
 /// of the operand.
