@@ -133,27 +133,51 @@ TEST(RealLayer, SliceGainsOnHeldOutTokens) {
   }
 }
 
-/// The table of data/layers/README.md: relative squared output error on
-/// held-out tokens, round to nearest, in f64.
+/// Relative squared output error on held-out tokens.
+struct HeldOut {
+  /// Round to nearest in f64: the table of data/layers/README.md.
+  double nearest;
+  /// GPTQ in f64, by columns (restatement::gptq's loop, in numpy): activation
+  /// order, static groups, damping .01.
+  double gptq;
+};
+
 struct TableRow {
   const char *file;
   int64_t group;
-  double w4g32, w4, w3;
+  HeldOut w4g32, w4, w3;
 };
 
 TEST(RealLayer, WholeLayers) {
   const char *shared = std::getenv("QK_SHARED");
   if (!shared)
     GTEST_SKIP() << "QK_SHARED is not set";
+  // How much GPTQ gains held out is the layer's, not the code's: f64 gains as
+  // much. down_proj sees two tokens a dimension and keeps 6 to 10 % of what is
+  // a gain of 3.4 times on the calibration tokens; the others keep half to
+  // three quarters. So the solver is held to the f64 figure, and the searched
+  // scales to gain on that.
   for (const TableRow &row : {
-           TableRow{"MiniLM.encoder.layer.3.intermediate.dense", 128, 4.05e-3,
-                    6.69e-3, 3.01e-2},
-           TableRow{"SmolLM2-135M.layers.2.self_attn.q_proj", 64, 4.09e-3,
-                    5.14e-3, 2.41e-2},
-           TableRow{"SmolLM2-135M.layers.14.mlp.down_proj", 128, 6.58e-3,
-                    1.09e-2, 5.01e-2},
-           TableRow{"SmolLM2-135M.layers.27.mlp.gate_proj", 64, 4.14e-3,
-                    5.35e-3, 2.56e-2},
+           TableRow{"MiniLM.encoder.layer.3.intermediate.dense",
+                    128,
+                    {4.05e-3, 1.423e-3},
+                    {6.69e-3, 2.270e-3},
+                    {3.01e-2, 1.031e-2}},
+           TableRow{"SmolLM2-135M.layers.2.self_attn.q_proj",
+                    64,
+                    {4.09e-3, 1.019e-3},
+                    {5.14e-3, 1.321e-3},
+                    {2.41e-2, 6.129e-3}},
+           TableRow{"SmolLM2-135M.layers.14.mlp.down_proj",
+                    128,
+                    {6.58e-3, 5.944e-3},
+                    {1.09e-2, 1.023e-2},
+                    {5.01e-2, 4.667e-2}},
+           TableRow{"SmolLM2-135M.layers.27.mlp.gate_proj",
+                    64,
+                    {4.14e-3, 2.030e-3},
+                    {5.35e-3, 2.596e-3},
+                    {2.56e-2, 1.177e-2}},
        }) {
     SCOPED_TRACE(row.file);
     RealLayer layer(std::string(shared) + "/data/layers/" + row.file +
@@ -164,7 +188,7 @@ TEST(RealLayer, WholeLayers) {
           std::pair(asymmetric(CodeType::U4, row.group), row.w4),
           std::pair(asymmetric(CodeType::U3, row.group), row.w3)}) {
       double nearest = layer.roundToNearestError(options);
-      EXPECT_NEAR(nearest, expected, 0.005 * expected);
+      EXPECT_NEAR(nearest, expected.nearest, 0.005 * expected.nearest);
       std::printf("%-44s W%d g%-3lld held out: nearest %.3e", row.file,
                   options.scheme.bits(), (long long)options.scheme.groupSize,
                   nearest);
@@ -174,8 +198,10 @@ TEST(RealLayer, WholeLayers) {
         if (searched)
           solver.quantizer.scaleSearch = ScaleSearch::Weighted;
         double solved = layer.heldoutError(layer.solve(solver).weight);
-        // down_proj has two tokens a dimension, and overfits.
-        EXPECT_LT(solved, (searched ? 0.85 : 0.95) * nearest);
+        if (searched)
+          EXPECT_LT(solved, 0.96 * expected.gptq);
+        else
+          EXPECT_NEAR(solved, expected.gptq, 0.01 * expected.gptq);
         std::printf(", %s %.3e", searched ? "searched scales" : "GPTQ", solved);
       }
       std::printf("\n");
