@@ -228,7 +228,7 @@ qk::calibration::createObservedModel(ModuleOp original,
   dropResults(*model.module);
 
   PassManager lower(model.context.get());
-  lower.addPass(createQuantLLMToReference());
+  lower.addPass(createQuantLLMToReference({/*plain=*/false}));
   buildHostToLLVMPipeline(lower, HostToLLVMOptions());
   if (failed(lower.run(*model.module)))
     return fail("lowering it failed");

@@ -9,13 +9,14 @@
 
 #include "../Numerics/Lanes.h"
 #include "Blas.h"
+#include "Parallel.h"
 
 #include <algorithm>
 #include <limits>
 #include <memory>
-#include <omp.h>
 
 using namespace qk::numerics;
+using qk::runtime::forEach;
 namespace blas = qk::blas;
 
 namespace {
@@ -166,25 +167,6 @@ struct MatrixVector {
 };
 
 } // namespace
-
-/// Whether `work` (flops, or bytes that stream) is worth waking threads for:
-/// about twenty microseconds on one core.
-static bool worthThreads(int64_t items, int64_t work) {
-  return items > 1 && work >= 2'000'000 && omp_get_max_threads() > 1 &&
-         !omp_in_parallel();
-}
-
-template <typename Item>
-static void forEach(int64_t items, int64_t work, Item item) {
-  if (!worthThreads(items, work)) {
-    for (int64_t index = 0; index < items; ++index)
-      item(index);
-    return;
-  }
-#pragma omp parallel for schedule(dynamic, 1)
-  for (int64_t index = 0; index < items; ++index)
-    item(index);
-}
 
 /// `matrix` times the vector `x` of stride `xStride`, for each of a batch.
 static void multiplyVectors(int64_t batch, int64_t matrixStep, int64_t xStep,

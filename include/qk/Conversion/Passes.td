@@ -23,7 +23,12 @@ def QuantLLMToReference : Pass<"quant-llm-to-reference", "::mlir::ModuleOp"> {
     its elements have fewer than 8 bits.
 
     - Sums are contractions of 2-d f32 tensors (`linalg.matmul` with B
-      transposed), so that whatever maps those to a BLAS speeds this up.
+      transposed). With `plain` the module gets the attribute
+      `quant_llm.plain_arithmetic`: the host pipeline then does its float
+      arithmetic as it is written (sums in linalg's order, functions by the C
+      library), so that results do not depend on a BLAS, a vector width or a
+      number of threads, and are those of upstream's plain loops; without it
+      products go to a BLAS, which is faster.
     - Groups are the zero-padded expanded form (n, g, k), never a `floordiv`
       map.
     - Where x is quantised, codes are multiplied and summed as integers over
@@ -49,13 +54,19 @@ def QuantLLMToReference : Pass<"quant-llm-to-reference", "::mlir::ModuleOp"> {
     ```
     ==>
     ```mlir
-    func.func @example(%w: tensor<8x4xf32>) -> tensor<4x8xf32> {
-      %0 = tensor.empty() : tensor<4x8xf32>
-      %1 = linalg.transpose ins(%w : tensor<8x4xf32>) outs(%0 : tensor<4x8xf32>) permutation = [1, 0]
-      return %1 : tensor<4x8xf32>
+    module attributes {quant_llm.plain_arithmetic} {
+      func.func @example(%w: tensor<8x4xf32>) -> tensor<4x8xf32> {
+        %0 = tensor.empty() : tensor<4x8xf32>
+        %1 = linalg.transpose ins(%w : tensor<8x4xf32>) outs(%0 : tensor<4x8xf32>) permutation = [1, 0]
+        return %1 : tensor<4x8xf32>
+      }
     }
     ```
   }];
+  let options = [
+    Option<"plain", "plain", "bool", "true",
+           "do float arithmetic as it is written: no BLAS, sums in order">
+  ];
   let dependentDialects = [
     "::mlir::arith::ArithDialect", "::mlir::linalg::LinalgDialect",
     "::mlir::math::MathDialect", "::mlir::scf::SCFDialect",

@@ -31,6 +31,18 @@ void qk_sgemm_batch(int64_t batch, int64_t m, int64_t n, int64_t k,
                     int64_t b_col_stride, float *c, int64_t c_batch_stride,
                     int64_t c_row_stride, float beta);
 
+/// The same, each element summed over k = 0, 1, … one after the other, product
+/// and sum rounded each (no FMA): what `linalg.matmul` says, and upstream's
+/// convert-linalg-to-loops computes, to the last bit and on every machine. No
+/// BLAS, so slower, most of all with few rows (B is packed for each call).
+void qk_sgemm_ordered_batch(int64_t batch, int64_t m, int64_t n, int64_t k,
+                            const float *a, int64_t a_batch_stride,
+                            int64_t a_row_stride, int64_t a_col_stride,
+                            const float *b, int64_t b_batch_stride,
+                            int64_t b_row_stride, int64_t b_col_stride,
+                            float *c, int64_t c_batch_stride,
+                            int64_t c_row_stride, float beta);
+
 #ifdef __cplusplus
 }
 #endif

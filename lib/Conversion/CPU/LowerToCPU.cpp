@@ -18,7 +18,7 @@ void qk::buildLowerToCPUPipeline(OpPassManager &pm,
   host.weights = options.weights;
   pm.addPass(createPackForCPU({options.activations}));
   // Float layers that were raised and not quantised.
-  pm.addPass(createQuantLLMToReference());
+  pm.addPass(createQuantLLMToReference({/*plain=*/false}));
   buildHostBufferizePipeline(pm, host);
   EmitCPUKernelsOptions kernels;
   kernels.isa.assign(options.isa.begin(), options.isa.end());

@@ -18,7 +18,9 @@ namespace qk {
 
 using namespace mlir;
 
+/// The runtime's product, and the one for modules whose sums have an order.
 static constexpr llvm::StringLiteral gemmName = "qk_sgemm_batch";
+static constexpr llvm::StringLiteral orderedGemmName = "qk_sgemm_ordered_batch";
 
 namespace {
 
@@ -311,7 +313,9 @@ LogicalResult CallWriter::write(func::FuncOp gemm) {
 }
 
 static func::FuncOp declareGemm(ModuleOp module) {
-  if (auto present = module.lookupSymbol<func::FuncOp>(gemmName))
+  StringRef name =
+      module->hasAttr(qk::plainArithmeticAttrName) ? orderedGemmName : gemmName;
+  if (auto present = module.lookupSymbol<func::FuncOp>(name))
     return present;
   OpBuilder builder = OpBuilder::atBlockBegin(module.getBody());
   Type i64 = builder.getI64Type(), f32 = builder.getF32Type();
@@ -320,7 +324,7 @@ static func::FuncOp declareGemm(ModuleOp module) {
       builder.getFunctionType({i64, i64, i64, i64, pointer, i64, i64, i64,
                                pointer, i64, i64, i64, pointer, i64, i64, f32},
                               {});
-  auto gemm = func::FuncOp::create(builder, module.getLoc(), gemmName, type);
+  auto gemm = func::FuncOp::create(builder, module.getLoc(), name, type);
   gemm.setPrivate();
   return gemm;
 }

@@ -26,7 +26,9 @@ struct ExpandMath : qk::impl::ExpandMathBase<ExpandMath> {
       return name == math::ExpOp::getOperationName();
     };
     populateMathF32ExpansionPatterns(patterns, isExp);
-    populateMathPolynomialApproximationPatterns(patterns, isExp);
+    auto module = getOperation()->getParentOfType<ModuleOp>();
+    if (!module || !module->hasAttr(qk::plainArithmeticAttrName))
+      populateMathPolynomialApproximationPatterns(patterns, isExp);
     // Not all that arith-expand has: it would turn a maximum into comparisons
     // that no reduction is vectorized through.
     arith::populateCeilFloorDivExpandOpsPatterns(patterns);

@@ -9,6 +9,7 @@
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Arith/Utils/Utils.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "qk/Conversion/HostToLLVM/Passes.h"
 
 using namespace mlir;
 using namespace qk;
@@ -240,7 +241,8 @@ SmallVector<Value> NestWriter::writeBody(ArrayRef<Value> results) {
 
 /// Marks the addition of a sum: without it no float reduction is vectorized.
 void NestWriter::allowReordering(Operation &inner, Operation &copy) {
-  if (!isa<arith::AddFOp, arith::MulFOp>(inner))
+  if (!isa<arith::AddFOp, arith::MulFOp>(inner) ||
+      op->getParentOfType<ModuleOp>()->hasAttr(plainArithmeticAttrName))
     return;
   bool combines = llvm::any_of(inner.getOperands(), [&](Value operand) {
     auto argument = dyn_cast<BlockArgument>(operand);

@@ -40,7 +40,7 @@ void qk::buildLowerToNVVMPipeline(OpPassManager &pm,
   HostToLLVMOptions host;
   host.weights = options.weights;
   // Float layers that were raised and not quantised.
-  pm.addPass(createQuantLLMToReference());
+  pm.addPass(createQuantLLMToReference({/*plain=*/false}));
   buildHostBufferizePipeline(pm, host);
   addKernels(pm, options);
   buildBuffersToLLVMPipeline(pm, host);

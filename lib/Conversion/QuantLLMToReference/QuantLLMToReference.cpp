@@ -6,6 +6,7 @@
 
 #include "QuantLLMToReference.h"
 
+#include "qk/Conversion/HostToLLVM/Passes.h"
 #include "qk/Conversion/Passes.h"
 #include "qk/Dialect/QuantLLM/IR/QuantLLM.h"
 
@@ -115,6 +116,8 @@ struct ConvertConstant : public OpConversionPattern<arith::ConstantOp> {
 
 struct QuantLLMToReference
     : public qk::impl::QuantLLMToReferenceBase<QuantLLMToReference> {
+  using QuantLLMToReferenceBase::QuantLLMToReferenceBase;
+
   void runOnOperation() override {
     if (failed(checkLowerable(getOperation())))
       return signalPassFailure();
@@ -148,7 +151,9 @@ struct QuantLLMToReference
     scf::populateSCFStructuralTypeConversions(converter, patterns);
     if (failed(applyPartialConversion(getOperation(), target,
                                       std::move(patterns))))
-      signalPassFailure();
+      return signalPassFailure();
+    if (plain)
+      getOperation()->setAttr(plainArithmeticAttrName, UnitAttr::get(context));
   }
 };
 

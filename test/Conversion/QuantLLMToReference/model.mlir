@@ -1,5 +1,9 @@
-// RUN: qk-opt %s --quant-llm-to-reference | FileCheck %s
+// RUN: qk-opt %s --quant-llm-to-reference | FileCheck %s --check-prefixes=CHECK,PLAIN
+// RUN: qk-opt %s --quant-llm-to-reference=plain=false | FileCheck %s --check-prefixes=CHECK,FAST
 // The linalg form of what a float model is made of.
+
+// PLAIN: module attributes {quant_llm.plain_arithmetic}
+// FAST-NOT: quant_llm.plain_arithmetic
 
 // A bias is added and the sum rounded once, after the contraction.
 // CHECK-LABEL: func.func @linear_f16(

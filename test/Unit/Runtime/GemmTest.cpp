@@ -59,12 +59,14 @@ struct Problem {
   int64_t batch, m, n, k;
 };
 
+using Gemm = decltype(qk_sgemm_batch);
+
 std::vector<float> multiply(Problem p, const Operand &a, const Operand &b,
                             std::vector<float> c, int64_t cBatch, int64_t cRow,
-                            float beta) {
-  qk_sgemm_batch(p.batch, p.m, p.n, p.k, a.data.data(), a.batchStride,
-                 a.rowStride, a.colStride, b.data.data(), b.batchStride,
-                 b.rowStride, b.colStride, c.data(), cBatch, cRow, beta);
+                            float beta, Gemm *gemm = qk_sgemm_batch) {
+  gemm(p.batch, p.m, p.n, p.k, a.data.data(), a.batchStride, a.rowStride,
+       a.colStride, b.data.data(), b.batchStride, b.rowStride, b.colStride,
+       c.data(), cBatch, cRow, beta);
   return c;
 }
 
@@ -117,6 +119,57 @@ TEST(Gemm, ManyTiles) {
   check({1, 1, 3000, 300}, Layout::Rows, Layout::Rows, 1);
   check({4, 1, 1500, 257}, Layout::Columns, Layout::Columns, 0);
   check({6, 128, 200, 64}, Layout::Strided, Layout::Columns, 0.5f);
+}
+
+/// Equal to the plain loop, bit by bit.
+void checkOrdered(Problem p, Layout aLayout, Layout bLayout, float beta) {
+  SCOPED_TRACE(testing::Message()
+               << p.batch << "x" << p.m << "x" << p.n << "x" << p.k << " A "
+               << int(aLayout) << " B " << int(bLayout) << " beta " << beta);
+  Operand a(aLayout, p.batch, p.m, p.k, 1), b(bLayout, p.batch, p.k, p.n, 2);
+  int64_t cRow = p.n + 2, cBatch = p.m * cRow + 1;
+  std::vector<float> c(p.batch * cBatch, beta == 0 ? NAN : 0.5f);
+  auto result =
+      multiply(p, a, b, c, cBatch, cRow, beta, qk_sgemm_ordered_batch);
+  for (int64_t i = 0; i < p.batch; ++i)
+    for (int64_t r = 0; r < p.m; ++r)
+      for (int64_t s = 0; s < cRow; ++s) {
+        int64_t at = i * cBatch + r * cRow + s;
+        if (s >= p.n) {
+          ASSERT_EQ(std::isnan(result[at]), std::isnan(c[at]));
+          continue;
+        }
+        float sum = beta == 0 ? 0 : beta * 0.5f;
+        for (int64_t j = 0; j < p.k; ++j) {
+          // Both are f32, so this is the product rounded once.
+          float product = float(a.at(i, r, j) * b.at(i, j, s));
+          sum += product;
+        }
+        ASSERT_EQ(result[at], sum) << i << " " << r << " " << s;
+      }
+}
+
+TEST(OrderedGemm, IsThePlainLoop) {
+  for (Problem p : std::vector<Problem>{{1, 1, 1, 1},
+                                        {3, 5, 7, 9},
+                                        {2, 1, 70, 300},
+                                        {2, 70, 1, 100},
+                                        {1, 2, 3, 0},
+                                        {1, 300, 65, 70},
+                                        {1, 37, 48, 600}})
+    for (auto a : {Layout::Rows, Layout::Columns, Layout::Padded,
+                   Layout::Strided, Layout::Broadcast})
+      for (auto b : {Layout::Rows, Layout::Columns, Layout::Padded,
+                     Layout::Strided, Layout::Broadcast})
+        for (float beta : {0.0f, 1.0f})
+          checkOrdered(p, a, b, beta);
+  int before = omp_get_max_threads();
+  omp_set_num_threads(7);
+  checkOrdered({3, 300, 200, 300}, Layout::Rows, Layout::Columns, 1);
+  omp_set_num_threads(before);
+  checkOrdered({0, 3, 4, 5}, Layout::Rows, Layout::Rows, 0);
+  checkOrdered({1, 0, 4, 5}, Layout::Rows, Layout::Rows, 0);
+  checkOrdered({1, 3, 0, 5}, Layout::Rows, Layout::Rows, 0);
 }
 
 TEST(Gemm, EmptyProblems) {

@@ -34,6 +34,13 @@ inline constexpr llvm::StringLiteral externalsAttrName = "quant_llm.externals";
 inline constexpr llvm::StringLiteral observedLayersAttrName =
     "quant_llm.observed_layers";
 
+/// On the module: UnitAttr. Float arithmetic is done as the module writes it:
+/// sums in linalg's order with one rounding a product and a sum, functions by
+/// the C library; not by BLAS, in vectors and with polynomials.
+/// `quant-llm-to-reference` sets it.
+inline constexpr llvm::StringLiteral plainArithmeticAttrName =
+    "quant_llm.plain_arithmetic";
+
 #define GEN_PASS_DECL
 #include "qk/Conversion/HostToLLVM/Passes.h.inc"
 

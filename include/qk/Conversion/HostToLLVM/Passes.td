@@ -191,7 +191,9 @@ def ContractionsToBLAS
     with their strides, so no layout is copied. Dimensions that neither merge
     with a neighbour nor fit the call's batch become loops around the call. A
     fill with zero just before becomes `beta = 0`. Contractions whose output has
-    no unit stride stay loops.
+    no unit stride stay loops. In a module with the attribute
+    `quant_llm.plain_arithmetic` it is `qk_sgemm_ordered_batch`, which sums in
+    order.
   }];
   let dependentDialects = ["mlir::arith::ArithDialect",
                            "mlir::func::FuncDialect",
@@ -214,7 +216,8 @@ def LinalgToParallelLoops
     can fail (`cf.assert`), whose failure must not happen in a thread team.
 
     Float sums may be reordered within a row (`reassoc`), as the vectorizer
-    needs; the order depends on the machine's vector width only.
+    needs; the order depends on the machine's vector width only. Not in a module
+    with the attribute `quant_llm.plain_arithmetic`.
   }];
   let options = [
     Option<"minWork", "min-work", "int64_t", "4096",
@@ -290,7 +293,8 @@ def ExpandMath : Pass<"quant-llm-expand-math", "mlir::func::FuncOp"> {
   let description = [{
     `exp` becomes a polynomial (within 4 units in the last place in f32), powers
     with small constant exponents become products; exp of f16 and bf16 is computed
-    in f32. All other functions are left to the C library. Conversions between
+    in f32. (Not `exp` of f32 in a module with the attribute
+    `quant_llm.plain_arithmetic`.) All other functions are left to the C library. Conversions between
     f32 and bf16, and divisions that round up or down, become integer arithmetic.
   }];
   let dependentDialects = ["mlir::arith::ArithDialect",
