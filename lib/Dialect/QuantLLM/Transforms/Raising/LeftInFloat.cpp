@@ -7,6 +7,7 @@
 #include "LeftInFloat.h"
 
 #include "Constants.h"
+#include "Routers.h"
 #include "UnlinkedOps.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -137,12 +138,34 @@ static SmallVector<Value> getTensorInputs(Operation *op) {
   return inputs;
 }
 
+/// Whether `op`, of one computed input, makes another function of it than a
+/// multiple: an activation.
+static bool isActivation(Operation *op) {
+  if (auto linalgOp = dyn_cast<linalg::LinalgOp>(op))
+    return llvm::any_of(linalgOp.getBlock()->without_terminator(),
+                        [](Operation &nested) {
+                          return !isa<arith::ExtFOp, arith::TruncFOp,
+                                      arith::MulFOp, arith::DivFOp>(nested);
+                        });
+  if (op->isRegistered())
+    return op->hasTrait<OpTrait::Elementwise>() &&
+           !isa<arith::ExtFOp, arith::TruncFOp, arith::MulFOp, arith::DivFOp>(
+               op);
+  StringRef name = getUnlinkedName(op);
+  std::string last = name.substr(name.rfind('.') + 1).lower();
+  return llvm::is_contained({"relu", "gelu", "silu", "tanh", "sigmoid",
+                             "logistic", "exponential", "exp", "erf", "elu",
+                             "leaky_relu", "leakyrelu", "hardtanh", "hardswish",
+                             "softplus", "mish"},
+                            StringRef(last));
+}
+
 /// The value that `value` is but for its layout, type and a factor: behind ops
 /// of one computed input.
 static Value getSource(Value value) {
   for (int depth = 0; depth < 16; ++depth) {
     Operation *op = value.getDefiningOp();
-    if (!op || isProduct(op))
+    if (!op || isProduct(op) || isActivation(op))
       break;
     if (auto assuming = dyn_cast<shape::AssumingOp>(op)) {
       Operation *yield = assuming.getDoRegion().front().getTerminator();
@@ -186,7 +209,9 @@ static void findAdapters(ArrayRef<NamedMatch> layers,
       if (found != byResult.end())
         return found->second;
       Operation *op = value.getDefiningOp();
-      Value source = op ? getSource(value) : Value();
+      if (!op || isActivation(op))
+        return std::nullopt;
+      Value source = getSource(value);
       if (!source || source == value)
         return std::nullopt;
       // One step at a time: the result of a layer is behind one of them.
@@ -205,7 +230,8 @@ static void findAdapters(ArrayRef<NamedMatch> layers,
         for (Operation *user : values[i].getUsers()) {
           if (getAddends(user))
             sums.insert(user);
-          else if (!isProduct(user) && user->getNumResults() == 1)
+          else if (!isProduct(user) && !isActivation(user) &&
+                   user->getNumResults() == 1)
             values.insert(user->getResult(0));
         }
     }
@@ -233,10 +259,12 @@ static void findAdapters(ArrayRef<NamedMatch> layers,
 SmallVector<StringRef>
 qk::quant_llm::findLeftInFloat(ArrayRef<NamedMatch> layers) {
   SmallVector<StringRef> kinds;
-  for (const NamedMatch &layer : layers) {
+  RowWeights weights(layers);
+  for (auto [index, layer] : llvm::enumerate(layers)) {
     auto [n, k] = getSizes(*layer.match);
     StringRef kind = findByName(layer.layer, n, k);
-    if (kind.empty() && n <= kMaxExperts && areSorted(layer.match->result))
+    if (kind.empty() && n <= kMaxExperts &&
+        (areSorted(layer.match->result) || weights.areOf(index)))
       kind = kRouter;
     kinds.push_back(kind);
   }

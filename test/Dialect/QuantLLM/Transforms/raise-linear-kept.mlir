@@ -1,0 +1,164 @@
+// RUN: qk-opt --quant-llm-raise-linear --split-input-file --verify-diagnostics %s | FileCheck %s
+// RUN: not qk-opt "--quant-llm-raise-linear=only=adapter.*" --split-input-file %s 2>/dev/null | FileCheck %s --check-prefix=ONLY
+// Linear layers that stay in float by custom, known by what is done with their
+// results, or by their names; and what only looks like them.
+
+// A low-rank adapter: x·A·B, scaled, is added to a layer of the same x.
+// CHECK-LABEL: func.func @adapter
+// CHECK-COUNT-1: quant_llm.linear %{{.*}} name("adapter.0")
+// CHECK-NOT: quant_llm.linear
+// ONLY-LABEL: func.func @adapter
+// ONLY-COUNT-3: quant_llm.linear
+func.func @adapter(%x: tensor<5x4xf32>) -> tensor<5x3xf32> {
+  %w = arith.constant dense<[[-1.0, -1.5, 0.0], [-1.25, 1.75, 1.5], [1.75, 1.0, -0.5], [-1.25, 1.75, -2.0]]> : tensor<4x3xf32>
+  %a = arith.constant dense<[[-1.75, -1.5], [-1.5, 0.75], [-0.75, 0.25], [0.0, -0.5]]> : tensor<4x2xf32>
+  %b = arith.constant dense<[[-0.25, -1.0, 0.75], [1.75, -1.5, -2.0]]> : tensor<2x3xf32>
+  %two = arith.constant dense<2.0> : tensor<5x3xf32>
+  %yz = arith.constant dense<0.0> : tensor<5x3xf32>
+  %y = linalg.matmul ins(%x, %w : tensor<5x4xf32>, tensor<4x3xf32>) outs(%yz : tensor<5x3xf32>) -> tensor<5x3xf32>
+  %dz = arith.constant dense<0.0> : tensor<5x2xf32>
+  // expected-remark @below {{low-rank adapter 'adapter.1' stays in float; only= with its name raises it}}
+  %d = linalg.matmul ins(%x, %a : tensor<5x4xf32>, tensor<4x2xf32>) outs(%dz : tensor<5x2xf32>) -> tensor<5x2xf32>
+  %uz = arith.constant dense<0.0> : tensor<5x3xf32>
+  // expected-remark @below {{low-rank adapter 'adapter.2' stays in float; only= with its name raises it}}
+  %u = linalg.matmul ins(%d, %b : tensor<5x2xf32>, tensor<2x3xf32>) outs(%uz : tensor<5x3xf32>) -> tensor<5x3xf32>
+  %s = arith.mulf %u, %two : tensor<5x3xf32>
+  %r = arith.addf %y, %s : tensor<5x3xf32>
+  return %r : tensor<5x3xf32>
+}
+
+// -----
+
+// With an activation between, a bottleneck of its own.
+// CHECK-LABEL: func.func @bottleneck
+// CHECK-COUNT-3: quant_llm.linear
+func.func @bottleneck(%x: tensor<5x4xf32>) -> tensor<5x3xf32> {
+  %w = arith.constant dense<[[-1.0, -1.5, 0.0], [-1.25, 1.75, 1.5], [1.75, 1.0, -0.5], [-1.25, 1.75, -2.0]]> : tensor<4x3xf32>
+  %a = arith.constant dense<[[-1.75, -1.5], [-1.5, 0.75], [-0.75, 0.25], [0.0, -0.5]]> : tensor<4x2xf32>
+  %b = arith.constant dense<[[-0.25, -1.0, 0.75], [1.75, -1.5, -2.0]]> : tensor<2x3xf32>
+  %yz = arith.constant dense<0.0> : tensor<5x3xf32>
+  %y = linalg.matmul ins(%x, %w : tensor<5x4xf32>, tensor<4x3xf32>) outs(%yz : tensor<5x3xf32>) -> tensor<5x3xf32>
+  %dz = arith.constant dense<0.0> : tensor<5x2xf32>
+  %d = linalg.matmul ins(%x, %a : tensor<5x4xf32>, tensor<4x2xf32>) outs(%dz : tensor<5x2xf32>) -> tensor<5x2xf32>
+  %t = math.tanh %d : tensor<5x2xf32>
+  %uz = arith.constant dense<0.0> : tensor<5x3xf32>
+  %u = linalg.matmul ins(%t, %b : tensor<5x2xf32>, tensor<2x3xf32>) outs(%uz : tensor<5x3xf32>) -> tensor<5x3xf32>
+  %r = arith.addf %y, %u : tensor<5x3xf32>
+  return %r : tensor<5x3xf32>
+}
+
+// -----
+
+// Two layers in a row, added to what isn't a layer of the same input: a
+// factored weight.
+// CHECK-LABEL: func.func @factored
+// CHECK-COUNT-2: quant_llm.linear
+func.func @factored(%x: tensor<5x4xf32>) -> tensor<5x4xf32> {
+  %a = arith.constant dense<[[-1.75, -1.5], [-1.5, 0.75], [-0.75, 0.25], [0.0, -0.5]]> : tensor<4x2xf32>
+  %b = arith.constant dense<[[-0.25, -1.0, 0.75, 1.75], [-1.5, -2.0, 1.75, 0.0]]> : tensor<2x4xf32>
+  %dz = arith.constant dense<0.0> : tensor<5x2xf32>
+  %d = linalg.matmul ins(%x, %a : tensor<5x4xf32>, tensor<4x2xf32>) outs(%dz : tensor<5x2xf32>) -> tensor<5x2xf32>
+  %uz = arith.constant dense<0.0> : tensor<5x4xf32>
+  %u = linalg.matmul ins(%d, %b : tensor<5x2xf32>, tensor<2x4xf32>) outs(%uz : tensor<5x4xf32>) -> tensor<5x4xf32>
+  %r = arith.addf %x, %u : tensor<5x4xf32>
+  return %r : tensor<5x4xf32>
+}
+
+// -----
+
+// A router: its softmax weighs the rows that the experts compute.
+// CHECK-LABEL: func.func @experts
+// CHECK-COUNT-2: quant_llm.linear %arg0
+// CHECK-NOT: quant_llm.linear
+func.func @experts(%x: tensor<5x4xf32>) -> tensor<5x4xf32> {
+  %g = arith.constant dense<[[-1.0, -1.5], [0.0, -1.25], [1.75, 1.5], [1.75, 1.0]]> : tensor<4x2xf32>
+  %a = arith.constant dense<[[-1.75, -1.5, -1.5, 0.75], [-0.75, 0.25, 0.0, -0.5], [-1.75, -0.75, 1.25, 1.0], [2.0, 0.75, 1.5, 2.0]]> : tensor<4x4xf32>
+  %b = arith.constant dense<[[-0.25, -1.0, 0.75, 1.75], [-1.5, -2.0, 1.75, 0.0], [-0.25, -0.5, 1.75, 1.75], [1.0, -1.0, -0.25, -1.0]]> : tensor<4x4xf32>
+  %lz = arith.constant dense<0.0> : tensor<5x2xf32>
+  // expected-remark @below {{router 'experts.0' stays in float; only= with its name raises it}}
+  %l = linalg.matmul ins(%x, %g : tensor<5x4xf32>, tensor<4x2xf32>) outs(%lz : tensor<5x2xf32>) -> tensor<5x2xf32>
+  %p = math.exp %l : tensor<5x2xf32>
+  %zero = arith.constant dense<0.0> : tensor<5xf32>
+  %sum = linalg.reduce { arith.addf } ins(%p : tensor<5x2xf32>) outs(%zero : tensor<5xf32>) dimensions = [1]
+  %e2 = tensor.empty() : tensor<5x2xf32>
+  %sb = linalg.broadcast ins(%sum : tensor<5xf32>) outs(%e2 : tensor<5x2xf32>) dimensions = [1]
+  %q = arith.divf %p, %sb : tensor<5x2xf32>
+  %q0 = tensor.extract_slice %q[0, 0] [5, 1] [1, 1] : tensor<5x2xf32> to tensor<5x1xf32>
+  %q1 = tensor.extract_slice %q[0, 1] [5, 1] [1, 1] : tensor<5x2xf32> to tensor<5x1xf32>
+  %y0z = arith.constant dense<0.0> : tensor<5x4xf32>
+  %y0 = linalg.matmul ins(%x, %a : tensor<5x4xf32>, tensor<4x4xf32>) outs(%y0z : tensor<5x4xf32>) -> tensor<5x4xf32>
+  %y1z = arith.constant dense<0.0> : tensor<5x4xf32>
+  %y1 = linalg.matmul ins(%x, %b : tensor<5x4xf32>, tensor<4x4xf32>) outs(%y1z : tensor<5x4xf32>) -> tensor<5x4xf32>
+  %e = tensor.empty() : tensor<5x4xf32>
+  %r0 = linalg.generic {indexing_maps = [affine_map<(i, j) -> (i, 0)>, affine_map<(i, j) -> (i, j)>, affine_map<(i, j) -> (i, j)>], iterator_types = ["parallel", "parallel"]} ins(%q0, %y0 : tensor<5x1xf32>, tensor<5x4xf32>) outs(%e : tensor<5x4xf32>) {
+  ^bb0(%s: f32, %v: f32, %out: f32):
+    %m = arith.mulf %s, %v : f32
+    linalg.yield %m : f32
+  } -> tensor<5x4xf32>
+  %r1 = linalg.generic {indexing_maps = [affine_map<(i, j) -> (i, 0)>, affine_map<(i, j) -> (i, j)>, affine_map<(i, j) -> (i, j)>], iterator_types = ["parallel", "parallel"]} ins(%q1, %y1 : tensor<5x1xf32>, tensor<5x4xf32>) outs(%e : tensor<5x4xf32>) {
+  ^bb0(%s: f32, %v: f32, %out: f32):
+    %m = arith.mulf %s, %v : f32
+    linalg.yield %m : f32
+  } -> tensor<5x4xf32>
+  %r = arith.addf %r0, %r1 : tensor<5x4xf32>
+  return %r : tensor<5x4xf32>
+}
+
+// -----
+
+// The gate of a gated layer weighs each channel by itself; a norm after it
+// scales rows of its own result.
+// CHECK-LABEL: func.func @gated
+// CHECK-COUNT-2: quant_llm.linear %arg0
+func.func @gated(%x: tensor<5x4xf32>) -> tensor<5x4xf32> {
+  %g = arith.constant dense<[[-1.0, -1.5, 0.0, -1.25], [1.75, 1.5, 1.75, 1.0], [-0.5, -1.25, 1.75, -2.0], [1.0, 1.25, -2.0, 1.5]]> : tensor<4x4xf32>
+  %a = arith.constant dense<[[-1.75, -1.5, -1.5, 0.75], [-0.75, 0.25, 0.0, -0.5], [-1.75, -0.75, 1.25, 1.0], [2.0, 0.75, 1.5, 2.0]]> : tensor<4x4xf32>
+  %lz = arith.constant dense<0.0> : tensor<5x4xf32>
+  %l = linalg.matmul ins(%x, %g : tensor<5x4xf32>, tensor<4x4xf32>) outs(%lz : tensor<5x4xf32>) -> tensor<5x4xf32>
+  %yz = arith.constant dense<0.0> : tensor<5x4xf32>
+  %y = linalg.matmul ins(%x, %a : tensor<5x4xf32>, tensor<4x4xf32>) outs(%yz : tensor<5x4xf32>) -> tensor<5x4xf32>
+  %p = math.exp %l : tensor<5x4xf32>
+  %h = arith.mulf %p, %y : tensor<5x4xf32>
+  %sq = arith.mulf %h, %h : tensor<5x4xf32>
+  %zero = arith.constant dense<0.0> : tensor<5xf32>
+  %sum = linalg.reduce { arith.addf } ins(%sq : tensor<5x4xf32>) outs(%zero : tensor<5xf32>) dimensions = [1]
+  %n = math.rsqrt %sum : tensor<5xf32>
+  %e = tensor.empty() : tensor<5x4xf32>
+  %b = linalg.broadcast ins(%n : tensor<5xf32>) outs(%e : tensor<5x4xf32>) dimensions = [1]
+  %r = arith.mulf %h, %b : tensor<5x4xf32>
+  return %r : tensor<5x4xf32>
+}
+
+// -----
+
+// By name. A gate with as many channels as it reads is one of a gated layer.
+// CHECK-LABEL: func.func @named
+// CHECK-NOT: quant_llm.linear
+// CHECK: quant_llm.linear %{{.*}} name("layers.0.mlp.gate_proj")
+// CHECK: quant_llm.linear %{{.*}} name("layers.1.mlp.gate")
+// CHECK-NOT: quant_llm.linear
+func.func @named(%x: tensor<5x4xf32>) -> (tensor<5x2xf32>, tensor<5x2xf32>, tensor<5x2xf32>, tensor<5x2xf32>, tensor<5x2xf32>, tensor<5x4xf32>) {
+  %w0 = quant_llm.parameter ""::"layers.0.mlp.gate.weight" : tensor<4x2xf32> = dense<[[1.0, 1.25], [-1.75, 0.0], [2.0, 1.75], [1.0, 0.25]]> : tensor<4x2xf32>
+  %w1 = quant_llm.parameter ""::"layers.0.router.classifier.weight" : tensor<4x2xf32> = dense<[[-1.0, -1.5], [0.0, -1.25], [1.75, 1.5], [1.75, 1.0]]> : tensor<4x2xf32>
+  %w2 = quant_llm.parameter ""::"layers.0.mlp.shared_expert_gate.weight" : tensor<4x2xf32> = dense<[[-1.75, -1.5], [-1.5, 0.75], [-0.75, 0.25], [0.0, -0.5]]> : tensor<4x2xf32>
+  %w3 = quant_llm.parameter ""::"layers.0.q_proj.lora_A.default.weight" : tensor<4x2xf32> = dense<[[-0.25, -1.0], [0.75, 1.75], [-1.5, -2.0], [1.75, 0.0]]> : tensor<4x2xf32>
+  %w4 = quant_llm.parameter ""::"layers.0.mlp.gate_proj.weight" : tensor<4x2xf32> = dense<[[-0.25, 0.25], [-1.25, 1.0], [1.75, -1.0], [-1.5, -1.5]]> : tensor<4x2xf32>
+  %w5 = quant_llm.parameter ""::"layers.1.mlp.gate.weight" : tensor<4x4xf32> = dense<[[0.0, 0.75, 2.0, -2.0], [1.5, -0.25, -1.75, -0.75], [-1.25, 0.75, 1.75, -0.25], [1.0, -1.25, -0.25, -2.0]]> : tensor<4x4xf32>
+  %y0z = arith.constant dense<0.0> : tensor<5x2xf32>
+  // expected-remark @below {{router 'layers.0.mlp.gate' stays in float; only= with its name raises it}}
+  %y0 = linalg.matmul ins(%x, %w0 : tensor<5x4xf32>, tensor<4x2xf32>) outs(%y0z : tensor<5x2xf32>) -> tensor<5x2xf32>
+  %y1z = arith.constant dense<0.0> : tensor<5x2xf32>
+  // expected-remark @below {{router 'layers.0.router.classifier' stays in float; only= with its name raises it}}
+  %y1 = linalg.matmul ins(%x, %w1 : tensor<5x4xf32>, tensor<4x2xf32>) outs(%y1z : tensor<5x2xf32>) -> tensor<5x2xf32>
+  %y2z = arith.constant dense<0.0> : tensor<5x2xf32>
+  // expected-remark @below {{router 'layers.0.mlp.shared_expert_gate' stays in float; only= with its name raises it}}
+  %y2 = linalg.matmul ins(%x, %w2 : tensor<5x4xf32>, tensor<4x2xf32>) outs(%y2z : tensor<5x2xf32>) -> tensor<5x2xf32>
+  %y3z = arith.constant dense<0.0> : tensor<5x2xf32>
+  // expected-remark @below {{low-rank adapter 'layers.0.q_proj.lora_A.default' stays in float; only= with its name raises it}}
+  %y3 = linalg.matmul ins(%x, %w3 : tensor<5x4xf32>, tensor<4x2xf32>) outs(%y3z : tensor<5x2xf32>) -> tensor<5x2xf32>
+  %y4z = arith.constant dense<0.0> : tensor<5x2xf32>
+  %y4 = linalg.matmul ins(%x, %w4 : tensor<5x4xf32>, tensor<4x2xf32>) outs(%y4z : tensor<5x2xf32>) -> tensor<5x2xf32>
+  %y5z = arith.constant dense<0.0> : tensor<5x4xf32>
+  %y5 = linalg.matmul ins(%x, %w5 : tensor<5x4xf32>, tensor<4x4xf32>) outs(%y5z : tensor<5x4xf32>) -> tensor<5x4xf32>
+  return %y0, %y1, %y2, %y3, %y4, %y5 : tensor<5x2xf32>, tensor<5x2xf32>, tensor<5x2xf32>, tensor<5x2xf32>, tensor<5x2xf32>, tensor<5x4xf32>
+}
