@@ -453,3 +453,14 @@ func.func @more_than_a_product(%x: tensor<5x3xf32>) -> tensor<5x2xf32> {
   } -> tensor<5x2xf32>
   return %y : tensor<5x2xf32>
 }
+
+// A named op whose own maps repeat the weight, and transpose it.
+// CHECK-LABEL: func.func @repeated_by_maps
+// CHECK: quant_llm.linear %arg0, %{{.*}} name("repeated_by_maps.0") : (tensor<2x5x3xf32>, tensor<2x3xf32>) -> tensor<2x5x2xf32>
+func.func @repeated_by_maps(%x: tensor<2x5x3xf32>) -> tensor<2x5x2xf32> {
+  %zero = arith.constant dense<0.0> : tensor<2x5x2xf32>
+  %w = arith.constant dense<[[1., 2.], [-3., 4.], [5., -6.]]> : tensor<3x2xf32>
+  %y = linalg.batch_matmul indexing_maps = [affine_map<(b, m, n, k) -> (b, m, k)>, affine_map<(b, m, n, k) -> (k, n)>, affine_map<(b, m, n, k) -> (b, m, n)>]
+    ins(%x, %w : tensor<2x5x3xf32>, tensor<3x2xf32>) outs(%zero : tensor<2x5x2xf32>) -> tensor<2x5x2xf32>
+  return %y : tensor<2x5x2xf32>
+}

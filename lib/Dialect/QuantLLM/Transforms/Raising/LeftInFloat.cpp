@@ -147,6 +147,9 @@ static bool isActivation(Operation *op) {
                           return !isa<arith::ExtFOp, arith::TruncFOp,
                                       arith::MulFOp, arith::DivFOp>(nested);
                         });
+  if (isa<tosa::TanhOp, tosa::SigmoidOp, tosa::ClampOp, tosa::ErfOp,
+          tosa::ExpOp>(op))
+    return true;
   if (op->isRegistered())
     return op->hasTrait<OpTrait::Elementwise>() &&
            !isa<arith::ExtFOp, arith::TruncFOp, arith::MulFOp, arith::DivFOp>(

@@ -32,8 +32,9 @@ static LinearFinding findMatMul(tosa::MatMulOp op) {
   bool left = viewOfConstant(op.getA()).has_value();
   bool right = viewOfConstant(op.getB()).has_value();
   auto type = cast<RankedTensorType>(op.getA().getType());
+  // Attention's products have a batch of one too where there is one head.
   if (!left && !right)
-    return explainComputed(op.getA(), op.getB(), type.getDimSize(0) != 1);
+    return explainComputed(op.getA(), op.getB(), /*isBatched=*/true);
   if (left && right)
     return LinearFinding::rejected("both operands are constants");
   if (type.getDimSize(2) == 1)
