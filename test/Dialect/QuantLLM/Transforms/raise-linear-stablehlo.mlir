@@ -124,6 +124,20 @@ func.func @heads(%x: tensor<5x4xf32>) -> tensor<5x4xf32> {
 
 // -----
 
+// All of a constant, reshaped.
+// CHECK-LABEL: func.func @reshaped_weight
+// CHECK: %[[W:.*]] = quant_llm.parameter ""::"reshaped_weight.0.weight" : tensor<4x6xf32>
+// CHECK: %[[T:.*]] = quant_llm.transpose %[[W]]
+// CHECK: quant_llm.linear %{{.*}}, %[[T]] name("reshaped_weight.0") : (tensor<5x4xf32>, tensor<6x4xf32>) -> tensor<5x6xf32>
+func.func @reshaped_weight(%x: tensor<5x4xf32>) -> tensor<5x2x3xf32> {
+  %w = "stablehlo.constant"() <{value = dense<[[1., 2., 3., 4., 5., 6.], [1., 2., 3., 4., 5., 6.], [1., 2., 3., 4., 5., 6.], [1., 2., 3., 4., 5., 7.]]> : tensor<4x6xf32>}> : () -> tensor<4x6xf32>
+  %r = "stablehlo.reshape"(%w) : (tensor<4x6xf32>) -> tensor<4x2x3xf32>
+  %q = "stablehlo.dot_general"(%x, %r) <{dot_dimension_numbers = #stablehlo.dot<lhs_contracting_dimensions = [1], rhs_contracting_dimensions = [0]>}> : (tensor<5x4xf32>, tensor<4x2x3xf32>) -> tensor<5x2x3xf32>
+  return %q : tensor<5x2x3xf32>
+}
+
+// -----
+
 // A weight that is repeated for each batch, and the old product op.
 // CHECK-LABEL: func.func @repeated
 // CHECK-SAME: (%[[X:.*]]: tensor<2x5x3xf32>, %[[V:.*]]: tensor<3xf32>)

@@ -158,9 +158,39 @@ func.func @main(%x: tensor<3x3xf32>) -> tensor<3x3xf32> {
   return %z : tensor<3x3xf32>
 }
 func.func private @helper(%x: tensor<3x3xf32>, %w: tensor<3x3xf32>) -> tensor<3x3xf32> {
-  // expected-remark @below {{not a linear layer: the weight is argument 1 of function 'helper', whose callers don't all pass constants}}
+  // expected-remark @below {{not a linear layer: the weight is argument 0 of function 'main'; --weights=FILE.safetensors binds such arguments to tensors}}
   %y = "stablehlo.dot"(%x, %w) : (tensor<3x3xf32>, tensor<3x3xf32>) -> tensor<3x3xf32>
   return %y : tensor<3x3xf32>
+}
+
+// -----
+
+func.func private @helper(%x: tensor<3x3xf32>, %w: tensor<3x3xf32>) -> tensor<3x3xf32> {
+  // expected-remark @below {{not a linear layer: the weight is argument 1 of function 'helper', which calls itself}}
+  %y = "stablehlo.dot"(%x, %w) : (tensor<3x3xf32>, tensor<3x3xf32>) -> tensor<3x3xf32>
+  %z = call @helper(%y, %w) : (tensor<3x3xf32>, tensor<3x3xf32>) -> tensor<3x3xf32>
+  return %z : tensor<3x3xf32>
+}
+
+// -----
+
+// JAX's loop over layers: a helper cuts the weight, another one uses it.
+func.func @main(%x: tensor<5x3xf32>, %i: tensor<i32>) -> tensor<5x3xf32> {
+  %stack = "stablehlo.constant"() <{value = dense<[[[1., 2., 3.], [4., 5., 6.], [7., 8., 9.]], [[1., 2., 3.], [4., 5., 6.], [7., 8., 9.]]]> : tensor<2x3x3xf32>}> : () -> tensor<2x3x3xf32>
+  %w = call @cut(%stack, %i) : (tensor<2x3x3xf32>, tensor<i32>) -> tensor<3x3xf32>
+  %y = call @dense(%x, %w) : (tensor<5x3xf32>, tensor<3x3xf32>) -> tensor<5x3xf32>
+  return %y : tensor<5x3xf32>
+}
+func.func private @cut(%stack: tensor<2x3x3xf32>, %i: tensor<i32>) -> tensor<3x3xf32> {
+  %c0 = "stablehlo.constant"() <{value = dense<0> : tensor<i32>}> : () -> tensor<i32>
+  %cut = "stablehlo.dynamic_slice"(%stack, %i, %c0, %c0) <{slice_sizes = array<i64: 1, 3, 3>}> : (tensor<2x3x3xf32>, tensor<i32>, tensor<i32>, tensor<i32>) -> tensor<1x3x3xf32>
+  %layer = "stablehlo.reshape"(%cut) : (tensor<1x3x3xf32>) -> tensor<3x3xf32>
+  return %layer : tensor<3x3xf32>
+}
+func.func private @dense(%x: tensor<5x3xf32>, %w: tensor<3x3xf32>) -> tensor<5x3xf32> {
+  // expected-remark @below {{not a linear layer: the weight is cut out of a stack of tensors by a computed index ('stablehlo.dynamic_slice'), as in a loop over layers; unroll the loop}}
+  %y = "stablehlo.dot"(%x, %w) : (tensor<5x3xf32>, tensor<3x3xf32>) -> tensor<5x3xf32>
+  return %y : tensor<5x3xf32>
 }
 
 // -----

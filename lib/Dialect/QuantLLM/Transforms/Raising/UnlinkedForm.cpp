@@ -55,10 +55,9 @@ static Value repeatedVector(Value value, int64_t size) {
   RankedTensorType root = getConstant(view.root)->type;
   if (!isa<FloatType>(root.getElementType()) || root.getNumElements() != size)
     return {};
-  int64_t next = root.getRank(), shown = 1;
+  int64_t next = view.shape.size(), shown = 1;
   for (int64_t dim = type.getRank(); dim-- > 0;) {
-    while (next > 0 && root.getDimSize(next - 1) == 1 &&
-           view.dims[dim] != next - 1)
+    while (next > 0 && view.shape[next - 1] == 1 && view.dims[dim] != next - 1)
       --next;
     if (view.dims[dim] == kRepeated) {
       if (shown != size && type.getDimSize(dim) != 1)
@@ -67,7 +66,7 @@ static Value repeatedVector(Value value, int64_t size) {
     }
     if (view.dims[dim] != --next)
       return {};
-    shown *= root.getDimSize(next);
+    shown *= view.shape[next];
   }
   return shown == size ? view.root : Value();
 }
@@ -460,13 +459,12 @@ LinearFinding Product::findWeight() {
   llvm::append_range(nk, k);
   llvm::append_range(kn, n);
   // Dimensions of one element are anywhere.
-  RankedTensorType root = getConstant(weight.root)->type;
   auto isOne = [&](int64_t dim) {
-    return dim != kRepeated && root.getDimSize(dim) == 1;
+    return dim != kRepeated && weight.shape[dim] == 1;
   };
   llvm::erase_if(nk, isOne);
   llvm::erase_if(kn, isOne);
-  for (int64_t dim = 0; dim < root.getRank(); ++dim)
+  for (int64_t dim = 0; dim < static_cast<int64_t>(weight.shape.size()); ++dim)
     if (!isOne(dim))
       all.push_back(dim);
   bool isNK = nk == all, isKN = kn == all;
@@ -474,13 +472,13 @@ LinearFinding Product::findWeight() {
     return LinearFinding::rejected(
         "expected the weight to be a matrix in the order of the constant's "
         "elements, got a view of a constant of type " +
-        print(root));
+        print(getConstant(weight.root)->type));
   match.transposed = !isNK;
   match.n = match.k = 1;
   for (int64_t dim : n)
-    match.n *= root.getDimSize(dim);
+    match.n *= weight.shape[dim];
   for (int64_t dim : k)
-    match.k *= root.getDimSize(dim);
+    match.k *= weight.shape[dim];
   if (match.k == 1)
     return LinearFinding::rejected(
         "it contracts a single element: an outer product");

@@ -241,9 +241,20 @@ static SmallVector<Value> getPassedValues(BlockArgument argument) {
 // The whole way
 //===----------------------------------------------------------------------===//
 
-static Dims identityDims(Value value) {
-  RankedTensorType type = getTensorType(value);
-  return llvm::to_vector(llvm::seq<int64_t>(0, type ? type.getRank() : 0));
+static Dims identityDims(int64_t rank) {
+  return llvm::to_vector(llvm::seq<int64_t>(0, rank));
+}
+
+/// `value` as a view of itself.
+static UnlinkedView viewOfItself(Value value) {
+  UnlinkedView view;
+  view.root = value;
+  view.isConstant = isConstant(value);
+  if (RankedTensorType type = getTensorType(value)) {
+    llvm::append_range(view.shape, type.getShape());
+    view.dims = identityDims(type.getRank());
+  }
+  return view;
 }
 
 /// Calls may be recursive; no chain that means anything is this long.
@@ -267,7 +278,7 @@ static Value getInvariant(BlockArgument argument) {
 }
 
 static UnlinkedView viewOf(Value value, unsigned depth) {
-  UnlinkedView view{value, isConstant(value), identityDims(value)};
+  UnlinkedView view = viewOfItself(value);
   if (view.isConstant || depth == kMaxDepth)
     return view;
   if (auto argument = dyn_cast<BlockArgument>(value)) {
@@ -276,9 +287,10 @@ static UnlinkedView viewOf(Value value, unsigned depth) {
     std::optional<UnlinkedView> common;
     for (Value passed : getPassedValues(argument)) {
       UnlinkedView next = viewOf(passed, depth + 1);
-      if (!next.isConstant || (common && (getConstantKey(common->root) !=
-                                              getConstantKey(next.root) ||
-                                          common->dims != next.dims)))
+      if (!next.isConstant ||
+          (common &&
+           (getConstantKey(common->root) != getConstantKey(next.root) ||
+            common->dims != next.dims || common->shape != next.shape)))
         return view;
       common = next;
     }
@@ -316,6 +328,13 @@ static UnlinkedView viewOf(Value value, unsigned depth) {
     return view;
   }
   UnlinkedView source = viewOf(op->getOperand(0), depth + 1);
+  // All of the constant in its own order: another shape is as good.
+  if (kind == UnlinkedKind::Reshape && source.isConstant &&
+      source.dims == identityDims(source.shape.size()) && !view.dims.empty()) {
+    source.shape = view.shape;
+    source.dims = view.dims;
+    return source;
+  }
   std::optional<Dims> dims = throughOp(op, kind, source.dims);
   if (!dims) {
     // A weight that is cut or computed is better explained by where it is from.
@@ -353,7 +372,9 @@ static std::string getComposite(const Function &function) {
   return name;
 }
 
-static std::string explainArgument(BlockArgument argument) {
+static std::string explain(Value root, unsigned depth);
+
+static std::string explainArgument(BlockArgument argument, unsigned depth) {
   std::string what = "the weight is " + nameArgument(argument) + " of ";
   std::optional<Function> function = getFunctionOf(argument);
   if (!function) {
@@ -366,15 +387,34 @@ static std::string explainArgument(BlockArgument argument) {
   if (!composite.empty())
     return what + ", which says what composite '" + composite +
            "' is; turn composites into calls first";
-  if (!getCalls(*function).empty())
-    return what + ", whose callers don't all pass constants";
+  // Rather what a caller passes, which is what can be changed.
+  SmallVector<Value> passed = getPassedValues(argument);
+  for (Value value : passed) {
+    UnlinkedView view = viewOfUnlinked(value);
+    if (!view.isConstant && view.root != argument && depth < kMaxDepth)
+      return explain(view.root, depth + 1);
+  }
+  if (!passed.empty())
+    return what + ", which calls itself";
   return what + "; --weights=FILE.safetensors binds such arguments to tensors";
 }
 
-std::string qk::quant_llm::explainNotConstant(Value root) {
+static std::string explain(Value root, unsigned depth) {
   if (auto argument = dyn_cast<BlockArgument>(root))
-    return explainArgument(argument);
+    return explainArgument(argument, depth);
   Operation *op = root.getDefiningOp();
+  // A result of a helper: what the helper returns.
+  auto callee = op->getAttrOfType<FlatSymbolRefAttr>("callee");
+  auto module = op->getParentOfType<ModuleOp>();
+  if (callee && module && depth < kMaxDepth)
+    for (const Function &function : findFunctions(module))
+      if (function.name == callee.getValue() && !function.entry().empty()) {
+        Operation *end = &function.body->back().back();
+        unsigned index = cast<OpResult>(root).getResultNumber();
+        if (index < end->getNumOperands())
+          return explain(viewOfUnlinked(end->getOperand(index)).root,
+                         depth + 1);
+      }
   StringRef name =
       op->isRegistered() ? op->getName().getStringRef() : getUnlinkedName(op);
   if (name == "stablehlo.dynamic_slice" || name == "stablehlo.dynamic_gather" ||
@@ -389,6 +429,10 @@ std::string qk::quant_llm::explainNotConstant(Value root) {
            "'); store it as a tensor of its own";
   return "the weight is computed by '" + name.str() +
          "'; it must be known when the model is compiled";
+}
+
+std::string qk::quant_llm::explainNotConstant(Value root) {
+  return explain(root, 0);
 }
 
 //===----------------------------------------------------------------------===//

@@ -23,12 +23,15 @@ inline constexpr int64_t kRepeated = -1;
 /// A value seen through casts, conversions between float types, transposes,
 /// broadcasts, reshapes, products with one and private functions that all
 /// callers pass the same constant: element (i0, i1, …) of the value is the
-/// element of `root` whose index in dimension dims[d] is i_d.
+/// element of `root`, its elements in memory taken as of shape `shape`, whose
+/// index in dimension dims[d] is i_d.
 struct UnlinkedView {
   /// Where looking through ended: a constant, or what is none.
   mlir::Value root;
   bool isConstant = false;
-  /// The root's dimension, or kRepeated.
+  /// The root's own shape, or what all of it was reshaped to.
+  llvm::SmallVector<int64_t> shape;
+  /// A dimension of that, or kRepeated.
   llvm::SmallVector<int64_t> dims;
 };
 
