@@ -74,12 +74,6 @@ static LogicalResult checkLowerable(ModuleOp module) {
     if (ours && !isLowered(op) && !isKept(op))
       return op->emitOpError() << "has no reference lowering; evaluate the "
                                   "recipe first (--quant-llm-evaluate)";
-    if (auto round = dyn_cast<RoundToNearestOp>(op);
-        round && round.getScaleSearch() != ScaleSearch::None)
-      return op->emitOpError()
-             << "has no reference lowering with scale_search = "
-             << stringifyScaleSearch(round.getScaleSearch())
-             << "; evaluate the recipe first (--quant-llm-evaluate)";
     if (!ours && !isConvertible(op) && usesSubByteCodes(op))
       return op->emitOpError()
              << "uses a tensor of sub-byte codes, which becomes a tensor of "

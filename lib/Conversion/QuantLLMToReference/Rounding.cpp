@@ -148,6 +148,8 @@ struct LowerRoundToNearest : public OpConversionPattern<RoundToNearestOp> {
             return arith::NegFOp::create(b, args[0]);
           });
     }
+    if (op.getScaleSearch() == ScaleSearch::MSE)
+      shrinkToLeastError(program, groups, lo, hi, op);
     Value scales = scalesOf(program, lo, hi, op.getScheme());
     SmallVector<Value> results(2);
     SmallVector<Input> inputs = {{groups, {0, 1, 2}}, {scales, {0, 1}}};
@@ -179,11 +181,103 @@ private:
         });
   }
 
-  /// (hi - lo) / (2^b - 1), rounded to the scale type and kept within what it
-  /// can divide by; 1 where the group is all zeros.
+  static constexpr int64_t kSearchSteps = 80;
+
+  /// x·(1 - step / 100)
+  static Value shrunk(ImplicitLocOpBuilder &b, Value x, Value step) {
+    Type f32 = b.getF32Type();
+    Value part = arith::DivFOp::create(b, step, constantOf(b, f32, 100));
+    Value factor = arith::SubFOp::create(b, constantOf(b, f32, 1), part);
+    return arith::MulFOp::create(b, x, factor);
+  }
+
+  /// Replaces the ranges [N,G] by those of the 80 steps that have the smallest
+  /// sum |w - q|^2.4, the first of equal ones.
+  static void shrinkToLeastError(TensorProgram &program, Value groups,
+                                 Value &lo, Value &hi, RoundToNearestOp op) {
+    Type f32 = program.getF32Type();
+    OpFoldResult steps = program.getIndexAttr(kSearchSteps);
+    Sizes sizes = program.sizesOf(groups);
+    // Which of the steps, in f32 (exact).
+    auto stepOf = [&](ImplicitLocOpBuilder &b) -> Value {
+      Value index = arith::IndexCastOp::create(b, b.getI32Type(),
+                                               linalg::IndexOp::create(b, 2));
+      return arith::SIToFPOp::create(b, f32, index);
+    };
+    Value errors = program.reduce(
+        Sizes{sizes[0], sizes[1], steps, sizes[2]}, 1,
+        program.getF32FloatAttr(0),
+        {Input{groups, {0, 1, 3}}, Input{lo, {0, 1}}, Input{hi, {0, 1}}},
+        [&](ImplicitLocOpBuilder &b, ValueRange args) -> Value {
+          Value step = stepOf(b), low = shrunk(b, args[1], step),
+                high = shrunk(b, args[2], step);
+          Value scale = extendToF32(b, scaleOf(b, low, high, op.getScheme()));
+          SmallVector<Value> group = {args[0], scale};
+          if (!op.getSymmetric())
+            group.push_back(zeroPointOf(b, low, high, scale, op.getScheme()));
+          Value error = errorOf(b, group, op.getScheme().getScheme());
+          return arith::AddFOp::create(b, args[3], error);
+        });
+    Value least = program.reduce(
+        program.sizesOf(errors), 1,
+        program.getFloatAttr(f32, std::numeric_limits<float>::infinity()),
+        Input{errors, {0, 1, 2}},
+        [](ImplicitLocOpBuilder &b, ValueRange args) -> Value {
+          return arith::MinimumFOp::create(b, args[0], args[1]);
+        });
+    Value first = program.reduce(
+        program.sizesOf(errors), 1, program.getF32FloatAttr(kSearchSteps),
+        {Input{errors, {0, 1, 2}}, Input{least, {0, 1}}},
+        [&](ImplicitLocOpBuilder &b, ValueRange args) -> Value {
+          Value best = arith::CmpFOp::create(b, arith::CmpFPredicate::OEQ,
+                                             args[0], args[1]);
+          Value step = arith::SelectOp::create(b, best, stepOf(b), args[2]);
+          return arith::MinimumFOp::create(b, args[2], step);
+        });
+    for (Value *bound : {&lo, &hi})
+      *bound = program.compute(program.sizesOf(first), f32,
+                               {Input{*bound, {0, 1}}, Input{first, {0, 1}}},
+                               [](ImplicitLocOpBuilder &b, ValueRange args) {
+                                 return shrunk(b, args[0], args[1]);
+                               });
+  }
+
+  /// |w - q|^2.4 of args w, s and, if there is one, z.
+  static Value errorOf(ImplicitLocOpBuilder &b, ArrayRef<Value> args,
+                       const numerics::Scheme &scheme) {
+    Type f32 = b.getF32Type();
+    Value code = codeOf(b, args, scheme);
+    // Codes of u8 are unsigned bytes.
+    code = scheme.isSigned()
+               ? arith::SIToFPOp::create(b, f32, code).getResult()
+               : arith::UIToFPOp::create(b, f32, code).getResult();
+    Value zero = args.size() > 2
+                     ? arith::SIToFPOp::create(b, f32, args[2]).getResult()
+                     : constantOf(b, f32, scheme.defaultZeroPoint());
+    Value centred = arith::SubFOp::create(b, code, zero);
+    Value value = arith::MulFOp::create(b, args[1], centred);
+    Value error = math::AbsFOp::create(
+        b, arith::SubFOp::create(b, value, args[0]).getResult());
+    Value exponent =
+        arith::ConstantOp::create(b, b.getF32FloatAttr(2.4f)).getResult();
+    return math::PowFOp::create(b, error, exponent);
+  }
+
+  /// scaleOf of each group, [N,G].
   static Value scalesOf(TensorProgram &program, Value lo, Value hi,
                         SchemeAttr scheme) {
-    Type type = scheme.getScaleType();
+    return program.compute(program.sizesOf(lo), scheme.getScaleType(),
+                           {Input{lo, {0, 1}}, Input{hi, {0, 1}}},
+                           [&](ImplicitLocOpBuilder &b, ValueRange args) {
+                             return scaleOf(b, args[0], args[1], scheme);
+                           });
+  }
+
+  /// (hi - lo) / (2^b - 1), rounded to the scale type and kept within what it
+  /// can divide by; 1 where the group is all zeros.
+  static Value scaleOf(ImplicitLocOpBuilder &b, Value lo, Value hi,
+                       SchemeAttr scheme) {
+    Type type = scheme.getScaleType(), f32 = b.getF32Type();
     const auto &semantics = cast<FloatType>(type).getFloatSemantics();
     double largest = APFloat::getLargest(semantics).convertToDouble();
     // Subnormal f16 survives every conversion; subnormal f32 and bf16 do not.
@@ -191,43 +285,41 @@ private:
                                     : APFloat::getSmallestNormalized(semantics))
                           .convertToDouble();
     int64_t steps = scheme.getScheme().codeMax() - scheme.getScheme().codeMin();
+    Value range = arith::SubFOp::create(b, hi, lo);
+    Value ideal = arith::DivFOp::create(b, range, constantOf(b, f32, steps));
+    Value stored = extendToF32(b, roundFromF32(b, ideal, type));
+    stored = arith::MinimumFOp::create(b, stored, constantOf(b, f32, largest));
+    stored = arith::MaximumFOp::create(b, stored, constantOf(b, f32, smallest));
+    stored = ifZero(b, ideal, constantOf(b, f32, 1), stored);
+    return roundFromF32(b, stored, type);
+  }
+
+  /// zeroPointOf each group, [N,G].
+  static Value zeroPointsOf(TensorProgram &program, Value lo, Value hi,
+                            Value scales, SchemeAttr scheme) {
     return program.compute(
-        program.sizesOf(lo), type, {Input{lo, {0, 1}}, Input{hi, {0, 1}}},
+        program.sizesOf(lo), scheme.getZeroPointType(),
+        {Input{lo, {0, 1}}, Input{hi, {0, 1}}, Input{scales, {0, 1}}},
         [&](ImplicitLocOpBuilder &b, ValueRange args) {
-          Type f32 = b.getF32Type();
-          Value range = arith::SubFOp::create(b, args[1], args[0]);
-          Value ideal =
-              arith::DivFOp::create(b, range, constantOf(b, f32, steps));
-          Value stored = extendToF32(b, roundFromF32(b, ideal, type));
-          stored =
-              arith::MinimumFOp::create(b, stored, constantOf(b, f32, largest));
-          stored = arith::MaximumFOp::create(b, stored,
-                                             constantOf(b, f32, smallest));
-          stored = ifZero(b, ideal, constantOf(b, f32, 1), stored);
-          return roundFromF32(b, stored, type);
+          return zeroPointOf(b, args[0], args[1], extendToF32(b, args[2]),
+                             scheme);
         });
   }
 
   /// cmin + round(-lo / s), a code; the default where the group is all zeros.
-  static Value zeroPointsOf(TensorProgram &program, Value lo, Value hi,
-                            Value scales, SchemeAttr attr) {
+  static Value zeroPointOf(ImplicitLocOpBuilder &b, Value lo, Value hi,
+                           Value scale, SchemeAttr attr) {
     numerics::Scheme scheme = attr.getScheme();
     Type type = attr.getZeroPointType();
-    return program.compute(
-        program.sizesOf(lo), type,
-        {Input{lo, {0, 1}}, Input{hi, {0, 1}}, Input{scales, {0, 1}}},
-        [&](ImplicitLocOpBuilder &b, ValueRange args) -> Value {
-          Value negated = arith::NegFOp::create(b, args[0]);
-          Value steps =
-              arith::DivFOp::create(b, negated, extendToF32(b, args[2]));
-          Value zero = roundAndClamp(
-              b, steps, 0, scheme.codeMax() - scheme.codeMin(), b.getI32Type());
-          zero = arith::AddIOp::create(
-              b, zero, constantOf(b, b.getI32Type(), scheme.codeMin()));
-          zero = arith::TruncIOp::create(b, type, zero);
-          return ifZero(b, arith::SubFOp::create(b, args[1], args[0]),
-                        constantOf(b, type, scheme.defaultZeroPoint()), zero);
-        });
+    Value negated = arith::NegFOp::create(b, lo);
+    Value steps = arith::DivFOp::create(b, negated, scale);
+    Value zero = roundAndClamp(b, steps, 0, scheme.codeMax() - scheme.codeMin(),
+                               b.getI32Type());
+    zero = arith::AddIOp::create(
+        b, zero, constantOf(b, b.getI32Type(), scheme.codeMin()));
+    zero = arith::TruncIOp::create(b, type, zero);
+    return ifZero(b, arith::SubFOp::create(b, hi, lo),
+                  constantOf(b, type, scheme.defaultZeroPoint()), zero);
   }
 
   /// clamp(round(w / s) + z, cmin, cmax) of args w, s and, if there is one, z.

@@ -9,14 +9,6 @@ func.func @recipe(%w: tensor<4x8xf32>, %h: tensor<8x8xf32>) -> tensor<4x8xf32> {
 
 // -----
 
-func.func @search(%w: tensor<4x8xf32>) -> (tensor<4x8xi4>, tensor<4x2xf16>, tensor<4x2xi8>) {
-  // expected-error @+1 {{'quant_llm.round_to_nearest' op has no reference lowering with scale_search = mse; evaluate the recipe first (--quant-llm-evaluate)}}
-  %c, %s, %z = quant_llm.round_to_nearest %w scheme(<u4, group = 4, scale = f16>) scale_search = mse : tensor<4x8xf32> -> tensor<4x8xi4>, tensor<4x2xf16>, tensor<4x2xi8>
-  return %c, %s, %z : tensor<4x8xi4>, tensor<4x2xf16>, tensor<4x2xi8>
-}
-
-// -----
-
 func.func @foreign(%c: tensor<4x8xi4>) -> tensor<4x8xi4> {
   // expected-error @+1 {{'arith.addi' op uses a tensor of sub-byte codes, which becomes a tensor of i8 here; expected only quant_llm ops, functions, calls, constants and scf ops to use one}}
   %0 = arith.addi %c, %c : tensor<4x8xi4>
