@@ -10,7 +10,7 @@ import re
 import struct
 import sys
 
-FORMATS = {"F32": "f", "F64": "d", "I64": "q", "I32": "i", "U8": "B", "I8": "b"}
+FORMATS = {"F32": "f", "F64": "d", "F16": "e", "BF16": "f", "I64": "q", "I32": "i", "U8": "B", "I8": "b"}
 
 
 def values(dtype, shape, text):
@@ -18,10 +18,10 @@ def values(dtype, shape, text):
     for size in shape:
         count *= size
     if text == "ramp":
-        if dtype[0] == "F":
+        if "F" in dtype:
             return [((i * 37) % 101 - 50) / 50 for i in range(count)]
         return [i % 7 for i in range(count)]
-    given = [float(v) if dtype[0] == "F" else int(v) for v in text.split(",")]
+    given = [float(v) if "F" in dtype else int(v) for v in text.split(",")]
     return (given * (count // len(given) + 1))[:count]
 
 
@@ -36,6 +36,8 @@ for argument in sys.argv[2:]:
     shape = [int(size) for size in shape.split("x") if size]
     content = values(dtype, shape, text)
     packed = struct.pack("<%d%s" % (len(content), FORMATS[dtype]), *content)
+    if dtype == "BF16":  # Values that bf16 has.
+        packed = b"".join(packed[i + 2:i + 4] for i in range(0, len(packed), 4))
     header[name] = {
         "dtype": dtype,
         "shape": shape,

@@ -25,8 +25,16 @@ using namespace mlir;
 
 static llvm::cl::opt<std::string> weights(
     "weights",
-    llvm::cl::desc("Safetensors file that constants without data refer to "
-                   "(quant-llm-bind-parameters before all other passes)"),
+    llvm::cl::desc("Checkpoint that the model's constants are looked up in: a "
+                   "safetensors file, an index of shards, or a folder with "
+                   "either (quant-llm-bind-parameters before all other "
+                   "passes)"),
+    llvm::cl::value_desc("path"));
+
+static llvm::cl::opt<std::string> weightNames(
+    "weight-names",
+    llvm::cl::desc("JSON file that says which tensors of the checkpoint the "
+                   "handles and arguments of the model are"),
     llvm::cl::value_desc("file"));
 
 namespace {
@@ -89,9 +97,10 @@ static bool inSameFolder(StringRef input, StringRef output) {
 static LogicalResult setUpPipeline(PassManager &manager,
                                    const MlirOptMainConfig &typed,
                                    bool sameFolder) {
-  if (!weights.empty()) {
+  if (!weights.empty() || !weightNames.empty()) {
     qk::quant_llm::BindParametersPassOptions bind;
     bind.weights = weights;
+    bind.weightNames = weightNames;
     manager.addPass(qk::quant_llm::createBindParametersPass(bind));
   }
   if (failed(typed.setupPassPipeline(manager)))

@@ -127,12 +127,9 @@ static FailureOr<Value> getParameter(Value value, ArrayRef<int64_t> shape,
   if (isShaped && value.getDefiningOp<ParameterOp>())
     return value;
   OpBuilder builder = OpBuilder::atBlockBegin(entry);
-  FailureOr<ParameterOp> parameter = createParameter(
+  return createParameter(
       builder, value.getLoc(),
       isShaped ? constant : reshapeConstant(constant, shape), literalName);
-  if (failed(parameter))
-    return failure();
-  return parameter->getResult();
 }
 
 /// The weight as a parameter of shape [N,K]; made once a weight, so that uses
@@ -157,7 +154,7 @@ static FailureOr<Value> getWeight(const Candidate &candidate,
   if (match.transposed) {
     OpBuilder builder(weight.getContext());
     builder.setInsertionPointAfterValue(weight);
-    weight = TransposeOp::create(builder, weight.getLoc(), weight);
+    weight = createTranspose(builder, weight.getLoc(), weight);
   }
   return weight;
 }
@@ -206,7 +203,7 @@ static LogicalResult raise(const Candidate &candidate, RaisedWeights &weights) {
 
 void RaiseLinear::runOnOperation() {
   ModuleOp module = getOperation();
-  if (failed(bindParameters(module, "")))
+  if (failed(bindParameters(module, {})))
     return signalPassFailure();
   FailureOr<LayerFilter> filter =
       LayerFilter::create(skip, only, module.getLoc());

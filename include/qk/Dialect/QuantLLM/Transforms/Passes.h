@@ -21,9 +21,17 @@ namespace qk::quant_llm {
 #define GEN_PASS_REGISTRATION
 #include "qk/Dialect/QuantLLM/Transforms/Passes.h.inc"
 
-/// What `quant-llm-bind-parameters` does. `weights` may be empty.
+/// What `quant-llm-bind-parameters` binds to; see Passes.td.
+struct BindOptions {
+  /// A safetensors file, an index of shards, or a folder with either.
+  std::string weights;
+  /// A JSON file.
+  std::string weightNames;
+};
+
+/// What `quant-llm-bind-parameters` does.
 ::mlir::LogicalResult bindParameters(::mlir::ModuleOp module,
-                                     ::llvm::StringRef weights);
+                                     const BindOptions &options);
 
 } // namespace qk::quant_llm
 

@@ -17,8 +17,7 @@ def BindParametersPass
     kibibyte or more become `quant_llm.parameter`, one a function and name.
     A resource without data is a reference to the tensor of that name in the
     module's weight files: `weights` (or the module attribute
-    `quant_llm.weights`) says where they are. Nothing is read or copied but a
-    file's header, against which names, types and shapes are checked.
+    `quant_llm.weights`) says where they are. Nothing is copied.
 
     ```mlir
     %0 = arith.constant dense_resource<fc.weight> : tensor<4x8xf32>
@@ -29,12 +28,37 @@ def BindParametersPass
       %0 = quant_llm.parameter "model"::"fc.weight" : tensor<4x8xf32>
     }
     ```
+    With `weights` each constant that has data is looked for in the checkpoint
+    by its bytes, as it is, without dimensions of size one, or transposed; what
+    is found refers to the file from then on (a transposed one through
+    `quant_llm.transpose`). A constant that is a tensor converted to another
+    float type takes the name and keeps its data. Of several equal tensors the
+    first in natural order of names goes to the constant used first. What the
+    checkpoint lacks stays.
+
+    A handle without data that the checkpoint lacks is looked up without
+    components in front that only one of the two has (`m.model.norm.weight`),
+    and in `weight-names`.
+
+    Arguments of public functions whose location is a path
+    (`loc("p['layers'][0]['q_proj']['kernel']")`, as JAX writes) to a tensor of
+    the checkpoint, or that `weight-names` names, become parameters and leave
+    the signature; private functions called with them get copies that hold the
+    parameters. The spelling of paths and of their last component doesn't
+    matter (docs/Names.md).
   }];
   let options = [
     Option<"weights", "weights", "std::string", /*default=*/"\"\"",
-           "Safetensors file that resources without data refer to">,
+           "Checkpoint: a safetensors file, an index of shards, or a folder "
+           "with either">,
+    Option<"weightNames", "weight-names", "std::string", /*default=*/"\"\"",
+           "JSON file that says which tensor each handle is: {\"HANDLE\": "
+           "\"NAME\"} or {\"HANDLE\": {\"parameter\": \"NAME\", \"stored\": "
+           "\"transposed\"}}; argN is the Nth argument">,
   ];
-  let dependentDialects = ["::qk::quant_llm::QuantLLMDialect"];
+  let dependentDialects = ["::mlir::arith::ArithDialect",
+                           "::mlir::tensor::TensorDialect",
+                           "::qk::quant_llm::QuantLLMDialect"];
 }
 
 def RaiseLinearPass : Pass<"quant-llm-raise-linear", "::mlir::ModuleOp"> {
@@ -54,7 +78,7 @@ def RaiseLinearPass : Pass<"quant-llm-raise-linear", "::mlir::ModuleOp"> {
     tensors, where need be between casts of the dialect (`torch_c`), only its
     own constants become parameters, and everything else stays as it was.
 
-    A layer is named after its weight, less `.weight`; a weight without a name
+    A layer is named after its weight, less `.weight` or `.kernel`; one without a name
     of its own gives the function's name and a running number (`main.0`). A
     weight used twice is one layer used twice.
 
@@ -67,7 +91,9 @@ def RaiseLinearPass : Pass<"quant-llm-raise-linear", "::mlir::ModuleOp"> {
     ListOption<"only", "only", "std::string",
                "Globs of the only layer names to raise">,
   ];
-  let dependentDialects = ["::qk::quant_llm::QuantLLMDialect"];
+  let dependentDialects = ["::mlir::arith::ArithDialect",
+                           "::mlir::tensor::TensorDialect",
+                           "::qk::quant_llm::QuantLLMDialect"];
 }
 
 def ParametersToConstantsPass

@@ -88,6 +88,19 @@ getNamedParameter(OpaqueAttr attribute) {
   return std::pair(*scope, *name);
 }
 
+Operation *qk::quant_llm::getConstantOp(Operation *op) {
+  if (op->getName().getStringRef() != "util.global.load")
+    return op;
+  auto symbol = op->getAttrOfType<FlatSymbolRefAttr>("global");
+  auto module = op->getParentOfType<ModuleOp>();
+  if (!symbol || !module)
+    return op;
+  Operation *global =
+      SymbolTable::lookupSymbolIn(module, symbol.getRootReference());
+  return global && global->getName().getStringRef() == "util.global" ? global
+                                                                     : op;
+}
+
 /// What an immutable `util.global` of `type` holds.
 static std::optional<ConstantTensor> getGlobal(Operation *global, Type type) {
   if (!global || global->getName().getStringRef() != "util.global" ||
@@ -111,19 +124,49 @@ static std::optional<ConstantTensor> getGlobal(Operation *global, Type type) {
 
 /// What `load` reads.
 static std::optional<ConstantTensor> getLoaded(Operation *load) {
-  auto symbol = load->getAttrOfType<FlatSymbolRefAttr>("global");
-  auto module = load->getParentOfType<ModuleOp>();
-  if (!symbol || !module)
+  Operation *global = getConstantOp(load);
+  if (global == load)
     return std::nullopt;
-  return getGlobal(
-      SymbolTable::lookupSymbolIn(module, symbol.getRootReference()),
-      load->getResult(0).getType());
+  return getGlobal(global, load->getResult(0).getType());
 }
 
-std::optional<ConstantTensor> qk::quant_llm::getConstant(Value value) {
-  Operation *op = value.getDefiningOp();
-  if (!op || op->getNumResults() != 1)
-    return std::nullopt;
+DictionaryAttr ParameterBinding::toAttr(MLIRContext *context) const {
+  Builder builder(context);
+  NamedAttrList entries;
+  entries.set("scope", builder.getStringAttr(scope));
+  entries.set("name", builder.getStringAttr(name));
+  if (transposed)
+    entries.set("transposed", builder.getUnitAttr());
+  if (converts)
+    entries.set("converts", builder.getUnitAttr());
+  if (keepsValue)
+    entries.set("keeps_value", builder.getUnitAttr());
+  return entries.getDictionary(context);
+}
+
+ParameterBinding ParameterBinding::fromAttr(DictionaryAttr attribute) {
+  ParameterBinding binding;
+  if (auto scope = attribute.getAs<StringAttr>("scope"))
+    binding.scope = scope.str();
+  if (auto name = attribute.getAs<StringAttr>("name"))
+    binding.name = name.str();
+  binding.transposed = attribute.contains("transposed");
+  binding.converts = attribute.contains("converts");
+  binding.keepsValue = attribute.contains("keeps_value");
+  return binding;
+}
+
+void ConstantTensor::bind(const ParameterBinding &binding) {
+  scope = binding.scope;
+  name = binding.name;
+  transposed = binding.transposed;
+  converts = binding.converts;
+  if (!binding.keepsValue)
+    value = {};
+}
+
+/// getConstant(), without what binding found.
+static std::optional<ConstantTensor> getOwnConstant(Operation *op) {
   ConstantTensor constant;
   if (auto parameter = dyn_cast<ParameterOp>(op)) {
     constant.type = cast<RankedTensorType>(parameter.getType());
@@ -162,6 +205,19 @@ static Attribute getKey(MLIRContext *context, const ConstantTensor &constant) {
                                   TypeAttr::get(constant.type)});
 }
 
+std::optional<ConstantTensor> qk::quant_llm::getConstant(Value value) {
+  Operation *op = value.getDefiningOp();
+  if (!op || op->getNumResults() != 1)
+    return std::nullopt;
+  std::optional<ConstantTensor> constant = getOwnConstant(op);
+  if (!constant || op->isRegistered())
+    return constant;
+  if (auto binding =
+          getConstantOp(op)->getAttrOfType<DictionaryAttr>(kBindingAttr))
+    constant->bind(ParameterBinding::fromAttr(binding));
+  return constant;
+}
+
 Attribute qk::quant_llm::getConstantKey(Value value) {
   std::optional<ConstantTensor> constant = getConstant(value);
   return constant ? getKey(value.getContext(), *constant) : Attribute();
@@ -171,6 +227,9 @@ Attribute qk::quant_llm::getGlobalKey(Operation *global) {
   auto type = global->getAttrOfType<TypeAttr>("type");
   std::optional<ConstantTensor> constant =
       getGlobal(global, type ? type.getValue() : Type());
+  if (auto binding = global->getAttrOfType<DictionaryAttr>(kBindingAttr);
+      constant && binding)
+    constant->bind(ParameterBinding::fromAttr(binding));
   return constant && !constant->value ? getKey(global->getContext(), *constant)
                                       : Attribute();
 }

@@ -25,6 +25,24 @@
 
 namespace qk::quant_llm {
 
+/// On a constant of a dialect that isn't linked: the ParameterBinding that
+/// `quant-llm-bind-parameters` found for it.
+constexpr llvm::StringLiteral kBindingAttr = "quant_llm.binding";
+
+/// Which tensor of the model's files a constant is.
+struct ParameterBinding {
+  std::string scope, name;
+  /// The constant is the transpose of the tensor.
+  bool transposed = false;
+  /// The tensor may have another float type than the constant.
+  bool converts = false;
+  /// The tensor only names the constant, which keeps its own elements.
+  bool keepsValue = false;
+
+  mlir::DictionaryAttr toAttr(mlir::MLIRContext *context) const;
+  static ParameterBinding fromAttr(mlir::DictionaryAttr attribute);
+};
+
 /// A constant tensor.
 struct ConstantTensor {
   /// Its type as a builtin tensor, also where the value's own type is opaque.
@@ -36,6 +54,11 @@ struct ConstantTensor {
   /// `#flow.parameter.named`. For a resource the name is its key and the scope
   /// is empty; a literal has neither.
   std::string scope, name;
+  /// Of a tensor of a file: see ParameterBinding.
+  bool transposed = false, converts = false;
+
+  /// Makes this the tensor that `binding` says.
+  void bind(const ParameterBinding &binding);
 };
 
 /// The constant that `value` is the result of: `quant_llm.parameter`, a
@@ -43,6 +66,9 @@ struct ConstantTensor {
 /// `onnx.Constant` (by itself or in a `torch.operator`), or the load of an
 /// immutable `util.global` with an initial value.
 std::optional<ConstantTensor> getConstant(mlir::Value value);
+
+/// The op that holds the constant `op` loads: a `util.global`, or `op` itself.
+mlir::Operation *getConstantOp(mlir::Operation *op);
 
 /// Equal for two values that are the same constant, whatever ops load it; null
 /// for what is no constant.
@@ -52,14 +78,21 @@ mlir::Attribute getConstantKey(mlir::Value value);
 /// null for any other op.
 mlir::Attribute getGlobalKey(mlir::Operation *global);
 
-/// Makes a constant a parameter of its own scope and name; a resource without
-/// data is one of the file that has its name, a literal is called
-/// `literalName`. The constant's op stays. Errors are emitted at `location`: no
-/// file has the tensor, or it has another type or shape, or the wrong size.
-mlir::FailureOr<ParameterOp> createParameter(mlir::OpBuilder &builder,
+/// Makes a constant a parameter of its own scope and name, at the builder's
+/// point or where the block already has it; a resource without data is one of
+/// the file that has its name, a literal is called `literalName`. What the file
+/// stores transposed, in another float type or without dimensions of size one
+/// is transposed, converted and reshaped to the constant's type. The constant's
+/// op stays. Errors are emitted at `location`: no file has the tensor, or it
+/// has another type or shape, or the wrong size.
+mlir::FailureOr<mlir::Value> createParameter(mlir::OpBuilder &builder,
                                              mlir::Location location,
                                              const ConstantTensor &constant,
                                              llvm::StringRef literalName);
+
+/// `quant_llm.transpose` of a matrix; of a transpose, what it is of.
+mlir::Value createTranspose(mlir::OpBuilder &builder, mlir::Location location,
+                            mlir::Value matrix);
 
 /// Whether getConstant() finds one.
 bool isConstant(mlir::Value value);

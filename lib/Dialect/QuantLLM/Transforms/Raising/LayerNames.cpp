@@ -6,6 +6,7 @@
 
 #include "LayerNames.h"
 
+#include "../Binding/LayerPaths.h"
 #include "Constants.h"
 
 using namespace mlir;
@@ -21,9 +22,17 @@ std::string LayerNames::get(Value weight, bool transposed, StringRef function) {
     return known->second;
   std::string name;
   std::optional<ConstantTensor> constant = getConstant(weight);
-  if (constant && StringRef(constant->name).ends_with(".weight"))
-    name = StringRef(constant->name).drop_back(strlen(".weight")).str();
-  else
+  if (constant)
+    name = layerName(constant->name);
+  // A file calls its tensors what the model does, or what the exporter did.
+  if (name.empty() && constant && !constant->scope.empty() &&
+      !isHandle(constant->name))
+    name = constant->name;
+  // An exporter may have left the name in a location.
+  if (name.empty())
+    if (auto location = weight.getLoc()->findInstanceOf<NameLoc>())
+      name = layerName(location.getName());
+  if (name.empty())
     name = (function + "." + Twine(numbers[function]++)).str();
   // Two functions may name different tensors alike; keep both.
   std::string unique = name;

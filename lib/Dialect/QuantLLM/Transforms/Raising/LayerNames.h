@@ -16,9 +16,9 @@
 
 namespace qk::quant_llm {
 
-/// Names layers: the weight's own name less `.weight`, else the function's
-/// name and a running number. Uses of one weight share a name; a weight that is
-/// also used transposed is two layers.
+/// Names layers: the weight's own name less `.weight` or `.kernel`, or that of
+/// its location, else the function's name and a running number. Uses of one
+/// weight share a name; a weight that is also used transposed is two layers.
 class LayerNames {
 public:
   std::string get(mlir::Value weight, bool transposed,
