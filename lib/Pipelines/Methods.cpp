@@ -30,6 +30,7 @@ static PassOptions getRounding(const PipelineOptions &options) {
   rounding.symmetric = options.symmetric;
   rounding.scaleType = options.scaleType;
   rounding.scaleSearch = options.scaleSearch;
+  rounding.overrides = options.overrides;
   rounding.fallback = options.fallback;
   rounding.strict = options.strict;
   rounding.outputWeights = options.outputWeights;

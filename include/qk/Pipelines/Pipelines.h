@@ -54,6 +54,11 @@ struct RoundingPipelineOptions : mlir::PassPipelineOptions<Derived> {
   ListOption<std::string> only{
       *this, "only",
       llvm::cl::desc("Globs of the only layer names to quantise")};
+  Option<std::string> overrides{
+      *this, "overrides",
+      llvm::cl::desc("JSON file of options that differ from layer to layer, by "
+                     "globs of layer names; of two that match, the later wins"),
+      llvm::cl::init("")};
   Option<std::string> fallback{
       *this, "fallback",
       llvm::cl::desc("Where a layer has no tokens or its Hessian can't be "

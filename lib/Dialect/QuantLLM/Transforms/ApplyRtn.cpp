@@ -4,7 +4,7 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "Recipe.h"
+#include "LayerMethod.h"
 
 #include "qk/Dialect/QuantLLM/Transforms/Passes.h"
 
@@ -21,25 +21,17 @@ struct ApplyRtn : public qk::quant_llm::impl::ApplyRtnPassBase<ApplyRtn> {
   using ApplyRtnPassBase::ApplyRtnPassBase;
 
   void runOnOperation() override {
-    ModuleOp module = getOperation();
-    FailureOr<RoundingScheme> rounding = getRoundingScheme(
-        module, bits, groupSize, symmetric, scaleType, scaleSearch);
-    if (failed(rounding) ||
-        failed(recordSettings(
-            module, {fallback, strict, outputWeights, report, recipeOnly})))
-      return signalPassFailure();
-    std::vector<RecipeLayer> layers = collectLayers(module);
-    if (failed(checkHasLayers(module, layers)))
-      return signalPassFailure();
-    for (const RecipeLayer &layer : layers) {
-      OpBuilder builder(module.getContext());
-      builder.setInsertionPointAfterValue(layer.weight);
-      auto op = RoundToNearestOp::create(
-          builder, layer.uses.front()->getLoc(), layer.weight, rounding->scheme,
-          rounding->symmetric, rounding->scaleSearch);
-      replaceUses(layer, rounding->scheme,
-                  {op.getCodes(), op.getScales(), op.getZeroPoints(), {}});
-    }
+    LayerMethod method;
+    method.method = LayerMethod::Method::Rtn;
+    method.bits = bits;
+    method.groupSize = groupSize;
+    method.symmetric = symmetric;
+    method.scaleType = scaleType;
+    method.scaleSearch = scaleSearch;
+    if (failed(
+            applyMethod(getOperation(), method, overrides,
+                        {fallback, strict, outputWeights, report, recipeOnly})))
+      signalPassFailure();
   }
 };
 } // namespace

@@ -48,27 +48,31 @@ bool LayerFilter::selects(StringRef layer, bool isHead) {
   return hasOnly ? named : !isHead;
 }
 
+LogicalResult qk::quant_llm::emitUnmatched(Location location, StringRef what,
+                                           StringRef pattern,
+                                           ArrayRef<std::string> layers) {
+  StringRef nearest;
+  unsigned best = ~0u;
+  for (const std::string &layer : layers) {
+    unsigned distance = StringRef(layer).edit_distance(pattern);
+    if (distance < best) {
+      best = distance;
+      nearest = layer;
+    }
+  }
+  InFlightDiagnostic diagnostic =
+      emitError(location) << what << " '" << pattern << "' matches none of "
+                          << layers.size() << " linear layers";
+  if (!nearest.empty())
+    diagnostic << "; the nearest name is '" << nearest << "'";
+  return diagnostic;
+}
+
 LogicalResult LayerFilter::checkAllMatched(ArrayRef<std::string> layers,
                                            Location location) const {
-  for (const Pattern &pattern : patterns) {
-    if (pattern.matched)
-      continue;
-    StringRef nearest;
-    unsigned best = ~0u;
-    for (const std::string &layer : layers) {
-      unsigned distance = StringRef(layer).edit_distance(pattern.text);
-      if (distance < best) {
-        best = distance;
-        nearest = layer;
-      }
-    }
-    InFlightDiagnostic diagnostic = emitError(location)
-                                    << pattern.option << " pattern '"
-                                    << pattern.text << "' matches none of "
-                                    << layers.size() << " linear layers";
-    if (!nearest.empty())
-      diagnostic << "; the nearest name is '" << nearest << "'";
-    return diagnostic;
-  }
+  for (const Pattern &pattern : patterns)
+    if (!pattern.matched)
+      return emitUnmatched(location, pattern.option + " pattern", pattern.text,
+                           layers);
   return success();
 }

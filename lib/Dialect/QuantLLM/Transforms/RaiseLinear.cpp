@@ -127,9 +127,9 @@ static FailureOr<Value> getParameter(Value value, ArrayRef<int64_t> shape,
   if (isShaped && value.getDefiningOp<ParameterOp>())
     return value;
   OpBuilder builder = OpBuilder::atBlockBegin(entry);
-  return createParameter(
-      builder, value.getLoc(),
-      isShaped ? constant : reshapeConstant(constant, shape), literalName);
+  return createParameter(builder, value.getLoc(),
+                         isShaped ? constant : reshapeConstant(constant, shape),
+                         literalName);
 }
 
 /// The weight as a parameter of shape [N,K]; made once a weight, so that uses

@@ -9,7 +9,6 @@
 #include "mlir/Interfaces/SideEffectInterfaces.h"
 #include "llvm/ADT/DenseMap.h"
 #include "llvm/ADT/SmallPtrSet.h"
-#include "llvm/ADT/StringSwitch.h"
 
 #include <algorithm>
 
@@ -71,55 +70,6 @@ qk::quant_llm::checkHasLayers(ModuleOp module,
       "no linear layer to quantise: raising found none, or the options skip "
       "all; the remarks of --quant-llm-raise-linear say what was rejected and "
       "why");
-}
-
-FailureOr<RoundingScheme> qk::quant_llm::getRoundingScheme(
-    ModuleOp module, int64_t bits, int64_t groupSize, bool symmetric,
-    StringRef scaleType, StringRef scaleSearch, bool hasHessian) {
-  MLIRContext *context = module.getContext();
-  std::optional<CodeType> codeType;
-  switch (bits) {
-  case 2:
-    codeType = CodeType::U2;
-    break;
-  case 3:
-    codeType = CodeType::U3;
-    break;
-  case 4:
-    codeType = CodeType::U4;
-    break;
-  case 8:
-    codeType = symmetric ? CodeType::S8 : CodeType::U8;
-    break;
-  default:
-    return emitError(module.getLoc())
-           << "expected bits to be 2, 3, 4 or 8 (codes of type u2, u3, u4, "
-              "u8 or s8), got "
-           << bits;
-  }
-  if (groupSize != -1 && groupSize < 1)
-    return emitError(module.getLoc())
-           << "expected group-size to be -1 (the whole row) "
-              "or at least 1, got "
-           << groupSize;
-  Type type = llvm::StringSwitch<Type>(scaleType)
-                  .Case("f16", Float16Type::get(context))
-                  .Case("bf16", BFloat16Type::get(context))
-                  .Case("f32", Float32Type::get(context))
-                  .Default(Type());
-  if (!type)
-    return emitError(module.getLoc())
-           << "expected scale-type to be f16, bf16 or f32, "
-              "got '"
-           << scaleType << "'";
-  std::optional<ScaleSearch> search = symbolizeScaleSearch(scaleSearch);
-  if (!search || (*search == ScaleSearch::Weighted && !hasHessian))
-    return emitError(module.getLoc())
-           << "expected scale-search to be none"
-           << (hasHessian ? ", mse or weighted" : " or mse") << ", got '"
-           << scaleSearch << "'";
-  return RoundingScheme{SchemeAttr::get(context, *codeType, groupSize, type),
-                        symmetric, *search};
 }
 
 void qk::quant_llm::eraseIfDead(Operation *op) {

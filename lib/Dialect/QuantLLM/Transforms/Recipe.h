@@ -51,13 +51,6 @@ struct RoundingScheme {
   ScaleSearch scaleSearch = ScaleSearch::None;
 };
 
-/// Errors, emitted at the module: bits, group size, scale type or scale search
-/// that don't exist, with what does.
-mlir::FailureOr<RoundingScheme>
-getRoundingScheme(mlir::ModuleOp module, int64_t bits, int64_t groupSize,
-                  bool symmetric, llvm::StringRef scaleType,
-                  llvm::StringRef scaleSearch, bool hasHessian = false);
-
 /// Results of a rounding op; zeroPoints and permutation may be null.
 struct Rounded {
   mlir::Value codes, scales, zeroPoints, permutation;

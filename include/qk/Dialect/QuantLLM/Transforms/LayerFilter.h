@@ -44,6 +44,12 @@ private:
   bool hasOnly = false;
 };
 
+/// Emits the error for a pattern on layer names that matches none of `layers`,
+/// with the nearest name. `what` says where it is from. Fails.
+mlir::LogicalResult emitUnmatched(mlir::Location location, llvm::StringRef what,
+                                  llvm::StringRef pattern,
+                                  mlir::ArrayRef<std::string> layers);
+
 } // namespace qk::quant_llm
 
 #endif // QK_DIALECT_QUANTLLM_TRANSFORMS_LAYERFILTER_H

@@ -133,6 +133,10 @@ defvar roundingOptions = [
   Option<"scaleSearch", "scale-search", "std::string", "\"none\"",
          "none: the range of the group; mse: shrink it to the smallest error; "
          "weighted (GPTQ): to the smallest loss of the rounding itself">,
+  Option<"overrides", "overrides", "std::string", "\"\"",
+         "JSON file of options that differ from layer to layer: "
+         "{\"GLOB\": {\"bits\": 8, \"method\": \"rtn\"}}; of two globs that "
+         "match, the later wins">,
   Option<"fallback", "fallback", "std::string", "\"error\"",
          "Where a layer has no tokens or its Hessian can't be factored: error, "
          "or rtn (round to nearest)">,
@@ -159,7 +163,8 @@ def ApplyRtnPass : Pass<"quant-llm-apply-rtn", "::mlir::ModuleOp"> {
     %y = quant_llm.matmul %x, %codes, %scales zero_points(%zeros) scheme(...) name("fc") : ...
     ```
     A matmul that an earlier method wrote keeps that method's column scales and
-    gets its rounding replaced. A weight used twice is rounded once.
+    gets its rounding replaced. A weight used twice is rounded once. `overrides`
+    gives single layers other options or another method.
   }];
   let options = roundingOptions;
   let dependentDialects = ["::qk::quant_llm::QuantLLMDialect"];
