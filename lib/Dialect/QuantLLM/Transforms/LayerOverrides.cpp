@@ -100,7 +100,10 @@ FailureOr<LayerOverrides> LayerOverrides::read(StringRef path,
            << ": expected an object from globs of layer names to objects of "
               "options, got "
            << json->describe();
-  for (const auto &[text, settings] : json->members()) {
+  overrides.json = std::move(*json);
+  for (const auto &[key, value] : overrides.json.members()) {
+    StringRef text = key;
+    const JSONValue &settings = value;
     auto fail = [&](const JSONValue &where) -> InFlightDiagnostic {
       return emitError(location)
              << path << ":" << where.line << ": layers '" << text << "': ";
@@ -130,7 +133,7 @@ FailureOr<LayerOverrides> LayerOverrides::read(StringRef path,
         return fail(value) << "expected " << key << " to be "
                            << setting->expected << ", got " << value.describe();
     }
-    overrides.entries.push_back({text, std::move(*glob), settings});
+    overrides.entries.push_back({text, std::move(*glob), &settings});
   }
   return overrides;
 }
@@ -143,14 +146,14 @@ LayerOverrides::apply(StringRef layer, LayerMethod method, Location location) {
       continue;
     entry.matched = true;
     last = &entry;
-    for (const auto &[key, value] : entry.settings.members())
+    for (const auto &[key, value] : entry.settings->members())
       findSetting(key)->set(method, value);
   }
   if (!last)
     return method;
   // Values are checked together: the codes of 8 bits depend on `symmetric`.
   auto fail = [&]() -> InFlightDiagnostic {
-    return emitError(location) << file << ":" << last->settings.line
+    return emitError(location) << file << ":" << last->settings->line
                                << ": layer '" << layer << "': ";
   };
   if (failed(method.getScheme(location.getContext(), fail)) ||
@@ -164,7 +167,7 @@ LogicalResult LayerOverrides::checkAllMatched(ArrayRef<std::string> layers,
   for (const Entry &entry : entries)
     if (!entry.matched)
       return emitUnmatched(location,
-                           file + ":" + std::to_string(entry.settings.line) +
+                           file + ":" + std::to_string(entry.settings->line) +
                                ": layers",
                            entry.text, layers);
   return success();

@@ -29,6 +29,9 @@ class LayerOverrides {
 public:
   /// Without overrides.
   LayerOverrides() = default;
+  // A copy would refer to the original; a moved vector keeps its elements.
+  LayerOverrides(LayerOverrides &&) = default;
+  LayerOverrides &operator=(LayerOverrides &&) = default;
 
   /// Errors, emitted at `location`, name file, line and key: a file that can't
   /// be read or isn't such an object, a bad glob, a key or value that doesn't
@@ -47,13 +50,15 @@ public:
                                       mlir::Location location) const;
 
 private:
+  /// Refers to `json`: a glob keeps no copy of its text.
   struct Entry {
-    std::string text;
+    llvm::StringRef text;
     llvm::GlobPattern glob;
-    storage::JSONValue settings;
+    const storage::JSONValue *settings;
     bool matched = false;
   };
   std::string file;
+  storage::JSONValue json;
   std::vector<Entry> entries;
 };
 
