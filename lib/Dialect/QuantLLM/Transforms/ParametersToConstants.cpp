@@ -11,6 +11,8 @@
 #include "qk/Dialect/QuantLLM/Transforms/Passes.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Linalg/IR/Linalg.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/IR/AsmState.h"
 #include "mlir/IR/DialectResourceBlobManager.h"
 
@@ -67,7 +69,17 @@ struct ParametersToConstants
             op.getAttrOfType<StringAttr>(SymbolTable::getSymbolAttrName()));
 
     SmallVector<ParameterOp> parameters;
-    module.walk([&](ParameterOp op) { parameters.push_back(op); });
+    SmallVector<Operation *> views;
+    module.walk([&](Operation *op) {
+      // What binding noted on constants.
+      op->removeDiscardableAttr(kBindingAttr);
+      if (auto parameter = dyn_cast<ParameterOp>(op))
+        parameters.push_back(parameter);
+      else if (isa<TransposeOp>(op) || (stablehlo && isView(op)))
+        views.push_back(op);
+    });
+    for (Operation *op : views)
+      replaceView(op, stablehlo);
     for (ParameterOp op : parameters) {
       OpBuilder builder(op);
       RankedTensorType type = op.getStorageType();
@@ -99,6 +111,44 @@ struct ParametersToConstants
   }
 
 private:
+  /// Whether `op` is how binding makes a tensor of a file the constant that the
+  /// module had.
+  static bool isView(Operation *op) {
+    while (op &&
+           isa<TransposeOp, tensor::ExpandShapeOp, tensor::CollapseShapeOp,
+               arith::ExtFOp, arith::TruncFOp>(op))
+      op = op->getOperand(0).getDefiningOp();
+    return isa_and_present<ParameterOp>(op);
+  }
+
+  static void replaceView(Operation *op, bool stablehlo) {
+    OpBuilder builder(op);
+    auto type = cast<RankedTensorType>(op->getResult(0).getType());
+    Value result;
+    if (stablehlo) {
+      StringRef name = isa<TransposeOp>(op) ? "stablehlo.transpose"
+                       : isa<arith::ExtFOp, arith::TruncFOp>(op)
+                           ? "stablehlo.convert"
+                           : "stablehlo.reshape";
+      OperationState state(op->getLoc(), name);
+      state.addTypes(type);
+      state.addOperands(op->getOperand(0));
+      if (isa<TransposeOp>(op))
+        state.propertiesAttr = builder.getDictionaryAttr(builder.getNamedAttr(
+            "permutation", builder.getDenseI64ArrayAttr({1, 0})));
+      result = builder.create(state)->getResult(0);
+    } else {
+      Value empty = tensor::EmptyOp::create(
+          builder, op->getLoc(), type.getShape(), type.getElementType());
+      result =
+          linalg::TransposeOp::create(builder, op->getLoc(), op->getOperand(0),
+                                      empty, ArrayRef<int64_t>{1, 0})
+              ->getResult(0);
+    }
+    op->getResult(0).replaceAllUsesWith(result);
+    op->erase();
+  }
+
   static Operation *createOp(OpBuilder &builder, ParameterOp op, StringRef name,
                              std::pair<StringRef, Attribute> attribute) {
     OperationState state(op.getLoc(), name);

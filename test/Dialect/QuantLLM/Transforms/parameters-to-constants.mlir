@@ -55,6 +55,36 @@ module attributes {quant_llm.host_dialect = "stablehlo"} {
 
 // -----
 
+// What binding made of a file's tensors and noted on constants.
+module attributes {quant_llm.host_dialect = "stablehlo"} {
+  // CHECK-LABEL: func.func @bound
+  func.func @bound() -> (tensor<1x3x2xf32>, tensor<2xf32>) {
+    // CHECK: %[[W:.*]] = "stablehlo.constant"() <{value = dense_resource<fc.weight> : tensor<2x3xf16>}>
+    // CHECK: %[[T:.*]] = "stablehlo.transpose"(%[[W]]) <{permutation = array<i64: 1, 0>}> : (tensor<2x3xf16>) -> tensor<3x2xf16>
+    // CHECK: %[[C:.*]] = "stablehlo.convert"(%[[T]]) : (tensor<3x2xf16>) -> tensor<3x2xf32>
+    // CHECK: "stablehlo.reshape"(%[[C]]) : (tensor<3x2xf32>) -> tensor<1x3x2xf32>
+    %0 = quant_llm.parameter "model"::"fc.weight" : tensor<2x3xf16>
+    %1 = quant_llm.transpose %0 : tensor<2x3xf16>
+    %2 = arith.extf %1 : tensor<3x2xf16> to tensor<3x2xf32>
+    %3 = tensor.expand_shape %2 [[0, 1], [2]] output_shape [1, 3, 2] : tensor<3x2xf32> into tensor<1x3x2xf32>
+    // CHECK-NOT: quant_llm.binding
+    %4 = "stablehlo.constant"() <{value = dense<[1., 2.]> : tensor<2xf32>}> {quant_llm.binding = {name = "norm.weight", scope = "model"}} : () -> tensor<2xf32>
+    return %3, %4 : tensor<1x3x2xf32>, tensor<2xf32>
+  }
+}
+
+// -----
+
+// CHECK-LABEL: func.func @transposed
+func.func @transposed() -> tensor<3x2xf32> {
+  // CHECK: linalg.transpose ins({{.*}} : tensor<2x3xf32>) outs({{.*}} : tensor<3x2xf32>) permutation = [1, 0]
+  %0 = quant_llm.parameter "model"::"other.weight" : tensor<2x3xf32>
+  %1 = quant_llm.transpose %0 : tensor<2x3xf32>
+  return %1 : tensor<3x2xf32>
+}
+
+// -----
+
 func.func @codes() -> tensor<2x2xi4> {
   // expected-error @below {{parameter 'fc.codes' of type 'tensor<2x2xi4>' has no form outside quant_llm; pack the codes that it holds}}
   %0 = quant_llm.parameter ""::"fc.codes" : tensor<2x2xi4> = dense<17> : tensor<2x1xi8>

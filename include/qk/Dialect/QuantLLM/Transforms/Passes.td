@@ -104,7 +104,9 @@ def ParametersToConstantsPass
     that another compiler reads: a parameter with a value becomes an
     `arith.constant`, in a module that computes in StableHLO a
     `stablehlo.constant`; one of a file a resource of its name without data; one
-    that a `util.global` of the module is, a load of that.
+    that a `util.global` of the module is, a load of that. What binding put
+    between a tensor of a file and its uses (`quant_llm.transpose`; in StableHLO
+    reshapes and conversions too) becomes ops of that dialect.
 
     Preconditions (the pass fails otherwise): no parameter has elements of fewer
     than 8 bits, which no dialect stores in the same way; packing has come
@@ -118,7 +120,9 @@ def ParametersToConstantsPass
     %w = arith.constant dense_resource<norm.weight> : tensor<8xf32>
     ```
   }];
-  let dependentDialects = ["::mlir::arith::ArithDialect"];
+  let dependentDialects = ["::mlir::arith::ArithDialect",
+                           "::mlir::linalg::LinalgDialect",
+                           "::mlir::tensor::TensorDialect"];
 }
 
 // Options of every method that rounds, and what they record for evaluate.
