@@ -14,8 +14,7 @@ def QuantLLM_ParameterOp : QuantLLM_PureOp<"parameter"> {
   let description = [{
     The tensor `name` of the file that the module attribute `quant_llm.weights`
     gives for `scope`, or the inline `value`. Maps one to one to IREE's
-    `#flow.parameter.named<"scope"::"name">`. The file's tensor may have
-    dimensions merged or split (4x8 for 1x32), not reordered.
+    `#flow.parameter.named<"scope"::"name">`.
 
     Elements of fewer than 8 bits are stored as bytes: a tensor of shape
     [..., K] of b-bit elements is stored as U8 of shape [..., ceil(K*b/8)],

@@ -324,9 +324,9 @@ LogicalResult ConstantBinder::run() {
       continue;
     // A parameter without data, or a constant with its own, may stay.
     bool must =
-        !isParameter &&
-        (!hasData(found.constant.value) ||
-         (isa<arith::ConstantOp, tosa::ConstOp>(found.op) && isWeight(found.constant)));
+        !isParameter && (!hasData(found.constant.value) ||
+                         (isa<arith::ConstantOp, tosa::ConstOp>(found.op) &&
+                          isWeight(found.constant)));
     bool fits = found.op->getResult(0).getType() == found.constant.type;
     if ((binding || must) && fits && failed(replace(found)))
       return failure();
