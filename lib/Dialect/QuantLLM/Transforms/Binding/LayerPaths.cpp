@@ -13,12 +13,12 @@ using namespace qk::quant_llm;
 using llvm::ArrayRef;
 using llvm::StringRef;
 
-/// Appends `component`, `layers_0` as two.
-static void append(LayerPath &path, StringRef component) {
+/// Appends `component`; with `splitNumbers`, `layers_0` as two.
+static void append(LayerPath &path, StringRef component, bool splitNumbers) {
   if (component.empty())
     return;
   StringRef stem = component.rtrim("0123456789");
-  if (stem.size() < component.size() && stem.size() > 1 &&
+  if (splitNumbers && stem.size() < component.size() && stem.size() > 1 &&
       stem.ends_with("_")) {
     path.push_back(stem.drop_back().str());
     component = component.drop_front(stem.size());
@@ -26,7 +26,7 @@ static void append(LayerPath &path, StringRef component) {
   path.push_back(component.str());
 }
 
-LayerPath qk::quant_llm::parsePath(StringRef name) {
+LayerPath qk::quant_llm::parsePath(StringRef name, bool splitNumbers) {
   LayerPath path;
   while (!name.empty()) {
     if (name.consume_front("[")) {
@@ -36,17 +36,17 @@ LayerPath qk::quant_llm::parsePath(StringRef name) {
       if (quote == "'" || quote == "\"") {
         name = name.drop_front();
         end = name.find((quote + "]").str());
-        append(path, name.take_front(end));
+        append(path, name.take_front(end), splitNumbers);
         name = end == StringRef::npos ? "" : name.drop_front(end + 2);
       } else {
         end = name.find(']');
-        append(path, name.take_front(end));
+        append(path, name.take_front(end), splitNumbers);
         name = end == StringRef::npos ? "" : name.drop_front(end + 1);
       }
       continue;
     }
     size_t end = name.find_first_of("./[");
-    append(path, name.take_front(end));
+    append(path, name.take_front(end), splitNumbers);
     name = name.drop_front(std::min(end, name.size()));
     if (!name.starts_with("["))
       name = name.drop_front(std::min<size_t>(1, name.size()));
@@ -87,7 +87,7 @@ std::string qk::quant_llm::layerName(StringRef name) {
         return name.drop_back(word.size()).str();
     return "";
   }
-  LayerPath path = parsePath(name);
+  LayerPath path = parsePath(name, /*splitNumbers=*/false);
   if (path.size() > 1 && (path.back() == "weight" || path.back() == "kernel"))
     path.pop_back();
   while (path.size() > 1 && path.front() == "params")

@@ -27,8 +27,8 @@ namespace qk::quant_llm {
 using LayerPath = llvm::SmallVector<std::string, 8>;
 
 /// The components of a name: separated by `.` or `/`, or written as subscripts;
-/// `layers_0` is two, as `layers.0` is.
-LayerPath parsePath(llvm::StringRef name);
+/// with `splitNumbers`, `layers_0` is two, as `layers.0` is.
+LayerPath parsePath(llvm::StringRef name, bool splitNumbers = true);
 
 /// How near two paths are; a smaller rank is nearer.
 enum class PathMatch {

@@ -10,7 +10,9 @@
 
 #include "qk/Dialect/QuantLLM/IR/ParameterData.h"
 
+#include <cmath>
 #include <cstring>
+#include <vector>
 
 using namespace mlir;
 using namespace qk;
@@ -78,36 +80,83 @@ static bool equalTransposedWords(const uint8_t *a, const uint8_t *b,
   });
 }
 
+/// What each f16 is as f32, and which f32 round to it (to nearest even). A
+/// baseline x86 converts in software, at tens of nanoseconds an element.
+struct HalfTables {
+  std::vector<float> value, low, high;
+
+  HalfTables() : value(1 << 16), low(1 << 16), high(1 << 16) {
+    constexpr unsigned infinity = 0x7C00, sign = 0x8000;
+    for (unsigned code = 0; code < value.size(); ++code) {
+      auto bits = static_cast<uint16_t>(code);
+      _Float16 half;
+      std::memcpy(&half, &bits, 2);
+      value[code] = static_cast<float>(half);
+    }
+    // Midpoints between neighbours are exact in f32; ties go to even codes.
+    auto midpoint = [&](unsigned code) {
+      return code == infinity - 1
+                 ? value[code] + 16
+                 : value[code] + (value[code + 1] - value[code]) / 2;
+    };
+    for (unsigned code = 0; code < sign; ++code) {
+      bool odd = code & 1;
+      float lower = code == 0 ? -midpoint(0) : midpoint(code - 1);
+      float upper = code >= infinity ? value[infinity] : midpoint(code);
+      low[code] = odd ? std::nextafter(lower, upper) : lower;
+      high[code] = odd ? std::nextafter(upper, lower) : upper;
+      if (code > infinity) { // Not a number.
+        low[code] = 1;
+        high[code] = 0;
+      }
+      low[code | sign] = -high[code];
+      high[code | sign] = -low[code];
+      if (code > infinity) {
+        low[code | sign] = 1;
+        high[code | sign] = 0;
+      }
+    }
+  }
+};
+
+static const HalfTables &getHalfTables() {
+  static const HalfTables tables;
+  return tables;
+}
+
+static uint16_t readBits16(const uint8_t *bytes, int64_t i) {
+  uint16_t bits;
+  std::memcpy(&bits, bytes + 2 * i, 2);
+  return bits;
+}
+
 /// Element `i` of f32, f16 or bf16 values, exactly.
 static float readFloat(DataType type, const uint8_t *bytes, int64_t i) {
   float value;
   if (type == DataType::F32) {
     std::memcpy(&value, bytes + 4 * i, 4);
   } else if (type == DataType::F16) {
-    _Float16 half;
-    std::memcpy(&half, bytes + 2 * i, 2);
-    value = static_cast<float>(half);
+    value = getHalfTables().value[readBits16(bytes, i)];
   } else {
-    uint16_t upper;
-    std::memcpy(&upper, bytes + 2 * i, 2);
-    uint32_t bits = static_cast<uint32_t>(upper) << 16;
+    uint32_t bits = static_cast<uint32_t>(readBits16(bytes, i)) << 16;
     std::memcpy(&value, &bits, 4);
   }
   return value;
 }
 
-/// `value` rounded to nearest even in `type`, as f32.
-static float roundTo(DataType type, float value) {
-  if (type == DataType::F16)
-    return static_cast<float>(static_cast<_Float16>(value));
+/// Whether `value`, rounded to nearest even, is element `i` of `type`.
+static bool roundsTo(float value, DataType type, const uint8_t *bytes,
+                     int64_t i) {
   if (type == DataType::F32)
-    return value;
+    return value == readFloat(type, bytes, i);
+  uint16_t code = readBits16(bytes, i);
+  if (type == DataType::F16) {
+    const HalfTables &tables = getHalfTables();
+    return tables.low[code] <= value && value <= tables.high[code];
+  }
   uint32_t bits;
   std::memcpy(&bits, &value, 4);
-  bits += 0x7FFF + ((bits >> 16) & 1);
-  bits &= 0xFFFF0000;
-  std::memcpy(&value, &bits, 4);
-  return value;
+  return value == value && (bits + 0x7FFF + ((bits >> 16) & 1)) >> 16 == code;
 }
 
 static bool isNarrowFloat(DataType type) {
@@ -145,8 +194,7 @@ bool TensorMatcher::equals(RankedTensorType type, ArrayRef<uint8_t> bytes,
   if (!isNarrowFloat(*own) || !isNarrowFloat(tensor.type))
     return false;
   auto equal = [&](int64_t i, int64_t j) {
-    return readFloat(*own, bytes.data(), i) ==
-           roundTo(*own, readFloat(tensor.type, theirs, j));
+    return roundsTo(readFloat(tensor.type, theirs, j), *own, bytes.data(), i);
   };
   if (transposed)
     return equalTransposed(shape[0], shape[1], equal);
