@@ -48,21 +48,25 @@ static bool isLeading(int64_t stride, int64_t length) {
   return stride >= length && stride <= std::numeric_limits<int>::max();
 }
 
+/// A leading dimension is at least 1, also of a matrix without elements: CBLAS
+/// ends the process otherwise.
+static constexpr int64_t kOne = 1;
+
 /// `view` [rows, cols] for BLAS; copied to `copy` where neither dimension has
 /// unit stride. A dimension of size 1 may have any stride.
 static Operand makeOperand(View view, int64_t rows, int64_t cols,
                            std::unique_ptr<float[]> &copy) {
   if ((view.colStride == 1 || cols == 1) &&
       (isLeading(view.rowStride, cols) || rows == 1))
-    return {view.data, std::max(view.rowStride, cols), blas::NoTrans};
+    return {view.data, std::max({view.rowStride, cols, kOne}), blas::NoTrans};
   if ((view.rowStride == 1 || rows == 1) &&
       (isLeading(view.colStride, rows) || cols == 1))
-    return {view.data, std::max(view.colStride, rows), blas::Trans};
+    return {view.data, std::max({view.colStride, rows, kOne}), blas::Trans};
   copy = scratch(rows * cols);
   for (int64_t r = 0; r < rows; ++r)
     for (int64_t c = 0; c < cols; ++c)
       copy[r * cols + c] = *view.at(r, c);
-  return {copy.get(), cols, blas::NoTrans};
+  return {copy.get(), std::max(cols, kOne), blas::NoTrans};
 }
 
 /// One tile on the calling thread.
