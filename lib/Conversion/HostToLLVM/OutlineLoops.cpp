@@ -27,6 +27,15 @@ static bool isOutlined(Operation &op) {
   return isa<scf::ParallelOp, scf::ForOp>(op) && op.getNumResults() == 0;
 }
 
+/// A kernel is written as it is to be compiled, each function for a level of
+/// instructions of its own, and exists once anyway.
+static bool isKernel(func::FuncOp function) {
+  return llvm::any_of(
+      function->getDiscardableAttrs(), [](NamedAttribute attribute) {
+        return attribute.getName().strref().starts_with("qk_kernel.");
+      });
+}
+
 /// What the loop takes from outside, in the order in which it uses it.
 /// Constants are not among it: they are part of what the loop does.
 static SmallVector<Value> getCaptures(Operation *loop) {
@@ -66,11 +75,14 @@ struct OutlineLoops : qk::impl::OutlineLoopsBase<OutlineLoops> {
   void runOnOperation() override {
     SymbolTable symbols(getOperation());
     SmallVector<Operation *> loops;
-    for (auto function : getOperation().getOps<func::FuncOp>())
+    for (auto function : getOperation().getOps<func::FuncOp>()) {
+      if (isKernel(function))
+        continue;
       for (Block &block : function.getBody())
         for (Operation &op : block)
           if (isOutlined(op))
             loops.push_back(&op);
+    }
     llvm::DenseMap<size_t, SmallVector<func::FuncOp>> known;
     for (Operation *loop : loops) {
       SmallVector<Value> captures = getCaptures(loop);

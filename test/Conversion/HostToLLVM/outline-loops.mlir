@@ -86,3 +86,20 @@ func.func @others(%x: memref<8xf32>, %condition: i1) -> f32 {
   }
   return %sum : f32
 }
+
+// -----
+
+// A kernel is compiled for instructions of its own: its loops stay in it.
+// CHECK-LABEL: func.func private @kernel(
+// CHECK: scf.for
+// CHECK-NOT: @kernel.loop
+func.func private @kernel(%x: memref<8xf32>, %y: memref<8xf32>) attributes {qk_kernel.level = "avx2", target_cpu = "x86-64-v3"} {
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  %c8 = arith.constant 8 : index
+  scf.for %i = %c0 to %c8 step %c1 {
+    %v = memref.load %x[%i] : memref<8xf32>
+    memref.store %v, %y[%i] : memref<8xf32>
+  }
+  return
+}

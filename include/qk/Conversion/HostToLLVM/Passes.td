@@ -236,7 +236,8 @@ def OutlineLoops : Pass<"quant-llm-outline-loops", "mlir::ModuleOp"> {
     Every loop at a function's top becomes a private function of what it uses,
     and functions that are equal become one: the layers of a model differ in
     their weights only, so that a model of thirty layers is compiled in about
-    the time of one. Constants are part of the function.
+    the time of one. Constants are part of the function. Kernels (functions with
+    an attribute `qk_kernel.…`) stay as they are.
 
     ```mlir
     func.func @main(%x: memref<8xf32>, %y: memref<8xf32>) {
