@@ -83,8 +83,8 @@ CPUKernel::compile(const KernelSpec &spec, ArrayRef<Level> levels,
   kernel->engine = std::move(*engine);
   kernel->engine->registerSymbols([](llvm::orc::MangleAndInterner intern) {
     llvm::orc::SymbolMap symbols;
-    symbols[intern("qk_cpu_level")] = {
-        llvm::orc::ExecutorAddr::fromPtr(&qk_cpu_level),
+    symbols[intern("qk_choose_cpu_level")] = {
+        llvm::orc::ExecutorAddr::fromPtr(&qk_choose_cpu_level),
         llvm::JITSymbolFlags::Exported};
     return symbols;
   });

@@ -312,7 +312,7 @@ Executable::compile(ModuleOp module, const ExecutableOptions &options) {
   auto optimize =
       makeOptimizingTransformer(options.optimization, 0, machine->get());
   auto transform = [&](llvm::Module *module) {
-    specializeCPULevel(*module, qk_cpu_level());
+    specializeCPULevel(*module, qk_best_cpu_level);
     return optimize(module);
   };
   std::string runtime = runtimeLibrary();

@@ -15,14 +15,21 @@
 
 using namespace llvm;
 
-void qk::specializeCPULevel(Module &module, int32_t level) {
-  Function *query = module.getFunction("qk_cpu_level");
+void qk::specializeCPULevel(Module &module,
+                            function_ref<int32_t(int32_t)> best) {
+  Function *query = module.getFunction("qk_choose_cpu_level");
   if (!query || !query->isDeclaration())
     return;
   SetVector<Function *> callers;
   for (User *user : make_early_inc_range(query->users())) {
     auto *call = dyn_cast<CallInst>(user);
     if (!call || call->getCalledFunction() != query)
+      continue;
+    auto *levels = dyn_cast<ConstantInt>(call->getArgOperand(0));
+    int32_t level =
+        levels ? best(static_cast<int32_t>(levels->getZExtValue())) : -1;
+    // None of them: the call stays and says so.
+    if (level < 0)
       continue;
     callers.insert(call->getFunction());
     call->replaceAllUsesWith(ConstantInt::get(call->getType(), level));

@@ -120,7 +120,7 @@ static Level parseISA() {
   if (!level)
     fail("unknown isa '" + options->isa +
          "', expected portable, avx2, avx-vnni or avx512-vnni");
-  if (*level > machine)
+  if (qk_best_cpu_level(1 << static_cast<int32_t>(*level)) < 0)
     fail("this machine cannot run " + options->isa + ", only up to " +
          std::string(name(machine)));
   return *level;

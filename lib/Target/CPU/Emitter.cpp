@@ -252,37 +252,39 @@ void buildDispatch(func::FuncOp declaration, ArrayRef<Level> levels,
   auto call = [&](func::FuncOp callee) {
     func::CallOp::create(b, loc, callee, entry->getArguments());
   };
-  if (levels.size() == 1) {
+  if (levels.size() == 1 && levels.front() == Level::Portable) {
     call(callees.front());
     func::ReturnOp::create(b, loc);
     return;
   }
   auto module = declaration->getParentOfType<ModuleOp>();
-  constexpr StringLiteral query = "qk_cpu_level";
+  constexpr StringLiteral query = "qk_choose_cpu_level";
   if (!module.lookupSymbol(query)) {
     OpBuilder::InsertionGuard guard(b);
     b.setInsertionPoint(declaration);
-    auto function = func::FuncOp::create(b, loc, query,
-                                         b.getFunctionType({}, b.getI32Type()));
+    auto function = func::FuncOp::create(
+        b, loc, query, b.getFunctionType(b.getI32Type(), b.getI32Type()));
     function.setPrivate();
   }
+  // The best of the levels that the machine has; the call does not return where
+  // it has none of them.
+  int64_t mask = 0;
+  for (Level level : levels)
+    mask |= int64_t(1) << static_cast<int32_t>(level);
+  Value known = arith::ConstantIntOp::create(b, loc, mask, 32);
   Value level =
-      func::CallOp::create(b, loc, query, b.getI32Type()).getResult(0);
-  // The best level that the machine has, tried from the best down.
-  auto order = llvm::to_vector(llvm::seq<unsigned>(0, levels.size()));
-  llvm::sort(order,
-             [&](unsigned i, unsigned j) { return levels[i] > levels[j]; });
-  for (unsigned i : ArrayRef(order).drop_back()) {
-    Value bound = arith::ConstantIntOp::create(
-        b, loc, static_cast<int64_t>(levels[i]), 32);
-    Value has =
-        arith::CmpIOp::create(b, loc, arith::CmpIPredicate::sge, level, bound);
-    auto choose = scf::IfOp::create(b, loc, has, /*withElseRegion=*/true);
+      func::CallOp::create(b, loc, query, b.getI32Type(), known).getResult(0);
+  for (auto [each, callee] : llvm::zip(levels.drop_back(), callees)) {
+    Value value =
+        arith::ConstantIntOp::create(b, loc, static_cast<int64_t>(each), 32);
+    Value isIt =
+        arith::CmpIOp::create(b, loc, arith::CmpIPredicate::eq, level, value);
+    auto choose = scf::IfOp::create(b, loc, isIt, /*withElseRegion=*/true);
     b.setInsertionPoint(choose.thenBlock()->getTerminator());
-    call(callees[i]);
+    call(callee);
     b.setInsertionPoint(choose.elseBlock()->getTerminator());
   }
-  call(callees[order.back()]);
+  call(callees.back());
   b.setInsertionPointToEnd(entry);
   func::ReturnOp::create(b, loc);
 }

@@ -1,14 +1,15 @@
 // RUN: qk-opt %s --quant-llm-emit-cpu-kernels=isa=avx512-vnni,portable | FileCheck %s
 // RUN: qk-opt %s --quant-llm-emit-cpu-kernels=isa=avx2 | FileCheck %s --check-prefix=ONE
+// RUN: qk-opt %s --quant-llm-emit-cpu-kernels=isa=portable | FileCheck %s --check-prefix=PORTABLE
 // RUN: not qk-opt %s --quant-llm-emit-cpu-kernels=isa=avx9 2>&1 | FileCheck %s --check-prefix=UNKNOWN
 // Bodies of declared kernels, per level, and the dispatch between them.
 
 // UNKNOWN: unknown isa 'avx9', expected avx512-vnni, avx-vnni, avx2 or portable
 
-// CHECK: func.func private @qk_cpu_level() -> i32
+// CHECK: func.func private @qk_choose_cpu_level(i32) -> i32
 // CHECK-LABEL: func.func private @kernel(
-// CHECK: %[[LEVEL:.*]] = call @qk_cpu_level()
-// CHECK: %[[HAS:.*]] = arith.cmpi sge, %[[LEVEL]], %c3_i32
+// CHECK: %[[LEVEL:.*]] = call @qk_choose_cpu_level(%c9_i32)
+// CHECK: %[[HAS:.*]] = arith.cmpi eq, %[[LEVEL]], %c3_i32
 // CHECK: scf.if %[[HAS]]
 // CHECK: call @"kernel.avx512-vnni"
 // CHECK: else
@@ -25,8 +26,15 @@
 // CHECK-SAME: target_features = #llvm.target_features<["+avx512f"
 // CHECK: llvm.call_intrinsic "llvm.x86.avx512.vpdpbusd.512"
 
-// A single level is called directly.
+// A single level is called directly, after a check that the machine has it; the
+// portable one without.
+// PORTABLE-NOT: qk_choose_cpu_level
+// PORTABLE-LABEL: func.func private @kernel(
+// PORTABLE-NEXT: call @kernel.portable(
+// PORTABLE-NEXT: return
 // ONE-LABEL: func.func private @kernel(
+// ONE-NEXT: %[[KNOWN:.*]] = arith.constant 2 : i32
+// ONE-NEXT: call @qk_choose_cpu_level(%[[KNOWN]])
 // ONE-NEXT: call @kernel.avx2(
 // ONE-NEXT: return
 // ONE-LABEL: func.func private @kernel.avx2.tile

@@ -17,10 +17,10 @@
 namespace {
 
 constexpr const char *kModule = R"(
-declare i32 @qk_cpu_level()
+declare i32 @qk_choose_cpu_level(i32)
 define void @kernel(ptr %y) {
-  %level = call i32 @qk_cpu_level()
-  %wide = icmp sge i32 %level, 3
+  %level = call i32 @qk_choose_cpu_level(i32 9)
+  %wide = icmp eq i32 %level, 3
   br i1 %wide, label %then, label %else
 then:
   call void @kernel.wide(ptr %y)
@@ -56,7 +56,10 @@ std::string left(int32_t level) {
   auto module = llvm::parseAssemblyString(kModule, error, context);
   if (!module)
     return error.getMessage().str();
-  qk::specializeCPULevel(*module, level);
+  qk::specializeCPULevel(*module, [&](int32_t levels) {
+    EXPECT_EQ(levels, 9);
+    return level;
+  });
   if (llvm::verifyModule(*module, &llvm::errs()))
     return "invalid";
   std::string names;
@@ -68,7 +71,10 @@ std::string left(int32_t level) {
 
 TEST(SpecializeCPULevel, KeepsTheLevelOnly) {
   EXPECT_EQ(left(3), "kernel kernel.wide kernel.wide.tile");
-  EXPECT_EQ(left(2), "kernel kernel.portable kernel.portable.tile");
+  EXPECT_EQ(left(0), "kernel kernel.portable kernel.portable.tile");
+  // None: the run time says so.
+  EXPECT_EQ(left(-1), "kernel kernel.wide kernel.wide.tile kernel.portable "
+                      "kernel.portable.tile");
 }
 
 } // namespace

@@ -95,10 +95,7 @@ std::vector<Level> machineLevels() {
   std::vector<Level> levels;
   for (Level level :
        {Level::Portable, Level::AVX2, Level::AVXVNNI, Level::AVX512VNNI}) {
-    // avx-vnni is no subset of avx512-vnni.
-    if (level == Level::AVXVNNI && qk_cpu_level() != 2)
-      continue;
-    if (static_cast<int32_t>(level) <= qk_cpu_level())
+    if (qk_best_cpu_level(1 << static_cast<int32_t>(level)) >= 0)
       levels.push_back(level);
   }
   return levels;

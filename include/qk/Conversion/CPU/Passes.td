@@ -57,7 +57,7 @@ def EmitCPUKernels : Pass<"quant-llm-emit-cpu-kernels", "mlir::ModuleOp"> {
     Every private function without body that carries a kernel's specification
     (`qk_kernel.matmul`, `qk_kernel.quantizer`; `quant-llm-pack` declares them)
     gets a body: for each ISA level a function compiled for it, and, where there
-    are several, a dispatch on the runtime's `qk_cpu_level`. qk_kernel ops are
+    are several, a dispatch on the runtime's `qk_choose_cpu_level`. qk_kernel ops are
     then lowered to the level's instructions.
 
     Runs after bufferization and buffer deallocation: a kernel frees its own
@@ -69,7 +69,7 @@ def EmitCPUKernels : Pass<"quant-llm-emit-cpu-kernels", "mlir::ModuleOp"> {
       attributes {qk_kernel.matmul = array<i64: …>}
     // ==> with isa=avx512-vnni,portable
     func.func private @qk_matmul_u4_g64_f16_k4096_float_f32(…) {
-      %level = call @qk_cpu_level() : () -> i32
+      %level = call @qk_choose_cpu_level(%levels) : (i32) -> i32
       …
     }
     func.func private @qk_matmul_u4_g64_f16_k4096_float_f32.avx512-vnni(…) {…}

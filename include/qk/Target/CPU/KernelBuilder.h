@@ -71,8 +71,8 @@ std::optional<KernelSpec> kernelSpec(mlir::func::FuncOp function);
 std::optional<QuantizerSpec> quantizerSpec(mlir::func::FuncOp function);
 
 /// Builds the body of a declaration: one function a level and, where there are
-/// several levels, a dispatch on the runtime's `qk_cpu_level`. `levels` is not
-/// empty; a machine below all of them takes the first.
+/// several levels, a dispatch on the runtime's `qk_choose_cpu_level`. `levels`
+/// is not empty; a machine below all of them takes the first.
 void buildKernel(mlir::func::FuncOp declaration, const KernelSpec &spec,
                  llvm::ArrayRef<Level> levels);
 void buildQuantizer(mlir::func::FuncOp declaration, const QuantizerSpec &spec,
