@@ -158,7 +158,7 @@ func.func @main(%x: tensor<3x3xf32>) -> tensor<3x3xf32> {
   return %z : tensor<3x3xf32>
 }
 func.func private @helper(%x: tensor<3x3xf32>, %w: tensor<3x3xf32>) -> tensor<3x3xf32> {
-  // expected-remark @below {{not a linear layer: the weight is argument 0 of function 'main'; --weights=FILE.safetensors binds such arguments to tensors}}
+  // expected-remark @below {{not a linear layer: the weight is argument 0 of function 'main'; --weights=FILE.safetensors binds such arguments to tensors, given --weight-names=MAP.json with "arg0", as its location doesn't say which}}
   %y = "stablehlo.dot"(%x, %w) : (tensor<3x3xf32>, tensor<3x3xf32>) -> tensor<3x3xf32>
   return %y : tensor<3x3xf32>
 }

@@ -396,7 +396,13 @@ static std::string explainArgument(BlockArgument argument, unsigned depth) {
   }
   if (!passed.empty())
     return what + ", which calls itself";
-  return what + "; --weights=FILE.safetensors binds such arguments to tensors";
+  what += "; --weights=FILE.safetensors binds such arguments to tensors";
+  // A printed module may have lost the locations.
+  if (!isa<NameLoc>(argument.getLoc()))
+    what += ", given --weight-names=MAP.json with \"arg" +
+            std::to_string(argument.getArgNumber()) +
+            "\", as its location doesn't say which";
+  return what;
 }
 
 static std::string explain(Value root, unsigned depth) {
