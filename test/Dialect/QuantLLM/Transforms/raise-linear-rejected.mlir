@@ -271,3 +271,28 @@ func.func @tosa_tied_head(%x: tensor<1x4x3xf32>, %ids: tensor<1x4xi32>) -> (tens
   %r = tosa.gather %e, %ids : (tensor<1x2x3xf32>, tensor<1x4xi32>) -> tensor<1x4x3xf32>
   return %y, %r : tensor<1x4x2xf32>, tensor<1x4x3xf32>
 }
+
+// -----
+
+// JAX looks rows up, and makes one-hot codes, in helper functions.
+func.func private @_take(%table: tensor<2x2xf32>, %i: index) -> f32 {
+  %e = tensor.extract %table[%i, %i] : tensor<2x2xf32>
+  return %e : f32
+}
+func.func private @_one_hot(%ids: tensor<4x2xi1>) -> tensor<4x2xf32> {
+  %x = arith.uitofp %ids : tensor<4x2xi1> to tensor<4x2xf32>
+  return %x : tensor<4x2xf32>
+}
+func.func @helpers(%x: tensor<2x2xf32>, %ids: tensor<4x2xi1>, %i: index) -> (tensor<2x2xf32>, f32, tensor<4x3xf32>) {
+  %zero = arith.constant dense<0.0> : tensor<2x2xf32>
+  %zero1 = arith.constant dense<0.0> : tensor<4x3xf32>
+  %w = arith.constant dense<[[1., 2.], [3., 4.]]> : tensor<2x2xf32>
+  %v = arith.constant dense<[[1., 2., 3.], [3., 4., 5.]]> : tensor<2x3xf32>
+  // expected-remark @below {{head 'helpers.0' stays in float}}
+  %y = linalg.matmul ins(%x, %w : tensor<2x2xf32>, tensor<2x2xf32>) outs(%zero : tensor<2x2xf32>) -> tensor<2x2xf32>
+  %e = call @_take(%w, %i) : (tensor<2x2xf32>, index) -> f32
+  %h = call @_one_hot(%ids) : (tensor<4x2xi1>) -> tensor<4x2xf32>
+  // expected-remark @below {{not a linear layer: its input is converted from integers}}
+  %z = linalg.matmul ins(%h, %v : tensor<4x2xf32>, tensor<2x3xf32>) outs(%zero1 : tensor<4x3xf32>) -> tensor<4x3xf32>
+  return %y, %e, %z : tensor<2x2xf32>, f32, tensor<4x3xf32>
+}

@@ -11,6 +11,7 @@
 
 #include "qk/Dialect/QuantLLM/IR/ParameterData.h"
 
+#include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/Dialect/Tosa/IR/TosaOps.h"
 #include "mlir/IR/DialectResourceBlobManager.h"
@@ -45,26 +46,61 @@ static Value gatheredOperand(Operation *op) {
   return gathers ? op->getOperand(0) : Value();
 }
 
-/// The constant that `table` is, through casts, conversions and reshapes.
-static Value constantOf(Value table) {
-  while (table && !isConstant(table)) {
+/// What `table` is behind casts, conversions and reshapes.
+static Value sourceOf(Value table) {
+  while (!isConstant(table)) {
     if (auto view = viewOfConstant(table))
       return view->root;
     Operation *producer = table.getDefiningOp();
-    table =
-        producer && !producer->isRegistered() && producer->getNumOperands() > 0
-            ? producer->getOperand(0)
-            : Value();
+    Value source = producer ? reshapedFrom(producer) : Value();
+    if (producer && !source)
+      source = convertedFrom(producer);
+    if (!source && producer && !producer->isRegistered() &&
+        producer->getNumOperands() > 0)
+      source = producer->getOperand(0);
+    if (!source)
+      break;
+    table = source;
   }
   return table;
 }
 
+/// The constants that `table` may be: itself, or what callers give a helper
+/// function for it.
+static void collectConstants(Value table, unsigned depth,
+                             SmallVectorImpl<Value> &constants) {
+  table = sourceOf(table);
+  if (isConstant(table)) {
+    constants.push_back(table);
+    return;
+  }
+  auto argument = dyn_cast<BlockArgument>(table);
+  auto function =
+      argument
+          ? dyn_cast_or_null<func::FuncOp>(argument.getOwner()->getParentOp())
+          : func::FuncOp();
+  if (!function || function.isPublic() || depth == 0)
+    return;
+  auto uses = function.getSymbolUses(function->getParentOp());
+  if (!uses)
+    return;
+  for (SymbolTable::SymbolUse use : *uses)
+    if (auto call = dyn_cast<func::CallOp>(use.getUser()))
+      collectConstants(call.getOperand(argument.getArgNumber()), depth - 1,
+                       constants);
+}
+
 Embeddings::Embeddings(ModuleOp module) {
+  // Helpers call helpers, not deeply.
+  constexpr unsigned maxDepth = 4;
   module.walk([&](Operation *op) {
-    Value table = constantOf(gatheredOperand(op));
-    Attribute key = table ? getConstantKey(table) : Attribute();
-    if (key && keys.insert(key).second)
-      tables.push_back(table);
+    Value table = gatheredOperand(op);
+    SmallVector<Value> constants;
+    if (table)
+      collectConstants(table, maxDepth, constants);
+    for (Value constant : constants)
+      if (keys.insert(getConstantKey(constant)).second)
+        tables.push_back(constant);
   });
 }
 

@@ -7,6 +7,7 @@
 #include "LeftInFloat.h"
 
 #include "Constants.h"
+#include "LookThrough.h"
 #include "Routers.h"
 #include "UnlinkedOps.h"
 
@@ -126,7 +127,7 @@ static SmallVector<Value> getTensorInputs(Operation *op) {
   auto add = [&](Value value) {
     if (!isFloatTensor(value) || isConstant(value) || getUniformValue(value))
       return;
-    if (value.getDefiningOp<linalg::FillOp>())
+    if (value.getDefiningOp<linalg::FillOp>() || viewOfConstant(value))
       return;
     if (!llvm::is_contained(inputs, value))
       inputs.push_back(value);

@@ -11,6 +11,7 @@
 #include "qk/Dialect/QuantLLM/IR/QuantLLM.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/Dialect/Tosa/IR/TosaOps.h"
 #include "mlir/IR/Matchers.h"
@@ -376,6 +377,16 @@ bool qk::quant_llm::isConvertedFromIntegers(Value value) {
     }
     if (Value source = reshapedFrom(op)) {
       value = source;
+      continue;
+    }
+    // JAX's one_hot is a helper function.
+    if (auto call = dyn_cast<func::CallOp>(op)) {
+      auto callee = SymbolTable::lookupNearestSymbolFrom<func::FuncOp>(
+          call, call.getCalleeAttr());
+      if (!callee || callee.isExternal() || !callee.getBody().hasOneBlock())
+        return false;
+      value = callee.getBody().front().getTerminator()->getOperand(
+          cast<OpResult>(value).getResultNumber());
       continue;
     }
     if (isa<tosa::TransposeOp, tosa::TileOp>(op)) {

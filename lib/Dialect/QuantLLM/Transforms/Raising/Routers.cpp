@@ -10,6 +10,7 @@
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/Tosa/IR/TosaOps.h"
+#include "mlir/Transforms/RegionUtils.h"
 
 using namespace mlir;
 using namespace qk::quant_llm;
@@ -84,9 +85,12 @@ bool RowWeights::dependsOnLayer(Value value,
       found = true;
       continue;
     }
-    if (Operation *op = values[next].getDefiningOp())
-      for (Value operand : op->getOperands())
-        values.insert(operand);
+    Operation *op = values[next].getDefiningOp();
+    if (!op)
+      continue;
+    values.insert_range(op->getOperands());
+    // StableHLO's concatenations read their parts inside the body.
+    getUsedValuesDefinedAbove(op->getRegions(), values);
   }
   return found;
 }
@@ -98,6 +102,10 @@ bool RowWeights::areOf(unsigned index) const {
   SmallVector<std::pair<Operation *, Value>> uses;
   for (unsigned next = 0; next < reached.size() && next < 4096; ++next)
     for (Operation *user : reached[next].getUsers()) {
+      Value value = reached[next];
+      user = value.getParentBlock()->findAncestorOpInBlock(*user);
+      if (!user)
+        continue;
       uses.push_back({user, reached[next]});
       if (contractions.contains(user) || isContraction(user))
         continue;
