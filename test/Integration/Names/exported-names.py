@@ -3,11 +3,12 @@
 """Binds exported modules to a checkpoint that has the model's own names, and
 compares the names of the layers that are raised with those of the model.
 
-usage: exported-names.py QK-OPT FOLDER SCRATCH [PATTERN]
+usage: exported-names.py TOOLS FOLDER SCRATCH [PATTERN]
 
 Two ways: `bytes` puts the weights into the module as resources, and qk finds
 each in the checkpoint; `map` leaves the module without data and says by the
-case's names.json which tensor each handle is.
+case's names.json which tensor each handle is. What is bound by bytes and has inputs is
+run too, and must compute what the framework does.
 """
 import fnmatch
 import json
@@ -98,12 +99,25 @@ def check(result, case, tensors):
     return ""
 
 
+def check_run(qk_run, module, folder, case, name):
+    result = subprocess.run(
+        [qk_run, module, "--expect=" + os.path.join(folder, case["outputs"][0]), "--atol=1e9",
+         *["--input=" + os.path.join(folder, i) for i in case["inputs"]]], capture_output=True, text=True)
+    found = re.search(r"relative error ([-+.\de]+)", result.stdout)
+    if result.returncode or not found:
+        return "running failed: " + result.stderr.strip()[-300:]
+    kind = next((k for k in ("bf16", "f16") if "-" + k in name), "f32")
+    limit = 1.5 * case["stock_run"]["rel"] + {"f32": 3e-7, "f16": 1e-3, "bf16": 8e-3}[kind]
+    return "" if float(found[1]) <= limit else f"expected a relative error of at most {limit:.2g}, got {found[1]}"
+
+
 def main():
-    qk_opt, folder, scratch, *pattern = sys.argv[1:]
+    tools, folder, scratch, *pattern = sys.argv[1:]
+    qk_opt, qk_run = os.path.join(tools, "qk-opt"), os.path.join(tools, "qk-run")
     os.makedirs(scratch, exist_ok=True)
     with open(os.path.join(folder, "expected.json")) as file:
         cases = json.load(file)
-    counts = {"bytes": 0, "map": 0}
+    counts = {"bytes": 0, "map": 0, "run": 0}
     bad = 0
     for name, case in sorted(cases.items()):
         weights = case["weights"] and os.path.join(folder, case["weights"])
@@ -132,10 +146,16 @@ def main():
                 options.append("--weight-names=" + os.path.join(folder, case["names"]))
             result = subprocess.run([qk_opt, *options, module], capture_output=True, text=True)
             problem = check(result, case, tensors)
+            if not problem and way == "bytes" and case.get("stock_run"):
+                bound = os.path.join(scratch, "bound.mlir")
+                with open(bound, "w") as file:
+                    file.write(result.stdout)
+                problem = check_run(qk_run, bound, folder, case, name)
+                counts["run"] += 1
             counts[way] += 1
             bad += bool(problem)
             print(f"{'FAIL' if problem else 'ok  '} {way:5} {name} {problem}")
-    print(f"{counts['bytes']} by bytes, {counts['map']} by map, {bad} failed")
+    print(f"{counts['bytes']} by bytes, {counts['map']} by map, {counts['run']} run, {bad} failed")
     sys.exit(bad != 0)
 
 

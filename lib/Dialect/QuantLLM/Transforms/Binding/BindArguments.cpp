@@ -209,10 +209,10 @@ ArgumentBinder::find(BlockArgument argument) {
 
 /// Takes the arguments out of the function's type and of its calls.
 LogicalResult ArgumentBinder::eraseArguments(const llvm::BitVector &bound) {
-  if (auto uses = SymbolTable::getSymbolUses(function, context.module))
-    for (SymbolTable::SymbolUse use : *uses)
-      if (auto call = dyn_cast<func::CallOp>(use.getUser()))
-        call->eraseOperands(bound);
+  auto calls = findCalls(context.module, function.getName());
+  assert(calls && "checked by bindArguments");
+  for (func::CallOp call : *calls)
+    call->eraseOperands(bound);
   return function.eraseArguments(bound);
 }
 
@@ -269,10 +269,7 @@ LogicalResult qk::quant_llm::bindArguments(BindingContext &context) {
     if (!function || function.isPrivate())
       continue;
     // Something that isn't a call knows its type.
-    auto uses = SymbolTable::getSymbolUses(function, context.module);
-    if (uses && llvm::all_of(*uses, [](SymbolTable::SymbolUse use) {
-          return isa<func::CallOp>(use.getUser());
-        }))
+    if (findCalls(context.module, function.getName()))
       functions.push_back(function);
   }
   for (FunctionOpInterface function : functions)

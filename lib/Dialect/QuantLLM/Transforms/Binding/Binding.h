@@ -18,6 +18,7 @@
 #include "TensorMatcher.h"
 #include "WeightNames.h"
 
+#include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/IR/BuiltinOps.h"
 #include "llvm/ADT/StringSet.h"
 
@@ -58,6 +59,12 @@ private:
   std::shared_ptr<const storage::Checkpoint> model;
   std::optional<TensorMatcher> matcher;
 };
+
+/// The calls of function `name`; nullopt where something that is no call refers
+/// to it. (SymbolTable knows no uses in modules with regions of dialects that
+/// aren't linked.)
+std::optional<llvm::SmallVector<mlir::func::CallOp>>
+findCalls(mlir::ModuleOp module, llvm::StringRef name);
 
 /// Makes constants parameters, or notes on constants of dialects that aren't
 /// linked which parameter they are.

@@ -18,6 +18,27 @@
 using namespace mlir;
 using namespace qk::quant_llm;
 
+std::optional<SmallVector<func::CallOp>>
+qk::quant_llm::findCalls(ModuleOp module, StringRef name) {
+  SmallVector<func::CallOp> calls;
+  WalkResult others = module.walk([&](Operation *op) {
+    if (auto call = dyn_cast<func::CallOp>(op)) {
+      if (call.getCallee() == name)
+        calls.push_back(call);
+      return WalkResult::advance();
+    }
+    // Properties of dialects that aren't linked are attributes too.
+    bool refers = false;
+    op->getAttrDictionary().walk([&](SymbolRefAttr symbol) {
+      refers |= symbol.getRootReference() == name;
+    });
+    return refers ? WalkResult::interrupt() : WalkResult::advance();
+  });
+  if (others.wasInterrupted())
+    return std::nullopt;
+  return calls;
+}
+
 /// The parameter of a file that `value` is, as it is or transposed, converted
 /// or reshaped: the ops, that of `value` first. Empty where it is none.
 static SmallVector<Operation *> getParameterChain(Value value) {
@@ -117,7 +138,8 @@ void Sinker::sink(func::CallOp call) {
       return true;
     });
   }
-  if (SymbolTable::symbolKnownUseEmpty(callee, module))
+  auto calls = findCalls(module, callee.getName());
+  if (calls && calls->empty())
     symbols.erase(callee);
 }
 
