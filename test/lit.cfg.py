@@ -3,8 +3,11 @@
 #   qk-shared     QK_SHARED names a folder with the full test data
 #   ptxas         NVIDIA's assembler is installed
 #   plugins       tests that load a plugin into a stock tool (not sanitized)
+#   tokenizers    QK_PYTHON (default: the Python that runs lit) has the package
+#   torch         ... and PyTorch, transformers and torch-mlir: qk[export]
 import os
 import shutil
+import subprocess
 import sys
 
 import lit.formats
@@ -47,6 +50,25 @@ if os.environ.get("QK_SHARED"):
     config.available_features.add("qk-shared")
 if not config.qk_sanitize:
     config.available_features.add("plugins")
+
+# Exporting models needs a Python of its own, seldom the system's.
+export_python = os.environ.get("QK_PYTHON", sys.executable)
+config.substitutions.append(("%export-python", "env PYTHONPATH=%s/python HF_HUB_OFFLINE=1 %s" % (
+    config.qk_source_dir, export_python)))
+
+
+def has_packages(*names):
+    # Found, not imported: that takes seconds.
+    code = ("import importlib.util, sys; sys.exit(not all("
+            "importlib.util.find_spec(n) for n in sys.argv[1:]))")
+    return subprocess.run([export_python, "-c", code, *names],
+                          stderr=subprocess.DEVNULL).returncode == 0
+
+
+if has_packages("numpy", "tokenizers"):
+    config.available_features.add("tokenizers")
+    if has_packages("torch", "transformers", "torch_mlir"):
+        config.available_features.add("torch")
 
 
 def find_ptxas():

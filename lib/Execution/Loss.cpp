@@ -5,6 +5,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "qk/Execution/Loss.h"
+#include "qk/Numerics/LogProbabilities.h"
 #include "qk/Numerics/Parallel.h"
 #include "llvm/ADT/Twine.h"
 #include <algorithm>
@@ -54,24 +55,6 @@ static void readRow(const Tensor &logits, int64_t t,
   default:
     return widenRow<float>(row, values);
   }
-}
-
-/// Turns a row of logits into logarithms of probabilities; their exponentials
-/// go to `probabilities` where that is not empty.
-static void toLogProbabilities(llvm::MutableArrayRef<double> row,
-                               llvm::MutableArrayRef<double> probabilities) {
-  double largest = *std::max_element(row.begin(), row.end()), sum = 0;
-  for (size_t v = 0; v < row.size(); ++v) {
-    double power = std::exp(row[v] - largest);
-    sum += power;
-    if (!probabilities.empty())
-      probabilities[v] = power;
-  }
-  double shift = largest + std::log(sum);
-  for (double &value : row)
-    value -= shift;
-  for (double &power : probabilities)
-    power /= sum;
 }
 
 static llvm::Error checkLogits(const Tensor &logits, const char *what) {
@@ -137,17 +120,17 @@ llvm::Error qk::addLoss(LossSums &sums, const Tensor &logits,
       if (!position.counts)
         continue;
       readRow(logits, t, row);
-      toLogProbabilities(row, {});
+      numerics::toLogProbabilities(row.data(), vocabulary, nullptr);
       double chosen = row[static_cast<int64_t>(ids[t + 1])];
       position.isFinite = std::isfinite(chosen);
       position.crossEntropy = -chosen;
       if (!reference)
         continue;
       readRow(*reference, t, other);
-      toLogProbabilities(other, probabilities);
-      for (int64_t v = 0; v < vocabulary; ++v)
-        if (probabilities[v] > 0)
-          position.divergence += probabilities[v] * (other[v] - row[v]);
+      numerics::toLogProbabilities(other.data(), vocabulary,
+                                   probabilities.data());
+      position.divergence = numerics::divergence(
+          probabilities.data(), other.data(), row.data(), vocabulary);
     }
   });
   // In the order of the text, whoever computed them.

@@ -221,9 +221,9 @@ void qk_sgemm_batch(int64_t batch, int64_t m, int64_t n, int64_t k,
         batch, a_batch_stride, b_batch_stride, c_batch_stride,
         {m, k, left, b, c, c_row_stride, beta}, b_row_stride);
 
-  // Tiles of 256 x 256, halved while there are few of them and each is still
-  // worth a call.
-  int64_t rows = std::min<int64_t>(m, 256), cols = std::min<int64_t>(n, 256);
+  // Tiles of 256 x 1024, halved while there are few of them and each is still
+  // worth a call: BLAS copies both operands of each.
+  int64_t rows = std::min<int64_t>(m, 256), cols = std::min<int64_t>(n, 1024);
   auto count = [](int64_t size, int64_t step) {
     return (size + step - 1) / step;
   };

@@ -17,7 +17,7 @@ import numpy as np
 
 from . import Error, files
 
-# Constants below this many bytes stay in the text.
+# Constants that no file holds stay in the text below this many bytes.
 INLINE_BYTES = 256
 
 TASKS = {
@@ -136,13 +136,6 @@ def wrap(torch, model, task, pooling, with_mask):
             mask = (attention_mask if attention_mask is not None else
                     torch.ones_like(input_ids))
             arguments = {"attention_mask": mask}
-            if takes("position_ids"):
-                # Without them some models count the mask's ones, a cumulative
-                # sum, which linalg has no form of.
-                arguments["position_ids"] = torch.arange(
-                    input_ids.shape[1], dtype=torch.int64)[None]
-            if takes("token_type_ids"):
-                arguments["token_type_ids"] = torch.zeros_like(input_ids)
             if takes("use_cache"):
                 arguments["use_cache"] = False
             result = self.model(input_ids, return_dict=True, **arguments)
@@ -238,7 +231,8 @@ class Weights:
                 flat.tobytes() == other.tobytes())
 
     def name(self, tensor):
-        """The name under which `tensor` will be found."""
+        """The name under which `tensor` will be found; None for a small one
+        that the checkpoint doesn't hold."""
         key = self.key(tensor)
         if key in self.known:
             return self.known[key]
@@ -247,7 +241,10 @@ class Weights:
         form = (safetensors_type(self.torch, tensor.dtype),
                 tuple(tensor.shape))
         own = self.owner.get(key, [])
+        small = array.nbytes < INLINE_BYTES
         alike = self.by_form.get(form, [])
+        if small:  # Equal by chance, unless the name is the same.
+            alike = [n for n in alike if n in own]
         # Under its own name first; a model may rename what it loads.
         candidates = [n for n in own if n in alike] + [
             n for n in alike if n not in own]
@@ -256,6 +253,8 @@ class Weights:
                 self.used[name] = self.checkpoint[name]
                 break
         else:
+            if small:
+                return None
             name = own[0] if own else f"constant.{len(self.extra)}"
             while name in self.checkpoint and not own or name in self.extra:
                 name += "_"
@@ -279,10 +278,11 @@ def make_importer(torch, fx, weights):
             if not isinstance(literal, torch.Tensor):
                 return None
             kind = safetensors_type(torch, literal.dtype)
-            size = literal.numel() * literal.element_size()
-            if kind in (None, "BOOL", "U8") or size < INLINE_BYTES:
+            if kind in (None, "BOOL", "U8") or literal.numel() < 2:
                 return None
             name = weights.name(literal)
+            if name is None:
+                return None
             element = {"F32": "f32", "F16": "f16", "BF16": "bf16",
                        "F64": "f64", "I64": "si64", "I32": "si32",
                        "I8": "si8"}[kind]
@@ -310,10 +310,7 @@ def attribute_of(weights, output, extra_path):
         inside = os.path.commonpath([here, path]) == here
         return os.path.relpath(path, here) if inside else path
 
-    paths = []
-    for entry in weights.used.values():
-        if entry.path not in paths:
-            paths.append(entry.path)
+    paths = sorted({entry.path for entry in weights.used.values()})
     scopes = {"model" if i == 0 else f"model_{i}": seen(path)
               for i, path in enumerate(paths)}
     if extra_path:
@@ -336,7 +333,9 @@ def first_lines(error, count=3):
 
 def export_program(torch, wrapped, with_mask, tokens, limit):
     example = 8 if tokens is None else tokens
-    arguments = (torch.ones(1, example, dtype=torch.int64),) * (1 + with_mask)
+    # A tensor each: of one given twice, torch.export makes one argument.
+    arguments = tuple(torch.ones(1, example, dtype=torch.int64)
+                      for _ in range(1 + with_mask))
     shapes = None
     if tokens is None:
         # Two is the least that torch.export doesn't take for a constant.
@@ -347,15 +346,59 @@ def export_program(torch, wrapped, with_mask, tokens, limit):
                                    strict=False)
 
 
-def lower(fx, program, importer):
+def check_wrapped(torch, model, wrapped, task):
+    """What is exported must compute what the model does when it is called
+    plainly: arguments given to it have meanings of their own in some."""
+    if task == "embedding":
+        return
+    ids = torch.arange(7)[None] % (model.config.vocab_size - 1) + 1
+    with torch.no_grad():
+        plain = model(ids, return_dict=True)
+        want = plain.logits if task == "logits" else plain.last_hidden_state
+        got = wrapped(ids)
+    difference = (got.float() - want.float()).abs().max().item()
+    if not difference <= 1e-3 * max(1.0, want.float().abs().max().item()):
+        raise Error(f"{type(model).__name__} computes something else when it "
+                    f"is given a mask of ones (differs by "
+                    f"{difference:.3g}); it can't be exported")
+
+
+def decompositions(torch):
+    """torch-mlir's, and what its linalg has no form of."""
+    from torch_mlir.extras.fx_decomp_util import get_decomposition_table
+
+    def cumsum(x, dim, *, dtype=None):
+        if dtype is not None:
+            x = x.to(dtype)
+        elif not x.dtype.is_floating_point:
+            x = x.to(torch.int64)
+        if x.dim() == 0:
+            return x.clone()
+        # Positions and alibi of a row of tokens: a square of booleans is
+        # small beside attention's.
+        x = x.movedim(dim, -1)
+        at = torch.arange(x.shape[-1])
+        seen = at[:, None] >= at[None, :]
+        return torch.where(seen, x[..., None, :], 0).sum(-1).to(
+            x.dtype).movedim(-1, dim)
+
+    table = dict(get_decomposition_table())
+    table[torch.ops.aten.cumsum.default] = cumsum
+    return table
+
+
+def lower(torch, fx, program, importer):
     from torch_mlir.compiler_utils import TorchMlirCompilerError
     try:
         module = fx.export_and_import(program, output_type="linalg-on-tensors",
-                                      fx_importer=importer)
+                                      fx_importer=importer,
+                                      decomposition_table=decompositions(torch))
     except TorchMlirCompilerError as error:
+        # It prints some diagnostics itself.
         wrong = [line for line in str(error).splitlines() if "error:" in line]
-        raise Error("torch-mlir can't lower the model: " +
-                    first_lines("\n".join(wrong[:2]) or error)) from None
+        raise Error("torch-mlir can't lower the model" +
+                    (": " + first_lines("\n".join(wrong)) if wrong else
+                     "; its own messages are above")) from None
     for op in module.operation.regions[0].blocks[0].operations:
         found = find_foreign(op)
         if found:
@@ -395,6 +438,7 @@ def export(folder, output, task="auto", dtype="auto", tokens=None,
         raise Error(f"expected --tokens of at most the model's {limit} "
                     f"positions, got {tokens}")
     wrapped = wrap(torch, model, task, pooling, with_mask)
+    check_wrapped(torch, model, wrapped, task)
     try:
         program = export_program(torch, wrapped, with_mask, tokens, limit)
     except Exception as error:  # torch.export raises of many kinds.
@@ -404,7 +448,7 @@ def export(folder, output, task="auto", dtype="auto", tokens=None,
                     ("" if tokens else "\ntry a fixed length, --tokens=N")
                     ) from None
     weights = Weights(torch, model, checkpoint)
-    module = lower(fx, program, make_importer(torch, fx, weights))
+    module = lower(torch, fx, program, make_importer(torch, fx, weights))
     text = module.operation.get_asm(enable_debug_info=False)
 
     extra_path = None
