@@ -81,13 +81,12 @@ static void collectConstants(Value table, unsigned depth,
           : func::FuncOp();
   if (!function || function.isPublic() || depth == 0)
     return;
-  auto uses = function.getSymbolUses(function->getParentOp());
-  if (!uses)
-    return;
-  for (SymbolTable::SymbolUse use : *uses)
-    if (auto call = dyn_cast<func::CallOp>(use.getUser()))
+  // Not by the symbol's uses: with ops of unlinked dialects these are unknown.
+  function->getParentOp()->walk([&](func::CallOp call) {
+    if (call.getCallee() == function.getName())
       collectConstants(call.getOperand(argument.getArgNumber()), depth - 1,
                        constants);
+  });
 }
 
 Embeddings::Embeddings(ModuleOp module) {
