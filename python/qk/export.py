@@ -39,7 +39,8 @@ def import_frameworks():
         import torch_mlir.fx
     except ImportError as error:
         raise Error(f"exporting needs PyTorch, transformers and torch-mlir "
-                    f"({error}); pip install 'qk[export]'") from None
+                    f"({error}); pip install './python[export]' in qk's "
+                    "folder") from None
     return torch, transformers, torch_mlir.fx
 
 

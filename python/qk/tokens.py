@@ -32,7 +32,7 @@ def load_tokenizer(folder):
         import tokenizers
     except ImportError as error:
         raise Error(f"reading {path} needs the package tokenizers ({error}); "
-                    "pip install 'qk[tokens]'") from None
+                    "pip install './python[tokens]' in qk's folder") from None
     try:
         tokenizer = tokenizers.Tokenizer.from_file(path)
     except Exception as error:  # What the library raises has no other type.
