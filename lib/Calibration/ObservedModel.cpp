@@ -48,17 +48,37 @@ static OwningOpRef<ModuleOp> copyModule(ModuleOp module, MLIRContext *context) {
 /// The float weight that a matmul's codes are made from, if a recipe makes
 /// them.
 static Value getFloatWeight(quant_llm::MatmulOp op) {
+  Value weight;
   if (auto rounding =
           op.getCodes().getDefiningOp<quant_llm::RoundToNearestOp>())
-    return rounding.getWeight();
+    weight = rounding.getWeight();
   if (auto rounding =
           op.getCodes().getDefiningOp<quant_llm::RoundCompensatedOp>())
-    return rounding.getWeight();
-  return {};
+    weight = rounding.getWeight();
+  while (weight && weight.getDefiningOp<quant_llm::ClipOp>())
+    weight = weight.getDefiningOp<quant_llm::ClipOp>().getWeight();
+  return weight;
+}
+
+/// Makes all scales 1: statistics are those of the model before any method, and
+/// recipes say what scaling does to them. Scaling by 1 folds away.
+static void removeScales(ModuleOp module) {
+  module.walk([](Operation *op) {
+    if (!isa<quant_llm::SmoothingFactorsOp, quant_llm::SearchSmoothingFactorsOp,
+             quant_llm::SaliencyFactorsOp, quant_llm::GatherFactorsOp>(op))
+      return;
+    OpBuilder builder(op);
+    auto type = cast<RankedTensorType>(op->getResult(0).getType());
+    Value ones = quant_llm::ParameterOp::create(
+        builder, op->getLoc(), type, "", "ones",
+        DenseElementsAttr::get(type, builder.getF32FloatAttr(1.0f)));
+    op->getResult(0).replaceAllUsesWith(ones);
+  });
 }
 
 /// Replaces matmuls with recipes by the float layers they quantise.
 static void restoreFloat(ModuleOp module) {
+  removeScales(module);
   SmallVector<quant_llm::MatmulOp> matmuls;
   module.walk([&](quant_llm::MatmulOp op) { matmuls.push_back(op); });
   for (quant_llm::MatmulOp op : matmuls) {
@@ -66,9 +86,12 @@ static void restoreFloat(ModuleOp module) {
     if (!weight)
       continue;
     OpBuilder builder(op);
-    Value y = quant_llm::LinearOp::create(builder, op.getLoc(),
-                                          op.getY().getType(), op.getX(),
-                                          weight, op.getBias(), op.getLayer());
+    Value x = op.getX();
+    if (auto quantize = x.getDefiningOp<quant_llm::QuantizeOp>())
+      x = quantize.getX();
+    Value y =
+        quant_llm::LinearOp::create(builder, op.getLoc(), op.getY().getType(),
+                                    x, weight, op.getBias(), op.getLayer());
     op.getY().replaceAllUsesWith(y);
     op.erase();
   }

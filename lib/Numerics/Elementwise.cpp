@@ -39,17 +39,30 @@ static Status checkFactors(const float *factors, int64_t k, bool divides) {
 }
 
 Status scaleColumns(const float *in, int64_t rows, int64_t k,
-                    const float *factors, bool inverse, float *out) {
+                    const float *factors, bool inverse, float *out,
+                    float offset) {
   if (Status status = checkFactors(factors, k, inverse); !status)
     return status;
   forRows(rows, k, [&](int64_t begin, int64_t end) {
     for (int64_t i = begin * k; i < end * k; i += k)
       if (inverse)
         for (int64_t j = 0; j < k; ++j)
-          out[i + j] = in[i + j] / factors[j];
+          out[i + j] = (in[i + j] + offset) / factors[j] - offset;
       else
         for (int64_t j = 0; j < k; ++j)
-          out[i + j] = in[i + j] * factors[j];
+          out[i + j] = (in[i + j] + offset) * factors[j] - offset;
+  });
+  return {};
+}
+
+Status scaleRows(const float *in, int64_t rows, int64_t k, const float *factors,
+                 bool inverse, float *out) {
+  if (Status status = checkFactors(factors, rows, inverse); !status)
+    return status;
+  forRows(rows, k, [&](int64_t begin, int64_t end) {
+    for (int64_t row = begin; row < end; ++row)
+      for (int64_t i = row * k; i < (row + 1) * k; ++i)
+        out[i] = inverse ? in[i] / factors[row] : in[i] * factors[row];
   });
   return {};
 }

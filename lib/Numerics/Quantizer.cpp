@@ -18,6 +18,10 @@ Status QuantizerOptions::validate() const {
     return Error{"group size " + std::to_string(scheme.groupSize) +
                  " is not allowed: expected a positive number, or -1 for one "
                  "group a row"};
+  if (perTensor && (scheme.groupSize != -1 || scaleSearch != ScaleSearch::None))
+    return Error{"one scale for the whole weight needs group size -1 and no "
+                 "scale search, got group size " +
+                 std::to_string(scheme.groupSize)};
   return {};
 }
 

@@ -86,6 +86,38 @@ struct PanelRounder {
 
 } // namespace
 
+/// All elements in one group.
+static QuantizedWeight roundPerTensor(const float *w, int64_t n, int64_t k,
+                                      const QuantizerOptions &options) {
+  const Scheme &scheme = options.scheme;
+  float lo = 0, hi = 0;
+  for (int64_t i = 0; i < n * k; ++i) {
+    lo = std::min(lo, w[i]);
+    hi = std::max(hi, w[i]);
+  }
+  if (options.symmetric) {
+    hi = std::max(-lo, hi);
+    lo = -hi;
+  }
+  auto cmin = static_cast<float>(scheme.codeMin());
+  auto cmax = static_cast<float>(scheme.codeMax());
+  float scale = storedScale((hi - lo) / (cmax - cmin), scheme.scaleType);
+  auto zero = static_cast<float>(scheme.defaultZeroPoint());
+  if (!options.symmetric && hi > lo)
+    zero = std::clamp(std::nearbyint(-lo / scale) + cmin, cmin, cmax);
+  QuantizedWeight result{scheme, n, k, {}, {}, {}, {}};
+  result.codes.resize(n * k);
+  result.scales.assign(n, scale);
+  if (!options.symmetric)
+    result.zeroPoints.assign(n, static_cast<int16_t>(zero));
+  parallelFor(n, [&](int64_t row) {
+    for (int64_t i = row * k; i < (row + 1) * k; ++i)
+      result.codes[i] = static_cast<uint8_t>(static_cast<int>(
+          std::clamp(std::nearbyint(w[i] / scale) + zero, cmin, cmax)));
+  });
+  return result;
+}
+
 Result<QuantizedWeight> roundToNearest(const float *w, int64_t n, int64_t k,
                                        const QuantizerOptions &options,
                                        const float *columnWeights) {
@@ -95,6 +127,8 @@ Result<QuantizedWeight> roundToNearest(const float *w, int64_t n, int64_t k,
     return Error{"a weighted scale search needs a weight for each column"};
   if (Status status = checkFinite(w, n, k, "weight"); !status)
     return status.error();
+  if (options.perTensor)
+    return roundPerTensor(w, n, k, options);
 
   const Scheme &scheme = options.scheme;
   int64_t groups = scheme.groups(k);

@@ -7,12 +7,13 @@
 #include "qk/Numerics/SaliencyFactors.h"
 
 #include "Panel.h"
-#include "qk/Numerics/OutputError.h"
+#include "ScaledRounding.h"
 #include "qk/Numerics/Parallel.h"
 #include "qk/Numerics/RoundToNearest.h"
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 namespace qk::numerics {
 
@@ -50,43 +51,47 @@ static std::vector<double> relativeSizes(std::span<const WeightView> weights,
   return sizes;
 }
 
+/// The mean of channels that share a factor, for all of them.
+static void takeMeans(std::vector<double> &values,
+                      std::span<const SharedDigit> shared) {
+  if (shared.empty() || values.empty())
+    return;
+  std::vector<double> sums(values.size());
+  std::vector<int64_t> counts(values.size());
+  for (size_t i = 0; i < values.size(); ++i) {
+    int64_t first = firstSharing(static_cast<int64_t>(i), shared);
+    sums[first] += values[i];
+    ++counts[first];
+  }
+  for (size_t i = 0; i < values.size(); ++i) {
+    int64_t first = firstSharing(static_cast<int64_t>(i), shared);
+    values[i] = sums[first] / static_cast<double>(counts[first]);
+  }
+}
+
 /// The factors for one r; `sizes` is empty without duo.
-static std::vector<float> factorsFor(double r, const float *absmean, int64_t k,
+static std::vector<float> factorsFor(double r,
+                                     const std::vector<double> &absmean,
                                      const std::vector<double> &sizes) {
-  std::vector<double> s(k);
-  for (int64_t i = 0; i < k; ++i) {
-    s[i] = std::pow<double>(absmean[i], r);
+  size_t k = absmean.size();
+  std::vector<double> s(k, 1.0);
+  double least = std::numeric_limits<double>::infinity(), largest = 0;
+  for (size_t i = 0; i < k; ++i) {
+    if (absmean[i] == 0)
+      continue;
+    s[i] = std::pow(absmean[i], r);
     if (!sizes.empty())
       s[i] /= std::pow(sizes[i], 1 - r) + 1e-4;
     s[i] = std::max(s[i], 1e-4);
+    least = std::min(least, s[i]);
+    largest = std::max(largest, s[i]);
   }
-  auto [least, largest] = std::minmax_element(s.begin(), s.end());
-  double middle = std::sqrt(*least * *largest);
-  std::vector<float> factors(k);
-  for (int64_t i = 0; i < k; ++i)
-    factors[i] = static_cast<float>(s[i] / middle);
+  double middle = largest > 0 ? std::sqrt(least * largest) : 1.0;
+  std::vector<float> factors(k, 1.0f);
+  for (size_t i = 0; i < k; ++i)
+    if (absmean[i] != 0)
+      factors[i] = static_cast<float>(s[i] / middle);
   return factors;
-}
-
-/// tr(D·H·Dᵀ), D = Q(W·s)/s - W. `scratch` has room for W.
-static Result<double> lossOf(const WeightView &weight, int64_t k,
-                             const float *hessian, const float *s,
-                             const QuantizerOptions &options, float *scratch) {
-  parallelFor(weight.n, [&](int64_t row) {
-    for (int64_t i = 0; i < k; ++i)
-      scratch[row * k + i] = weight.data[row * k + i] * s[i];
-  });
-  Result<QuantizedWeight> rounded =
-      roundToNearest(scratch, weight.n, k, options);
-  if (!rounded)
-    return rounded.error();
-  std::vector<float> values = dequantize(*rounded);
-  parallelFor(weight.n, [&](int64_t row) {
-    for (int64_t i = 0; i < k; ++i)
-      scratch[row * k + i] =
-          values[row * k + i] / s[i] - weight.data[row * k + i];
-  });
-  return outputEnergy(scratch, weight.n, k, hessian);
 }
 
 Result<SaliencyFactors> saliencyFactors(const float *absmean,
@@ -102,9 +107,11 @@ Result<SaliencyFactors> saliencyFactors(const float *absmean,
   if (Status status = checkWeights(weights, k); !status)
     return status.error();
 
-  std::vector<double> sizes;
+  std::vector<double> means(absmean, absmean + k), sizes;
   if (options.duo)
     sizes = relativeSizes(weights, k, options.quantizer.scheme);
+  takeMeans(means, options.shared);
+  takeMeans(sizes, options.shared);
   int64_t rows = 0;
   for (const WeightView &weight : weights)
     rows = std::max(rows, weight.n);
@@ -112,11 +119,11 @@ Result<SaliencyFactors> saliencyFactors(const float *absmean,
   auto lossWith = [&](const std::vector<float> &s) -> Result<double> {
     double sum = 0;
     for (const WeightView &weight : weights) {
-      Result<double> loss = lossOf(weight, k, hessian, s.data(),
-                                   options.quantizer, scratch.get());
-      if (!loss)
-        return loss;
-      sum += *loss;
+      Result<ScaledRounding> rounding = roundScaled(
+          weight, k, hessian, s.data(), options.quantizer, scratch.get());
+      if (!rounding)
+        return rounding.error();
+      sum += rounding->loss;
     }
     return sum;
   };
@@ -129,7 +136,7 @@ Result<SaliencyFactors> saliencyFactors(const float *absmean,
   // Without duo r = 0 is no scaling, which has been tried.
   for (int64_t step = options.duo ? 0 : 1; step <= options.grid; ++step) {
     double r = static_cast<double>(step) / static_cast<double>(options.grid);
-    std::vector<float> candidate = factorsFor(r, absmean, k, sizes);
+    std::vector<float> candidate = factorsFor(r, means, sizes);
     Result<double> loss = lossWith(candidate);
     if (!loss)
       return loss.error();

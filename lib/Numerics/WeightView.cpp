@@ -10,6 +10,12 @@
 
 namespace qk::numerics {
 
+int64_t firstSharing(int64_t k, std::span<const SharedDigit> shared) {
+  for (const SharedDigit &digit : shared)
+    k -= k / digit.stride % digit.size * digit.stride;
+  return k;
+}
+
 Status checkWeights(std::span<const WeightView> weights, int64_t k) {
   if (weights.empty())
     return Error{"expected at least one weight, got none"};

@@ -31,6 +31,15 @@ static PassOptions getRounding(const PipelineOptions &options) {
   rounding.scaleType = options.scaleType;
   rounding.scaleSearch = options.scaleSearch;
   rounding.overrides = options.overrides;
+  // What the user did not give an earlier method decides, if there is one.
+  auto inherit = [&](const auto &option, const char *name) {
+    if (!option.hasValue())
+      rounding.inherit.push_back(name);
+  };
+  inherit(options.bits, "bits");
+  inherit(options.groupSize, "group-size");
+  inherit(options.symmetric, "symmetric");
+  inherit(options.scaleType, "scale-type");
   rounding.fallback = options.fallback;
   rounding.strict = options.strict;
   rounding.outputWeights = options.outputWeights;
@@ -56,6 +65,41 @@ void qk::buildGptqPipeline(OpPassManager &manager,
   gptq.blockSize = options.blockSize;
   gptq.sweeps = options.sweeps;
   manager.addPass(quant_llm::createApplyGptqPass(gptq));
+}
+
+/// Scales go into what makes the layers' inputs; what can't stays, with a
+/// remark.
+static void addFolding(OpPassManager &manager) {
+  quant_llm::FoldScalesPassOptions fold;
+  fold.quiet = true;
+  manager.addPass(quant_llm::createFoldScalesPass(fold));
+}
+
+void qk::buildAwqPipeline(OpPassManager &manager,
+                          const AwqPipelineOptions &options) {
+  addRaising(manager, options);
+  auto awq = getRounding<quant_llm::ApplyAwqPassOptions>(options);
+  awq.grid = options.grid;
+  awq.duo = options.duo;
+  awq.clip = options.clip;
+  awq.layers = options.layers;
+  awq.round = options.round;
+  manager.addPass(quant_llm::createApplyAwqPass(awq));
+  addFolding(manager);
+}
+
+void qk::buildSmoothQuantPipeline(OpPassManager &manager,
+                                  const SmoothQuantPipelineOptions &options) {
+  addRaising(manager, options);
+  auto smooth = getRounding<quant_llm::ApplySmoothQuantPassOptions>(options);
+  smooth.alpha = options.alpha;
+  smooth.grid = options.grid;
+  smooth.layers = options.layers;
+  smooth.activations = options.activations;
+  smooth.perTensor = options.perTensor;
+  smooth.round = options.round;
+  manager.addPass(quant_llm::createApplySmoothQuantPass(smooth));
+  addFolding(manager);
 }
 
 namespace {
@@ -98,8 +142,18 @@ void qk::registerMethodPipelines(bool shortNames) {
   PassPipelineRegistration<GptqPipelineOptions>(
       "quant-llm-gptq", "Quantise by GPTQ (arXiv 2210.17323)",
       buildGptqPipeline);
+  const char *awq = "Quantise by AWQ (arXiv 2306.00978)";
+  PassPipelineRegistration<AwqPipelineOptions>("quant-llm-awq", awq,
+                                               buildAwqPipeline);
+  const char *smooth =
+      "Quantise weights and activations by SmoothQuant (arXiv 2211.10438)";
+  PassPipelineRegistration<SmoothQuantPipelineOptions>(
+      "quant-llm-smoothquant", smooth, buildSmoothQuantPipeline);
   if (!shortNames)
     return;
+  PassPipelineRegistration<AwqPipelineOptions>("awq", awq, buildAwqPipeline);
+  PassPipelineRegistration<SmoothQuantPipelineOptions>(
+      "smoothquant", smooth, buildSmoothQuantPipeline);
   PassPipelineRegistration<RtnPipelineOptions>(
       "rtn", "Quantise by round-to-nearest", buildRtnPipeline);
   PassPipelineRegistration<GptqPipelineOptions>(

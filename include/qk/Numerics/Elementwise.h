@@ -28,11 +28,19 @@
 namespace qk::numerics {
 
 /// out[i,k] = in[i,k] · factors[k], or with `inverse` in[i,k] / factors[k], in
-/// f32, for `rows` rows of `k` elements.
+/// f32, for `rows` rows of `k` elements. With an offset o it is
+/// (in[i,k] + o) · factors[k] - o, for a norm that multiplies by o + w.
 ///
 /// Errors: a factor that is not finite, with `inverse` also one that is 0.
 Status scaleColumns(const float *in, int64_t rows, int64_t k,
-                    const float *factors, bool inverse, float *out);
+                    const float *factors, bool inverse, float *out,
+                    float offset = 0);
+
+/// out[i,k] = in[i,k] · factors[i], or with `inverse` in[i,k] / factors[i].
+///
+/// Errors: as for scaleColumns.
+Status scaleRows(const float *in, int64_t rows, int64_t k, const float *factors,
+                 bool inverse, float *out);
 
 /// H' of the statistic [k,k] as above. The product and the quotient are taken
 /// in f64 and rounded once, so that H' is as symmetric as H.

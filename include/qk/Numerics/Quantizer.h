@@ -53,8 +53,12 @@ struct QuantizerOptions {
   Scheme scheme;
   bool symmetric = false;
   ScaleSearch scaleSearch = ScaleSearch::None;
+  /// The whole weight is one group: all rows have the same scale. Needs a group
+  /// size of -1 and no scale search; rounding to nearest alone supports it.
+  bool perTensor = false;
 
-  /// Rejects group sizes other than -1 and positive ones.
+  /// Rejects group sizes other than -1 and positive ones, and a perTensor that
+  /// does not go with the rest.
   Status validate() const;
 };
 

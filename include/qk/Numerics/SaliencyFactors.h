@@ -13,7 +13,9 @@
 ///
 /// a being the mean magnitude of each input element and w[k] the mean over all
 /// rows of |W[n,k]| relative to the largest of its group (0 in a group of
-/// zeros). The result is the s with the smallest
+/// zeros). An element that was never fed (a = 0) has s = 1 and is left out of
+/// max and min: what it was scaled by would be arbitrary. Channels that share a
+/// factor take the mean of their a and w. The result is the s with the smallest
 ///
 ///   sum over the weights of tr( D·H·Dᵀ ),  D = Q(W·s)/s - W,
 ///
@@ -42,6 +44,8 @@ struct SaliencyOptions {
   int64_t grid = 20;
   /// Take the weights' sizes into account.
   bool duo = false;
+  /// Channels that must have equal factors.
+  std::vector<SharedDigit> shared = {};
 
   Status validate() const;
 };

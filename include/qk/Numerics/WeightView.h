@@ -21,6 +21,16 @@ struct WeightView {
   int64_t n;
 };
 
+/// Channels that are given one factor: those whose numbers differ only in the
+/// digit k / stride mod size. size·stride divides K.
+struct SharedDigit {
+  int64_t size;
+  int64_t stride;
+};
+
+/// The first of the channels that share k's factor.
+int64_t firstSharing(int64_t k, std::span<const SharedDigit> shared);
+
 /// Succeeds when there is a weight and all elements are finite; the error names
 /// the number of the weight.
 Status checkWeights(std::span<const WeightView> weights, int64_t k);

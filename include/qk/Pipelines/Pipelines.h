@@ -113,6 +113,64 @@ struct GptqPipelineOptions : RoundingPipelineOptions<GptqPipelineOptions> {
       llvm::cl::init(0)};
 };
 
+struct AwqPipelineOptions : RoundingPipelineOptions<AwqPipelineOptions> {
+  Option<int64_t> grid{
+      *this, "grid",
+      llvm::cl::desc("Steps of the searches for factors and clipping"),
+      llvm::cl::init(20)};
+  Option<bool> duo{*this, "duo",
+                   llvm::cl::desc("Factors from the weights' magnitudes too"),
+                   llvm::cl::init(false)};
+  Option<bool> clip{*this, "clip", llvm::cl::desc("Search clipped ranges"),
+                    llvm::cl::init(true)};
+  Option<std::string> layers{
+      *this, "layers",
+      llvm::cl::desc("Layers to scale: norms (those that read a norm's "
+                     "result), foldable (where no op is left at run time), or "
+                     "all"),
+      llvm::cl::init("all")};
+  Option<bool> round{
+      *this, "round",
+      llvm::cl::desc("Quantise; otherwise the layers stay float, only scaled"),
+      llvm::cl::init(true)};
+};
+
+/// Bits, groups and symmetry have other defaults than elsewhere: 8, the whole
+/// row, and true.
+struct SmoothQuantPipelineOptions
+    : RoundingPipelineOptions<SmoothQuantPipelineOptions> {
+  SmoothQuantPipelineOptions() {
+    bits.setInitialValue(8);
+    groupSize.setInitialValue(-1);
+    symmetric.setInitialValue(true);
+  }
+  Option<std::string> alpha{
+      *this, "alpha",
+      llvm::cl::desc("How much of an outlier moves into the weights: 0 to 1, "
+                     "or search"),
+      llvm::cl::init("search")};
+  Option<int64_t> grid{*this, "grid", llvm::cl::desc("Steps of the search"),
+                       llvm::cl::init(20)};
+  Option<std::string> layers{
+      *this, "layers",
+      llvm::cl::desc("Layers to smooth: norms (those that read a norm's "
+                     "result), foldable, or all; all are quantised"),
+      llvm::cl::init("norms")};
+  Option<std::string> activations{
+      *this, "activations",
+      llvm::cl::desc("Scales of activations: per-token, per-tensor, or "
+                     "per-tensor-static (from calibration)"),
+      llvm::cl::init("per-token")};
+  Option<bool> perTensor{
+      *this, "per-tensor",
+      llvm::cl::desc("One scale for a whole weight (needs group-size=-1)"),
+      llvm::cl::init(false)};
+  Option<bool> round{
+      *this, "round",
+      llvm::cl::desc("Quantise; otherwise the layers stay float, only scaled"),
+      llvm::cl::init(true)};
+};
+
 /// Raises linear layers and writes the recipe of round-to-nearest.
 void buildRtnPipeline(mlir::OpPassManager &manager,
                       const RtnPipelineOptions &options);
@@ -120,6 +178,15 @@ void buildRtnPipeline(mlir::OpPassManager &manager,
 /// Raises linear layers and writes the recipe of GPTQ.
 void buildGptqPipeline(mlir::OpPassManager &manager,
                        const GptqPipelineOptions &options);
+
+/// Raises linear layers, writes the recipe of AWQ, and folds its scales.
+void buildAwqPipeline(mlir::OpPassManager &manager,
+                      const AwqPipelineOptions &options);
+
+/// Raises linear layers, writes the recipe of SmoothQuant, and folds its
+/// factors.
+void buildSmoothQuantPipeline(mlir::OpPassManager &manager,
+                              const SmoothQuantPipelineOptions &options);
 
 /// Evaluates recipes and lowers the whole module to the LLVM dialect, quantised
 /// matmuls as calls of generated CPU kernels.

@@ -4,6 +4,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "Codes.h"
 #include "QuantLLMToReference.h"
 #include "TensorProgram.h"
 
@@ -142,6 +143,39 @@ struct LowerScaleColumns : public OpConversionPattern<ScaleColumnsOp> {
         {Input{input, dims}, Input{adaptor.getFactors(), {rank - 1}}},
         [&](ImplicitLocOpBuilder &b, ValueRange args) {
           Value value = extendToF32(b, args[0]);
+          Value offset;
+          if (!op.getOffset().isZero()) {
+            offset =
+                constantOf(b, b.getF32Type(), op.getOffset().convertToDouble());
+            value = arith::AddFOp::create(b, value, offset);
+          }
+          value = op.getInverse()
+                      ? arith::DivFOp::create(b, value, args[1]).getResult()
+                      : arith::MulFOp::create(b, value, args[1]).getResult();
+          if (offset)
+            value = arith::SubFOp::create(b, value, offset);
+          return roundFromF32(b, value, element);
+        });
+    rewriter.replaceOp(op, program.castTo(result, op.getResult().getType()));
+    return success();
+  }
+};
+
+/// result[n,k] = round( input[n,k] * s[n] ), or divided by it
+struct LowerScaleRows : public OpConversionPattern<ScaleRowsOp> {
+  using OpConversionPattern::OpConversionPattern;
+
+  LogicalResult
+  matchAndRewrite(ScaleRowsOp op, OpAdaptor adaptor,
+                  ConversionPatternRewriter &rewriter) const override {
+    TensorProgram program(op.getLoc(), rewriter);
+    Value input = adaptor.getInput();
+    Type element = TensorProgram::elementOf(input);
+    Value result = program.compute(
+        program.sizesOf(input), element,
+        {Input{input, {0, 1}}, Input{adaptor.getFactors(), {0}}},
+        [&](ImplicitLocOpBuilder &b, ValueRange args) {
+          Value value = extendToF32(b, args[0]);
           value = op.getInverse()
                       ? arith::DivFOp::create(b, value, args[1]).getResult()
                       : arith::MulFOp::create(b, value, args[1]).getResult();
@@ -156,6 +190,6 @@ struct LowerScaleColumns : public OpConversionPattern<ScaleColumnsOp> {
 
 void qk::populateModelToReferencePatterns(const TypeConverter &converter,
                                           RewritePatternSet &patterns) {
-  patterns.add<LowerLinear, LowerParameter, LowerScaleColumns, LowerTranspose>(
-      converter, patterns.getContext());
+  patterns.add<LowerLinear, LowerParameter, LowerScaleColumns, LowerScaleRows,
+               LowerTranspose>(converter, patterns.getContext());
 }

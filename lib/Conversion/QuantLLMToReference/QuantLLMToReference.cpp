@@ -43,7 +43,7 @@ static bool isLowered(Operation *op) {
   if (isa<QuantizeOp>(op))
     return !op->hasAttr(QuantLLMDialect::kKernelAttr);
   return isa<LinearOp, TransposeOp, MatmulOp, DequantizeOp, ScaleColumnsOp,
-             RoundToNearestOp>(op);
+             ScaleRowsOp, RoundToNearestOp>(op);
 }
 
 /// Ops of the dialect that may stay.
@@ -74,6 +74,11 @@ static LogicalResult checkLowerable(ModuleOp module) {
     if (ours && !isLowered(op) && !isKept(op))
       return op->emitOpError() << "has no reference lowering; evaluate the "
                                   "recipe first (--quant-llm-evaluate)";
+    if (auto round = dyn_cast<RoundToNearestOp>(op);
+        round && round.getPerTensor())
+      return op->emitOpError()
+             << "has no reference lowering with per_tensor; evaluate the "
+                "recipe first (--quant-llm-evaluate)";
     if (!ours && !isConvertible(op) && usesSubByteCodes(op))
       return op->emitOpError()
              << "uses a tensor of sub-byte codes, which becomes a tensor of "

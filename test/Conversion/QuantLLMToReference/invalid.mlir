@@ -22,3 +22,11 @@ func.func @resource() -> tensor<4x8xi4> {
   %0 = arith.constant dense_resource<codes> : tensor<4x8xi4>
   return %0 : tensor<4x8xi4>
 }
+
+// -----
+
+func.func @per_tensor(%w: tensor<4x8xf32>) -> tensor<4x8xi8> {
+  // expected-error @+1 {{'quant_llm.round_to_nearest' op has no reference lowering with per_tensor; evaluate the recipe first (--quant-llm-evaluate)}}
+  %c, %s = quant_llm.round_to_nearest %w scheme(<s8, group = -1, scale = f16>) symmetric {per_tensor} : tensor<4x8xf32> -> tensor<4x8xi8>, tensor<4x1xf16>
+  return %c : tensor<4x8xi8>
+}

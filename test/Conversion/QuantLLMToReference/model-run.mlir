@@ -76,6 +76,24 @@ func.func @main() {
   %dividedu = tensor.cast %divided : tensor<2x3xf32> to tensor<*xf32>
   call @printMemrefF32(%dividedu) : (tensor<*xf32>) -> ()
 
+  // (w + 1) / s - 1, and rows.
+  // CHECK: [0, -0.25, 15]
+  // CHECK: [0, -0.75, -5]
+  %moved = quant_llm.scale_columns %w1 by inverse %s {offset = 1.0} : tensor<2x3xf32>, tensor<3xf32>
+  %movedu = tensor.cast %moved : tensor<2x3xf32> to tensor<*xf32>
+  call @printMemrefF32(%movedu) : (tensor<*xf32>) -> ()
+  // CHECK: [2, 4, 6]
+  // CHECK: [4, 0, -8]
+  %s2 = arith.constant dense<[2.0, 4.0]> : tensor<2xf32>
+  %rows = quant_llm.scale_rows %w1 by %s2 : tensor<2x3xf32>, tensor<2xf32>
+  %rowsu = tensor.cast %rows : tensor<2x3xf32> to tensor<*xf32>
+  call @printMemrefF32(%rowsu) : (tensor<*xf32>) -> ()
+  // CHECK: [0.5, 1, 1.5]
+  // CHECK: [0.25, 0, -0.5]
+  %rowsi = quant_llm.scale_rows %w1 by inverse %s2 : tensor<2x3xf32>, tensor<2xf32>
+  %rowsiu = tensor.cast %rowsi : tensor<2x3xf32> to tensor<*xf32>
+  call @printMemrefF32(%rowsiu) : (tensor<*xf32>) -> ()
+
   // Packed codes: 0 … 7 and 7 … 0 in 3 bits, rows of 24 bits; 6 and 5 codes.
   // numpy: bits LSB first of [[0,1,2,3,4,5,6,7],[7,6,5,4,3,2,1,0]], packbits
   // with bitorder="little".

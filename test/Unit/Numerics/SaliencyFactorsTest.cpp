@@ -126,6 +126,57 @@ TEST_P(SaliencyFactorsOf, AgreeWithTheRestatement) {
 
 INSTANTIATE_TEST_SUITE_P(Duo, SaliencyFactorsOf, testing::Bool());
 
+TEST(SaliencyFactors, LeaveDeadChannelsAlone) {
+  Layer layer(20, 64, 300, 13);
+  layer.killColumn(10);
+  std::vector<float> absmean = absmeanOf(layer);
+  WeightView weights[] = {{layer.w.data(), layer.n}};
+  SaliencyOptions options{{{CodeType::U4, 32, ScaleType::F16}}, 20};
+  auto result = saliencyFactors(absmean.data(), layer.hessian.data(), 64,
+                                weights, options);
+  ASSERT_TRUE(result);
+  ASSERT_GT(result->ratio, 0);
+  EXPECT_EQ(result->factors[10], 1.0f);
+  // The others are as if it weren't there.
+  double least = 1e9, largest = 0;
+  for (int64_t j = 0; j < 64; ++j)
+    if (j != 10) {
+      least = std::min<double>(least, std::pow(absmean[j], result->ratio));
+      largest = std::max<double>(largest, std::pow(absmean[j], result->ratio));
+    }
+  for (int64_t j = 0; j < 64; ++j)
+    if (j != 10)
+      EXPECT_NEAR(result->factors[j],
+                  std::pow(absmean[j], result->ratio) /
+                      std::sqrt(least * largest),
+                  1e-5 * result->factors[j]);
+}
+
+TEST(SaliencyFactors, AreEqualWhereShared) {
+  Layer layer(20, 64, 300, 14);
+  std::vector<float> absmean = absmeanOf(layer);
+  WeightView weights[] = {{layer.w.data(), layer.n}};
+  SaliencyOptions options{{{CodeType::U4, 32, ScaleType::F16}}, 20};
+  options.shared = {{4, 8}};
+  auto result = saliencyFactors(absmean.data(), layer.hessian.data(), 64,
+                                weights, options);
+  ASSERT_TRUE(result);
+  ASSERT_GT(result->ratio, 0);
+  std::vector<double> means;
+  for (int64_t j = 0; j < 64; ++j) {
+    int64_t first = j / 32 * 32 + j % 8;
+    double mean = 0;
+    for (int64_t head = 0; head < 4; ++head)
+      mean += absmean[first + 8 * head] / 4;
+    means.push_back(std::pow(mean, result->ratio));
+  }
+  double middle = std::sqrt(*std::min_element(means.begin(), means.end()) *
+                            *std::max_element(means.begin(), means.end()));
+  for (int64_t j = 0; j < 64; ++j)
+    EXPECT_NEAR(result->factors[j], means[j] / middle,
+                1e-5 * result->factors[j]);
+}
+
 TEST(SaliencyFactors, LowerTheErrorOfOutliers) {
   // Three columns are fed inputs twenty times as large (Layers.h).
   Layer layer(64, 256, 600, 7);

@@ -47,6 +47,10 @@ OpFoldResult ScaleColumnsOp::fold(FoldAdaptor) {
   return isAllOnes(getFactors()) ? getInput() : Value();
 }
 
+OpFoldResult ScaleRowsOp::fold(FoldAdaptor) {
+  return isAllOnes(getFactors()) ? getInput() : Value();
+}
+
 namespace {
 
 /// Zero points that all are what absent ones mean are dropped.

@@ -99,6 +99,13 @@ LogicalResult SmoothingFactorsOp::inferReturnTypes(
   return success();
 }
 
+LogicalResult SearchSmoothingFactorsOp::inferReturnTypes(
+    MLIRContext *, std::optional<Location>, ValueRange operands, DictionaryAttr,
+    OpaqueProperties, RegionRange, SmallVectorImpl<Type> &inferred) {
+  inferred.push_back(operands[0].getType());
+  return success();
+}
+
 LogicalResult SaliencyFactorsOp::inferReturnTypes(
     MLIRContext *, std::optional<Location>, ValueRange operands, DictionaryAttr,
     OpaqueProperties, RegionRange, SmallVectorImpl<Type> &inferred) {
@@ -125,11 +132,11 @@ static void quantizedTypes(Value weight, SchemeAttr scheme, bool zeroPoints,
 
 void RoundToNearestOp::build(OpBuilder &builder, OperationState &state,
                              Value weight, SchemeAttr scheme, bool symmetric,
-                             ScaleSearch scaleSearch) {
+                             ScaleSearch scaleSearch, bool perTensor) {
   SmallVector<Type> types;
   quantizedTypes(weight, scheme, !symmetric, types);
   build(builder, state, types[0], types[1], symmetric ? Type() : types[2],
-        weight, scheme, symmetric, scaleSearch);
+        weight, scheme, symmetric, perTensor, scaleSearch);
 }
 
 void RoundCompensatedOp::build(OpBuilder &builder, OperationState &state,

@@ -279,6 +279,26 @@ static LogicalResult checkGrid(Operation *op, int64_t grid) {
   return op->emitOpError() << "expected grid to be at least 1, got " << grid;
 }
 
+/// Pairs (size, stride) of digits of a channel's number.
+static LogicalResult
+checkShared(Operation *op, std::optional<ArrayRef<int64_t>> shared, int64_t k) {
+  if (!shared)
+    return success();
+  if (shared->size() % 2 != 0)
+    return op->emitOpError()
+           << "expected shared to be pairs of size and stride, got "
+           << shared->size() << " numbers";
+  for (size_t i = 0; i < shared->size(); i += 2) {
+    int64_t size = (*shared)[i], stride = (*shared)[i + 1];
+    if (size < 1 || stride < 1 ||
+        (!ShapedType::isDynamic(k) && k % (size * stride) != 0))
+      return op->emitOpError()
+             << "expected size times stride of shared channels to divide " << k
+             << ", got " << size << " and " << stride;
+  }
+  return success();
+}
+
 LogicalResult SmoothingFactorsOp::verify() {
   // (C1), (C2)
   if (failed(checkWeights(*this, getWeights(), lastSize(getAbsmax()))))
@@ -287,6 +307,32 @@ LogicalResult SmoothingFactorsOp::verify() {
   double alpha = getAlpha().convertToDouble();
   if (!(alpha >= 0 && alpha <= 1))
     return emitOpError() << "expected alpha to be in [0, 1], got " << alpha;
+  // (C4)
+  return checkShared(*this, getShared(), lastSize(getAbsmax()));
+}
+
+LogicalResult SearchSmoothingFactorsOp::verify() {
+  int64_t k = lastSize(getAbsmax());
+  // (C1), (C2)
+  if (failed(checkWeights(*this, getWeights(), k)))
+    return failure();
+  for (int64_t size : tensorType(getHessian()).getShape())
+    if (failed(checkSize(*this, "the sides of the Hessian", size, k,
+                         "elements of absmax")))
+      return failure();
+  // (C3), (C4)
+  if (failed(checkGrid(*this, getGrid())) ||
+      failed(checkShared(*this, getShared(), k)))
+    return failure();
+  // (C5)
+  if (getXScheme().getGranularity() == Granularity::PerTokenGroup)
+    return emitOpError("expected activations per tensor or per token, got "
+                       "per_token_group");
+  // (C6)
+  if (getPerTensor() && getScheme().getGroup() != -1)
+    return emitOpError() << "expected a group of the whole row (-1) with "
+                            "per_tensor, got "
+                         << getScheme().getGroup();
   return success();
 }
 
@@ -299,8 +345,10 @@ LogicalResult SaliencyFactorsOp::verify() {
     if (failed(checkSize(*this, "the sides of the Hessian", size, k,
                          "elements of absmean")))
       return failure();
-  // (C3)
-  return checkGrid(*this, getGrid());
+  // (C3), (C4)
+  if (failed(checkGrid(*this, getGrid())))
+    return failure();
+  return checkShared(*this, getShared(), k);
 }
 
 LogicalResult ScaleColumnsOp::verify() {
@@ -310,6 +358,51 @@ LogicalResult ScaleColumnsOp::verify() {
   // (C2)
   return checkSize(*this, "the number of factors", lastSize(getFactors()),
                    lastSize(getInput()), "last dimension of the input");
+}
+
+LogicalResult ScaleRowsOp::verify() {
+  // (C1)
+  return checkSize(*this, "the number of factors", lastSize(getFactors()),
+                   tensorType(getInput()).getDimSize(0), "rows of the input");
+}
+
+LogicalResult GatherFactorsOp::verify() {
+  // (C1)
+  if (getSizes().size() != getStrides().size())
+    return emitOpError() << "expected as many sizes as strides, got "
+                         << getSizes().size() << " and " << getStrides().size();
+  int64_t count = 1, largest = 0;
+  for (auto [size, stride] : llvm::zip(getSizes(), getStrides())) {
+    if (size < 1 || stride < 0)
+      return emitOpError()
+             << "expected sizes of at least 1 and strides of at least 0, got "
+             << size << " and " << stride;
+    count *= size;
+    largest += (size - 1) * stride;
+  }
+  // (C2)
+  if (failed(checkSize(*this, "the size of the result", lastSize(getResult()),
+                       count, "product of sizes")))
+    return failure();
+  // (C3)
+  int64_t factors = lastSize(getFactors());
+  if (!ShapedType::isDynamic(factors) && largest >= factors)
+    return emitOpError() << "expected indices below the number of factors, "
+                         << factors << ", got " << largest;
+  return success();
+}
+
+LogicalResult ActivationScaleOp::verify() {
+  // (C1)
+  if (getScheme().getGranularity() != Granularity::PerTensor)
+    return emitOpError() << "expected a scheme per tensor, got "
+                         << stringifyGranularity(getScheme().getGranularity());
+  // (C2)
+  auto type = tensorType(getScale());
+  if (!llvm::all_of(type.getShape(), [](int64_t size) { return size == 1; }))
+    return emitOpError() << "expected a scale with all dimensions 1, got "
+                         << type;
+  return success();
 }
 
 LogicalResult ClipOp::verify() {
@@ -331,6 +424,13 @@ LogicalResult RoundToNearestOp::verify() {
   if (getScaleSearch() == ScaleSearch::Weighted)
     return emitOpError("expected scale_search to be none or mse, got weighted: "
                        "only round_compensated has a Hessian to weigh by");
+  // (C5)
+  if (getPerTensor() && getScheme().getGroup() != -1)
+    return emitOpError() << "expected a group of the whole row (-1) with "
+                            "per_tensor, got "
+                         << getScheme().getGroup();
+  if (getPerTensor() && getScaleSearch() != ScaleSearch::None)
+    return emitOpError("expected no scale search with per_tensor");
   return success();
 }
 

@@ -34,7 +34,7 @@ struct ApplyGptq : public qk::quant_llm::impl::ApplyGptqPassBase<ApplyGptq> {
     method.blockSize = blockSize;
     method.sweeps = sweeps;
     if (failed(
-            applyMethod(getOperation(), method, overrides,
+            applyMethod(getOperation(), method, inherit, overrides,
                         {fallback, strict, outputWeights, report, recipeOnly})))
       signalPassFailure();
   }

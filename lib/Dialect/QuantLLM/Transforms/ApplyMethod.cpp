@@ -54,8 +54,12 @@ LayerMethod::getScheme(MLIRContext *context,
     return emitError() << "expected scale-search to be none"
                        << (hasHessian ? ", mse or weighted" : " or mse")
                        << ", got '" << scaleSearch << "'";
+  if (perTensor && (groupSize != -1 || *search != ScaleSearch::None))
+    return emitError() << "expected per-tensor weights with group-size=-1 and "
+                          "scale-search=none, got "
+                       << groupSize << " and '" << scaleSearch << "'";
   return RoundingScheme{SchemeAttr::get(context, *codeType, groupSize, type),
-                        symmetric, *search};
+                        symmetric, *search, perTensor};
 }
 
 FailureOr<Order>
@@ -76,47 +80,36 @@ LayerMethod::getOrder(function_ref<InFlightDiagnostic()> emitError) const {
   return *columns;
 }
 
-/// Rounds the layer's weight, compensated by the Hessian of its input.
-static void applyGptq(const RecipeLayer &layer, const LayerMethod &method,
-                      const RoundingScheme &rounding, Order order) {
-  OpBuilder builder(layer.weight.getContext());
-  builder.setInsertionPointAfterValue(layer.weight);
-  Location location = layer.uses.front()->getLoc();
-  int64_t k = cast<RankedTensorType>(layer.weight.getType()).getDimSize(1);
-  Value hessian = StatisticOp::create(
-      builder, location, RankedTensorType::get({k, k}, builder.getF32Type()),
-      StatisticKind::Hessian, layer.layer);
-  // The activation was divided by what the weight was multiplied with.
-  for (Value factors : layer.columnScales)
-    hessian = ScaleStatisticOp::create(builder, location, hessian.getType(),
-                                       hessian, factors);
-  auto op = RoundCompensatedOp::create(
-      builder, location, layer.weight, hessian, rounding.scheme,
-      rounding.symmetric, method.staticGroups, order, rounding.scaleSearch,
-      method.damping, method.blockSize, method.sweeps);
-  replaceUses(
-      layer, rounding.scheme,
-      {op.getCodes(), op.getScales(), op.getZeroPoints(), op.getPermutation()});
+/// `method` with the options named in `inherited` as the layer's recipe has
+/// them.
+static LayerMethod inheritOptions(const RecipeLayer &layer, LayerMethod method,
+                                  ArrayRef<std::string> inherited) {
+  auto matmul = dyn_cast<MatmulOp>(layer.uses.front());
+  if (!matmul)
+    return method;
+  auto inherits = [&](StringRef option) {
+    return llvm::is_contained(inherited, option);
+  };
+  SchemeAttr scheme = matmul.getScheme();
+  if (inherits("bits"))
+    method.bits = scheme.getScheme().bits();
+  if (inherits("group-size"))
+    method.groupSize = scheme.getGroup();
+  if (inherits("symmetric"))
+    method.symmetric = !matmul.getZeroPoints();
+  if (inherits("scale-type")) {
+    Type type = scheme.getScaleType();
+    method.scaleType = type.isF16() ? "f16" : type.isBF16() ? "bf16" : "f32";
+  }
+  return method;
 }
 
-static void applyRtn(const RecipeLayer &layer, const RoundingScheme &rounding) {
-  OpBuilder builder(layer.weight.getContext());
-  builder.setInsertionPointAfterValue(layer.weight);
-  auto op = RoundToNearestOp::create(builder, layer.uses.front()->getLoc(),
-                                     layer.weight, rounding.scheme,
-                                     rounding.symmetric, rounding.scaleSearch);
-  replaceUses(layer, rounding.scheme,
-              {op.getCodes(), op.getScales(), op.getZeroPoints(), {}});
-}
-
-LogicalResult qk::quant_llm::applyMethod(ModuleOp module,
-                                         const LayerMethod &method,
-                                         StringRef overridesPath,
-                                         const EvaluateSettings &settings) {
-  MLIRContext *context = module.getContext();
+FailureOr<std::vector<LayerMethod>> qk::quant_llm::getLayerMethods(
+    ModuleOp module, ArrayRef<RecipeLayer> layers, const LayerMethod &method,
+    ArrayRef<std::string> inherited, StringRef overridesPath) {
   auto fail = [&] { return emitError(module.getLoc()); };
-  if (failed(method.getScheme(context, fail)) ||
-      failed(method.getOrder(fail)) || failed(recordSettings(module, settings)))
+  if (failed(method.getScheme(module.getContext(), fail)) ||
+      failed(method.getOrder(fail)))
     return failure();
   LayerOverrides overrides;
   if (!overridesPath.empty()) {
@@ -126,16 +119,11 @@ LogicalResult qk::quant_llm::applyMethod(ModuleOp module,
       return failure();
     overrides = std::move(*given);
   }
-
-  std::vector<RecipeLayer> layers = collectLayers(module);
-  if (failed(checkHasLayers(module, layers)))
-    return failure();
-  // All is checked before anything changes.
   std::vector<LayerMethod> methods;
   std::vector<std::string> names;
   for (const RecipeLayer &layer : layers) {
-    FailureOr<LayerMethod> own =
-        overrides.apply(layer.layer, method, module.getLoc());
+    FailureOr<LayerMethod> own = overrides.apply(
+        layer.layer, inheritOptions(layer, method, inherited), module.getLoc());
     if (failed(own))
       return failure();
     methods.push_back(*own);
@@ -143,12 +131,65 @@ LogicalResult qk::quant_llm::applyMethod(ModuleOp module,
   }
   if (failed(overrides.checkAllMatched(names, module.getLoc())))
     return failure();
-  for (auto [layer, own] : llvm::zip_equal(layers, methods)) {
-    RoundingScheme rounding = *own.getScheme(context, fail);
-    if (own.method == LayerMethod::Method::Gptq)
-      applyGptq(layer, own, rounding, *own.getOrder(fail));
-    else
-      applyRtn(layer, rounding);
+  return methods;
+}
+
+void LayerRounder::round(RecipeLayer &layer, Value weight,
+                         const LayerMethod &method) {
+  auto fail = [&] { return emitError(weight.getLoc()); };
+  RoundingScheme rounding = *method.getScheme(weight.getContext(), fail);
+  OpBuilder builder(weight.getContext());
+  builder.setInsertionPointAfterValue(weight);
+  Location location = layer.uses.front()->getLoc();
+  if (method.method == LayerMethod::Method::Rtn) {
+    auto op = RoundToNearestOp::create(
+        builder, location, weight, rounding.scheme, rounding.symmetric,
+        rounding.scaleSearch, rounding.perTensor);
+    return replaceUses(layer, rounding.scheme,
+                       {op.getCodes(), op.getScales(), op.getZeroPoints(), {}});
   }
+  int64_t k = cast<RankedTensorType>(weight.getType()).getDimSize(1);
+  Value hessian = layer.columnScales.empty()
+                      ? Value()
+                      : scaledHessians.lookup(layer.columnScales.back());
+  if (hessian) {
+    setInsertionPointAfterAll(builder, {weight, hessian});
+  } else {
+    hessian = StatisticOp::create(
+        builder, location, RankedTensorType::get({k, k}, builder.getF32Type()),
+        StatisticKind::Hessian, layer.layer);
+    hessian = scaleStatistic(builder, hessian, layer.columnScales);
+    if (!layer.columnScales.empty())
+      scaledHessians[layer.columnScales.back()] = hessian;
+  }
+  auto op = RoundCompensatedOp::create(
+      builder, location, weight, hessian, rounding.scheme, rounding.symmetric,
+      method.staticGroups, *method.getOrder(fail), rounding.scaleSearch,
+      method.damping, method.blockSize, method.sweeps);
+  replaceUses(
+      layer, rounding.scheme,
+      {op.getCodes(), op.getScales(), op.getZeroPoints(), op.getPermutation()});
+}
+
+LogicalResult qk::quant_llm::applyMethod(ModuleOp module,
+                                         const LayerMethod &method,
+                                         ArrayRef<std::string> inherited,
+                                         StringRef overrides,
+                                         const EvaluateSettings &settings) {
+  auto fail = [&] { return emitError(module.getLoc()); };
+  if (failed(method.getScheme(module.getContext(), fail)) ||
+      failed(method.getOrder(fail)) || failed(recordSettings(module, settings)))
+    return failure();
+  std::vector<RecipeLayer> layers = collectLayers(module);
+  if (failed(checkHasLayers(module, layers)))
+    return failure();
+  // All is checked before anything changes.
+  FailureOr<std::vector<LayerMethod>> methods =
+      getLayerMethods(module, layers, method, inherited, overrides);
+  if (failed(methods))
+    return failure();
+  LayerRounder rounder;
+  for (auto [layer, own] : llvm::zip_equal(layers, *methods))
+    rounder.round(layer, layer.weight, own);
   return success();
 }

@@ -29,7 +29,7 @@ struct ApplyRtn : public qk::quant_llm::impl::ApplyRtnPassBase<ApplyRtn> {
     method.scaleType = scaleType;
     method.scaleSearch = scaleSearch;
     if (failed(
-            applyMethod(getOperation(), method, overrides,
+            applyMethod(getOperation(), method, inherit, overrides,
                         {fallback, strict, outputWeights, report, recipeOnly})))
       signalPassFailure();
   }

@@ -6,6 +6,8 @@
 
 #include "qk/Dialect/QuantLLM/Transforms/Evaluate.h"
 
+#include "Recipe.h"
+
 #include "Evaluation/RecipeEvaluator.h"
 #include "Evaluation/Report.h"
 #include "Evaluation/ResultWriter.h"
@@ -27,28 +29,104 @@ using namespace qk::quant_llm;
 
 namespace {
 
-/// A rounding op and the layer it belongs to.
-struct Rounding {
+/// One thing to compute: a rounding of `layer`, or a tensor of a recipe that
+/// the model itself reads (a norm's weight after folding, factors that divide
+/// an activation, a static scale), to be called `name`.
+struct Task {
   Operation *op;
   std::string layer;
+  std::string name;
+
+  bool isRounding() const { return name.empty(); }
 };
 
 } // namespace
 
-static std::vector<Rounding> collectRoundings(ModuleOp module) {
-  std::vector<Rounding> roundings;
+static bool isRounding(Operation *op) {
+  return isa<RoundToNearestOp, RoundCompensatedOp>(op);
+}
+
+/// The layers whose statistics a recipe names.
+static void collectStatisticLayers(Operation *op,
+                                   llvm::SetVector<StringRef> &layers) {
+  if (auto statistic = dyn_cast<StatisticOp>(op))
+    layers.insert(statistic.getLayer());
+  for (Value operand : op->getOperands())
+    if (Operation *producer = operand.getDefiningOp())
+      collectStatisticLayers(producer, layers);
+}
+
+/// Whether a use is part of a recipe, rather than of the model.
+static bool isInRecipe(OpOperand &use) {
+  Operation *user = use.getOwner();
+  return isRounding(user) ||
+         (user->getNumResults() == 1 && isRecipeValue(user->getResult(0)));
+}
+
+/// What the tensor that `op` computes is called: as the parameter that it is
+/// made from, or after the layer whose input it is for.
+static std::string getTensorName(Operation *op) {
+  if (isa<ScaleColumnsOp, ScaleRowsOp, ClipOp>(op)) {
+    Operation *root = op;
+    while (!isa<ParameterOp>(root))
+      root = root->getOperand(0).getDefiningOp();
+    return cast<ParameterOp>(root).getName().str();
+  }
+  llvm::SetVector<StringRef> layers;
+  collectStatisticLayers(op, layers);
+  std::string layer = layers.empty() ? "unnamed" : layers.front().str();
+  return layer +
+         (isa<ActivationScaleOp>(op) ? ".input_scale" : ".input_factors");
+}
+
+static std::vector<Task> collectTasks(ModuleOp module) {
+  std::vector<Task> roundings, tensors;
   llvm::SmallPtrSet<Operation *, 32> seen;
-  module.walk([&](MatmulOp matmul) {
-    Operation *op = matmul.getCodes().getDefiningOp();
-    if (isa_and_present<RoundToNearestOp, RoundCompensatedOp>(op) &&
-        seen.insert(op).second)
-      roundings.push_back({op, matmul.getLayer().str()});
+  llvm::StringSet<> names;
+  module.walk([&](Operation *op) {
+    if (auto matmul = dyn_cast<MatmulOp>(op)) {
+      Operation *codes = matmul.getCodes().getDefiningOp();
+      if (codes && isRounding(codes) && seen.insert(codes).second)
+        roundings.push_back({codes, matmul.getLayer().str(), ""});
+      return;
+    }
+    // A constant of the model is no recipe by itself.
+    if (op->getNumResults() != 1 || isa<ParameterOp, TransposeOp>(op) ||
+        isa<StatisticOp>(op) || !isRecipeValue(op->getResult(0)) ||
+        llvm::all_of(op->getResult(0).getUses(), isInRecipe))
+      return;
+    std::string name = getTensorName(op), unique = name;
+    for (int64_t i = 1; !names.insert(unique).second; ++i)
+      unique = name + "_" + std::to_string(i);
+    tensors.push_back({op, unique, unique});
   });
-  return roundings;
+  // Each after the first rounding that needs the same statistics, so that these
+  // can be dropped.
+  std::vector<std::vector<Task>> after(roundings.size() + 1);
+  for (Task &tensor : tensors) {
+    llvm::SetVector<StringRef> layers;
+    collectStatisticLayers(tensor.op, layers);
+    size_t at = 0;
+    for (; at < roundings.size(); ++at) {
+      llvm::SetVector<StringRef> needed;
+      collectStatisticLayers(roundings[at].op, needed);
+      if (llvm::any_of(layers,
+                       [&](StringRef layer) { return needed.contains(layer); }))
+        break;
+    }
+    after[at].push_back(std::move(tensor));
+  }
+  std::vector<Task> tasks;
+  for (size_t i = 0; i <= roundings.size(); ++i) {
+    if (i < roundings.size())
+      tasks.push_back(std::move(roundings[i]));
+    llvm::append_range(tasks, after[i]);
+  }
+  return tasks;
 }
 
 bool qk::quant_llm::hasRecipe(ModuleOp module) {
-  return !collectRoundings(module).empty();
+  return !collectTasks(module).empty();
 }
 
 uint64_t LayerStatistics::makeId() {
@@ -72,16 +150,6 @@ EvaluateOptions EvaluateOptions::fromModule(ModuleOp module) {
   return options;
 }
 
-/// The layers whose statistics a rounding's recipe names.
-static void collectStatisticLayers(Operation *op,
-                                   llvm::SetVector<StringRef> &layers) {
-  if (auto statistic = dyn_cast<StatisticOp>(op))
-    layers.insert(statistic.getLayer());
-  for (Value operand : op->getOperands())
-    if (Operation *producer = operand.getDefiningOp())
-      collectStatisticLayers(producer, layers);
-}
-
 namespace {
 
 /// One evaluate run.
@@ -95,19 +163,21 @@ public:
 
 private:
   LogicalResult checkStatistics();
-  LogicalResult evaluate(const Rounding &rounding, RecipeEvaluator &evaluator,
+  LogicalResult evaluate(const Task &task, RecipeEvaluator &evaluator,
                          ResultWriter &writer);
+  LogicalResult evaluateTensor(const Task &task, RecipeEvaluator &evaluator,
+                               ResultWriter &writer);
   void findLastUses();
   void releaseAfter(size_t index);
-  void showProgress(const Rounding &rounding, size_t index) const;
+  void showProgress(const Task &task, size_t index) const;
   void eraseDeadRecipe();
 
   ModuleOp module;
   StatisticsSource *source;
   const EvaluateOptions &options;
-  std::vector<Rounding> roundings;
+  std::vector<Task> tasks;
   std::vector<ReportEntry> report;
-  /// By rounding: the layers whose statistics no later one asks for. A recipe
+  /// By task: the layers whose statistics no later one asks for. A recipe
   /// may name other layers than its own (those that read the same input).
   std::vector<SmallVector<std::string>> lastUses;
   bool identityHessian = false;
@@ -119,18 +189,16 @@ private:
 /// pipeline on a bare model), some missing an error.
 LogicalResult Evaluation::checkStatistics() {
   llvm::SetVector<StringRef> needed;
-  for (const Rounding &rounding : roundings)
-    collectStatisticLayers(rounding.op, needed);
+  for (const Task &task : tasks)
+    collectStatisticLayers(task.op, needed);
   if (source) {
+    // Some need none; their error is still worth showing.
+    for (const Task &task : tasks)
+      if (task.isRounding())
+        needed.insert(task.layer);
     std::vector<std::string> layers;
-    if (needed.empty()) {
-      // Round-to-nearest needs none; its error is still worth showing.
-      for (const Rounding &rounding : roundings)
-        layers.push_back(rounding.layer);
-    } else {
-      for (StringRef layer : needed)
-        layers.push_back(layer.str());
-    }
+    for (StringRef layer : needed)
+      layers.push_back(layer.str());
     return source->prepare(module, layers);
   }
   if (needed.empty())
@@ -150,13 +218,14 @@ LogicalResult Evaluation::checkStatistics() {
 }
 
 void Evaluation::findLastUses() {
-  lastUses.resize(roundings.size());
+  lastUses.resize(tasks.size());
   llvm::StringSet<> later;
-  for (size_t i = roundings.size(); i-- > 0;) {
+  for (size_t i = tasks.size(); i-- > 0;) {
     llvm::SetVector<StringRef> layers;
-    collectStatisticLayers(roundings[i].op, layers);
+    collectStatisticLayers(tasks[i].op, layers);
     // For the report.
-    layers.insert(roundings[i].layer);
+    if (tasks[i].isRounding())
+      layers.insert(tasks[i].layer);
     for (StringRef layer : layers)
       if (later.insert(layer).second)
         lastUses[i].push_back(layer.str());
@@ -169,11 +238,11 @@ void Evaluation::releaseAfter(size_t index) {
       source->release(layer);
 }
 
-void Evaluation::showProgress(const Rounding &rounding, size_t index) const {
+void Evaluation::showProgress(const Task &task, size_t index) const {
   if (!options.progress)
     return;
-  llvm::errs() << "\r\033[K[" << index + 1 << "/" << roundings.size() << "] "
-               << rounding.layer;
+  llvm::errs() << "\r\033[K[" << index + 1 << "/" << tasks.size() << "] "
+               << task.layer;
   llvm::errs().flush();
 }
 
@@ -185,7 +254,17 @@ static std::string describe(SchemeAttr scheme) {
   return text;
 }
 
-LogicalResult Evaluation::evaluate(const Rounding &rounding,
+LogicalResult Evaluation::evaluateTensor(const Task &task,
+                                         RecipeEvaluator &evaluator,
+                                         ResultWriter &writer) {
+  Value value = task.op->getResult(0);
+  FailureOr<std::vector<float>> elements = evaluator.compute(value, task.layer);
+  if (failed(elements))
+    return failure();
+  return writer.writeTensor(value, task.name, *elements, isInRecipe);
+}
+
+LogicalResult Evaluation::evaluate(const Task &rounding,
                                    RecipeEvaluator &evaluator,
                                    ResultWriter &writer) {
   auto start = std::chrono::steady_clock::now();
@@ -250,20 +329,23 @@ void Evaluation::eraseDeadRecipe() {
 }
 
 LogicalResult Evaluation::run() {
-  roundings = collectRoundings(module);
-  if (roundings.empty())
+  tasks = collectTasks(module);
+  if (tasks.empty())
     return success();
   if (failed(checkStatistics()))
     return failure();
   ResultWriter writer(module, options.outputWeights);
-  for (const Rounding &rounding : roundings)
-    if (failed(writer.declare(rounding.op, rounding.layer)))
+  for (const Task &task : tasks)
+    if (failed(task.isRounding()
+                   ? writer.declare(task.op, task.layer)
+                   : writer.declareTensor(task.op->getResult(0), task.name)))
       return failure();
   findLastUses();
   RecipeEvaluator evaluator(source, options, identityHessian);
-  for (auto [index, rounding] : llvm::enumerate(roundings)) {
-    showProgress(rounding, index);
-    if (failed(evaluate(rounding, evaluator, writer)))
+  for (auto [index, task] : llvm::enumerate(tasks)) {
+    showProgress(task, index);
+    if (failed(task.isRounding() ? evaluate(task, evaluator, writer)
+                                 : evaluateTensor(task, evaluator, writer)))
       return failure();
     releaseAfter(index);
   }

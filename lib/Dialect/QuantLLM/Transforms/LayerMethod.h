@@ -9,7 +9,10 @@
 
 #include "Recipe.h"
 
+#include "llvm/ADT/DenseMap.h"
+
 #include <string>
+#include <vector>
 
 namespace qk::quant_llm {
 
@@ -24,6 +27,8 @@ struct LayerMethod {
   bool symmetric = false;
   std::string scaleType = "f16";
   std::string scaleSearch = "none";
+  /// One scale for the whole weight (rounding to nearest alone).
+  bool perTensor = false;
   // Of GPTQ.
   std::string order = "activation";
   bool staticGroups = true;
@@ -42,10 +47,33 @@ struct LayerMethod {
   getOrder(llvm::function_ref<mlir::InFlightDiagnostic()> emitError) const;
 };
 
-/// What the passes `quant-llm-apply-…` do: writes each layer's recipe, `method`
-/// or what the file `overrides` (may be empty) has for the layer.
+/// What each of `layers` is quantised by: `method`, but for the options named
+/// in `inherited` (bits, group-size, symmetric, scale-type) what an earlier
+/// method's recipe has, if there is one, and what the file `overrides` (may be
+/// empty) has for the layer. All is checked; errors are emitted at the module.
+mlir::FailureOr<std::vector<LayerMethod>>
+getLayerMethods(mlir::ModuleOp module, mlir::ArrayRef<RecipeLayer> layers,
+                const LayerMethod &method,
+                mlir::ArrayRef<std::string> inherited,
+                llvm::StringRef overrides);
+
+/// Writes roundings, of options that getLayerMethods checked.
+class LayerRounder {
+public:
+  /// Rounds `weight`, a layer's after its column scales and possibly clipped,
+  /// and makes the layer's uses matmuls.
+  void round(RecipeLayer &layer, mlir::Value weight, const LayerMethod &method);
+
+private:
+  /// By the last factors: layers with the same scales read the same value, and
+  /// share a Hessian and its factorisation.
+  llvm::DenseMap<mlir::Value, mlir::Value> scaledHessians;
+};
+
+/// What the passes of methods that only round do: writes each layer's recipe.
 mlir::LogicalResult applyMethod(mlir::ModuleOp module,
                                 const LayerMethod &method,
+                                mlir::ArrayRef<std::string> inherited,
                                 llvm::StringRef overrides,
                                 const EvaluateSettings &settings);
 

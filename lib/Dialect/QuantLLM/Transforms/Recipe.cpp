@@ -16,13 +16,19 @@ using namespace mlir;
 using namespace qk;
 using namespace qk::quant_llm;
 
-/// The weight that an op's recipe rounds; null for codes that no recipe made.
+/// The weight that an op's recipe rounds, before clipping, which belongs to the
+/// rounding; null for codes that no recipe made.
 static Value roundedWeight(Value codes) {
+  Value weight;
   if (auto op = codes.getDefiningOp<RoundToNearestOp>())
-    return op.getWeight();
-  if (auto op = codes.getDefiningOp<RoundCompensatedOp>())
-    return op.getWeight();
-  return {};
+    weight = op.getWeight();
+  else if (auto op = codes.getDefiningOp<RoundCompensatedOp>())
+    weight = op.getWeight();
+  else
+    return {};
+  while (auto clip = weight.getDefiningOp<ClipOp>())
+    weight = clip.getWeight();
+  return weight;
 }
 
 std::vector<RecipeLayer> qk::quant_llm::collectLayers(ModuleOp module) {
@@ -45,12 +51,16 @@ std::vector<RecipeLayer> qk::quant_llm::collectLayers(ModuleOp module) {
       RecipeLayer layer;
       layer.layer = name.str();
       layer.weight = weight;
+      // Rows are scaled where another layer's factors were folded into them.
       for (Value value = weight;;) {
-        auto scale = value.getDefiningOp<ScaleColumnsOp>();
-        if (!scale)
+        if (auto scale = value.getDefiningOp<ScaleColumnsOp>()) {
+          layer.columnScales.push_back(scale.getFactors());
+          value = scale.getInput();
+        } else if (auto rows = value.getDefiningOp<ScaleRowsOp>()) {
+          value = rows.getInput();
+        } else {
           break;
-        layer.columnScales.push_back(scale.getFactors());
-        value = scale.getInput();
+        }
       }
       std::reverse(layer.columnScales.begin(), layer.columnScales.end());
       layers.push_back(std::move(layer));
@@ -58,6 +68,47 @@ std::vector<RecipeLayer> qk::quant_llm::collectLayers(ModuleOp module) {
     layers[known->second].uses.push_back(op);
   });
   return layers;
+}
+
+Value qk::quant_llm::scaleStatistic(OpBuilder &builder, Value statistic,
+                                    ArrayRef<Value> columnScales) {
+  // The activation was divided by what the weight was multiplied with.
+  for (Value factors : columnScales)
+    statistic = ScaleStatisticOp::create(
+        builder, factors.getLoc(), statistic.getType(), statistic, factors);
+  return statistic;
+}
+
+void qk::quant_llm::setInsertionPointAfterAll(OpBuilder &builder,
+                                              ArrayRef<Value> values) {
+  Value last = values.front();
+  for (Value value : values.drop_front()) {
+    Operation *a = last.getDefiningOp(), *b = value.getDefiningOp();
+    if (!a || (b && a->getBlock() == b->getBlock() && a->isBeforeInBlock(b)))
+      last = value;
+  }
+  builder.setInsertionPointAfterValue(last);
+}
+
+void qk::quant_llm::hoistBefore(Value value, Operation *point) {
+  Operation *op = value.getDefiningOp();
+  if (!op || op->getBlock() != point->getBlock() || op->isBeforeInBlock(point))
+    return;
+  for (Value operand : op->getOperands())
+    hoistBefore(operand, point);
+  op->moveBefore(point);
+}
+
+bool qk::quant_llm::isRecipeValue(Value value) {
+  Operation *op = value.getDefiningOp();
+  if (!op)
+    return false;
+  if (isa<ParameterOp, StatisticOp>(op))
+    return true;
+  return isa<TransposeOp, ScaleColumnsOp, ScaleRowsOp, ScaleStatisticOp,
+             GatherFactorsOp, SmoothingFactorsOp, SearchSmoothingFactorsOp,
+             SaliencyFactorsOp, ActivationScaleOp, ClipOp>(op) &&
+         llvm::all_of(op->getOperands(), isRecipeValue);
 }
 
 LogicalResult
@@ -87,30 +138,32 @@ void qk::quant_llm::eraseIfDead(Operation *op) {
   }
 }
 
-void qk::quant_llm::replaceUses(const RecipeLayer &layer, SchemeAttr scheme,
+void qk::quant_llm::replaceUses(RecipeLayer &layer, SchemeAttr scheme,
                                 const Rounded &rounded) {
-  for (Operation *use : layer.uses) {
+  for (Operation *&use : layer.uses) {
     OpBuilder builder(use);
-    Value x, bias, oldCodes;
-    StringRef name;
+    MatmulOp matmul;
+    Value oldCodes;
     if (auto linear = dyn_cast<LinearOp>(use)) {
-      x = linear.getX();
-      bias = linear.getBias();
-      name = linear.getLayer();
+      matmul = MatmulOp::create(
+          builder, use->getLoc(), linear.getY().getType(), linear.getX(),
+          rounded.codes, rounded.scales, rounded.zeroPoints,
+          rounded.permutation, linear.getBias(), /*x_scales=*/Value(),
+          /*x_zero_points=*/Value(), scheme,
+          /*x_scheme=*/ActivationSchemeAttr(), linear.getLayerAttr());
     } else {
-      auto matmul = cast<MatmulOp>(use);
-      x = matmul.getX();
-      bias = matmul.getBias();
-      name = matmul.getLayer();
-      oldCodes = matmul.getCodes();
+      auto old = cast<MatmulOp>(use);
+      oldCodes = old.getCodes();
+      matmul = MatmulOp::create(builder, use->getLoc(), old.getY().getType(),
+                                old.getX(), rounded.codes, rounded.scales,
+                                rounded.zeroPoints, rounded.permutation,
+                                old.getBias(), old.getXScales(),
+                                old.getXZeroPoints(), scheme,
+                                old.getXSchemeAttr(), old.getLayerAttr());
     }
-    Value y = MatmulOp::create(
-        builder, use->getLoc(), use->getResult(0).getType(), x, rounded.codes,
-        rounded.scales, rounded.zeroPoints, rounded.permutation, bias,
-        /*x_scales=*/Value(), /*x_zero_points=*/Value(), scheme,
-        /*x_scheme=*/ActivationSchemeAttr(), builder.getStringAttr(name));
-    use->getResult(0).replaceAllUsesWith(y);
+    use->getResult(0).replaceAllUsesWith(matmul.getY());
     use->erase();
+    use = matmul;
     if (oldCodes)
       eraseIfDead(oldCodes.getDefiningOp());
   }

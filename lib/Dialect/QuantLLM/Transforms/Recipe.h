@@ -37,6 +37,23 @@ struct RecipeLayer {
   std::vector<mlir::Value> columnScales;
 };
 
+/// `statistic` of what a layer reads after its column scales.
+mlir::Value scaleStatistic(mlir::OpBuilder &builder, mlir::Value statistic,
+                           mlir::ArrayRef<mlir::Value> columnScales);
+
+/// Lets `builder` insert after all of `values`, before what may read a result.
+/// The values are constants and recipes; those of other blocks dominate.
+void setInsertionPointAfterAll(mlir::OpBuilder &builder,
+                               mlir::ArrayRef<mlir::Value> values);
+
+/// Moves the recipe that makes `value` before `point`, which is to read it. A
+/// recipe reads constants and statistics, never what the model computes.
+void hoistBefore(mlir::Value value, mlir::Operation *point);
+
+/// Whether `value` is a constant or made of constants and statistics alone by
+/// ops that evaluate can compute (not a rounding's result).
+bool isRecipeValue(mlir::Value value);
+
 /// The layers of `module` in the order of their first use.
 std::vector<RecipeLayer> collectLayers(mlir::ModuleOp module);
 
@@ -49,6 +66,8 @@ struct RoundingScheme {
   SchemeAttr scheme;
   bool symmetric = false;
   ScaleSearch scaleSearch = ScaleSearch::None;
+  /// One scale for the whole weight.
+  bool perTensor = false;
 };
 
 /// Results of a rounding op; zeroPoints and permutation may be null.
@@ -57,9 +76,9 @@ struct Rounded {
 };
 
 /// Makes every use of `layer` a matmul on `rounded`, and removes an earlier
-/// method's rounding.
-void replaceUses(const RecipeLayer &layer, SchemeAttr scheme,
-                 const Rounded &rounded);
+/// method's rounding. How an earlier method quantises the input stays. Gives
+/// the matmuls, which are the layer's uses from now on.
+void replaceUses(RecipeLayer &layer, SchemeAttr scheme, const Rounded &rounded);
 
 /// Erases `op` and what only it used, as far as nothing else needs it.
 void eraseIfDead(mlir::Operation *op);

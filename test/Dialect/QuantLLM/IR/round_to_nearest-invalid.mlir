@@ -70,3 +70,19 @@ func.func @round_to_nearest_c4(%w: tensor<4x10xf32>) {
   %0:3 = quant_llm.round_to_nearest %w scheme(<u4, group = 4, scale = f16>) scale_search = weighted : tensor<4x10xf32> -> tensor<4x10xi4>, tensor<4x3xf16>, tensor<4x3xi8>
   return
 }
+
+// -----
+
+func.func @round_to_nearest_c5(%w: tensor<4x10xf32>) {
+  // expected-error @+1 {{'quant_llm.round_to_nearest' op expected a group of the whole row (-1) with per_tensor, got 4}}
+  %0:3 = quant_llm.round_to_nearest %w scheme(<u4, group = 4, scale = f16>) {per_tensor} : tensor<4x10xf32> -> tensor<4x10xi4>, tensor<4x3xf16>, tensor<4x3xi8>
+  return
+}
+
+// -----
+
+func.func @round_to_nearest_c5_search(%w: tensor<4x10xf32>) {
+  // expected-error @+1 {{'quant_llm.round_to_nearest' op expected no scale search with per_tensor}}
+  %0:2 = quant_llm.round_to_nearest %w scheme(<s8, group = -1, scale = f16>) symmetric scale_search = mse {per_tensor} : tensor<4x10xf32> -> tensor<4x10xi8>, tensor<4x1xf16>
+  return
+}

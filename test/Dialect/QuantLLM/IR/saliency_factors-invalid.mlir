@@ -30,3 +30,11 @@ func.func @saliency_factors_c3(%a: tensor<8xf32>, %h: tensor<8x8xf32>, %w: tenso
   %0 = quant_llm.saliency_factors %a, %h, (%w) scheme(<u4, group = 4, scale = f16>) grid = 0 : tensor<8xf32>, tensor<8x8xf32>, (tensor<4x8xf32>)
   return
 }
+
+// -----
+
+func.func @saliency_factors_c4(%a: tensor<8xf32>, %h: tensor<8x8xf32>, %w: tensor<4x8xf32>) {
+  // expected-error @+1 {{'quant_llm.saliency_factors' op expected size times stride of shared channels to divide 8, got 0 and 2}}
+  %0 = quant_llm.saliency_factors %a, %h, (%w) scheme(<u4, group = 4, scale = f16>) grid = 20 {shared = array<i64: 0, 2>} : tensor<8xf32>, tensor<8x8xf32>, (tensor<4x8xf32>)
+  return
+}

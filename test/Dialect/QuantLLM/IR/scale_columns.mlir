@@ -11,3 +11,11 @@ func.func @both(%w: tensor<4x8xf16>, %x: tensor<1x?x8xf16>, %s: tensor<8xf32>) -
   %1 = quant_llm.scale_columns %x by inverse %s : tensor<1x?x8xf16>, tensor<8xf32>
   return %0, %1 : tensor<4x8xf16>, tensor<1x?x8xf16>
 }
+
+// The weight of a norm that multiplies by 1 + w.
+// CHECK-LABEL: func.func @offset(
+// CHECK: quant_llm.scale_columns %{{.*}} by inverse %{{.*}} {offset = 1.000000e+00 : f64} : tensor<8xf16>, tensor<8xf32>{{$}}
+func.func @offset(%w: tensor<8xf16>, %s: tensor<8xf32>) -> tensor<8xf16> {
+  %0 = quant_llm.scale_columns %w by inverse %s {offset = 1.000000e+00 : f64} : tensor<8xf16>, tensor<8xf32>
+  return %0 : tensor<8xf16>
+}

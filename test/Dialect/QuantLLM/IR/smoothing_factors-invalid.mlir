@@ -31,3 +31,11 @@ func.func @smoothing_factors_inferred(%a: tensor<8xf32>, %w: tensor<4x8xf32>) {
   %0 = "quant_llm.smoothing_factors"(%a, %w) {alpha = 0.5} : (tensor<8xf32>, tensor<4x8xf32>) -> tensor<4xf32>
   return
 }
+
+// -----
+
+func.func @smoothing_factors_c4(%a: tensor<8xf32>, %w: tensor<4x8xf32>) {
+  // expected-error @+1 {{'quant_llm.smoothing_factors' op expected shared to be pairs of size and stride, got 3 numbers}}
+  %0 = quant_llm.smoothing_factors %a, (%w) alpha = 0.5 {shared = array<i64: 2, 1, 2>} : tensor<8xf32>, (tensor<4x8xf32>)
+  return
+}

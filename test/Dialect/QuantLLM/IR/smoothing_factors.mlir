@@ -19,3 +19,11 @@ func.func @ends(%a: tensor<8xf32>, %q: tensor<4x8xf32>) -> (tensor<8xf32>, tenso
   %t = quant_llm.smoothing_factors %a, (%q) alpha = 1.000000e+00 : tensor<8xf32>, (tensor<4x8xf32>)
   return %s, %t : tensor<8xf32>, tensor<8xf32>
 }
+
+// Channels 0 and 2, 1 and 3, 4 and 6, 5 and 7 have one factor.
+// CHECK-LABEL: func.func @shared(
+// CHECK: quant_llm.smoothing_factors %{{.*}}, (%{{.*}}) alpha = 5.000000e-01 {shared = array<i64: 2, 2>} : tensor<8xf32>, (tensor<4x8xf32>){{$}}
+func.func @shared(%a: tensor<8xf32>, %q: tensor<4x8xf32>) -> tensor<8xf32> {
+  %s = quant_llm.smoothing_factors %a, (%q) alpha = 5.000000e-01 {shared = array<i64: 2, 2>} : tensor<8xf32>, (tensor<4x8xf32>)
+  return %s : tensor<8xf32>
+}

@@ -17,7 +17,13 @@ def QuantLLM_SmoothingFactorsOp
     s[k] = max( a[k]^alpha / w[k]^(1-alpha), 1e-5 ), with a = absmax of the
     input and w[k] = max( max over all weights and rows of |W[n,k]|, 1e-5 )
     (SmoothQuant, arXiv 2211.10438, eq. 4). The input is divided by s, the
-    weights' columns are multiplied by it.
+    weights' columns are multiplied by it. A channel that was never fed
+    (a[k] = 0) has s = 1.
+
+    `shared` lists pairs (size, stride): channels whose numbers differ only in
+    digits k / stride mod size have one factor, that of their largest a and w.
+    Query heads that share a value head need that, if the factors are to be
+    folded into the value projection.
 
     ```mlir
     func.func @smoothing_factors(%a: tensor<8xf32>, %q: tensor<4x8xf32>, %k: tensor<2x8xf32>) -> tensor<8xf32> {
@@ -30,13 +36,66 @@ def QuantLLM_SmoothingFactorsOp
     - (C1) at least one weight.
     - (C2) K of each weight equals the elements of absmax.
     - (C3) 0 <= alpha <= 1.
+    - (C4) shared is a list of pairs; sizes times strides divide K.
   }];
   let arguments = (ins QuantLLM_Factors:$absmax,
-                       Variadic<QuantLLM_Weight>:$weights, F64Attr:$alpha);
+                       Variadic<QuantLLM_Weight>:$weights, F64Attr:$alpha,
+                       OptionalAttr<DenseI64ArrayAttr>:$shared);
   let results = (outs QuantLLM_Factors:$factors);
   let assemblyFormat = [{
     $absmax `,` `(` $weights `)` `alpha` `=` custom<Double>($alpha) attr-dict `:`
     type($absmax) `,` `(` type($weights) `)`
+  }];
+  let hasVerifier = 1;
+}
+
+def QuantLLM_SearchSmoothingFactorsOp
+    : QuantLLM_PureOp<"search_smoothing_factors",
+          [DeclareOpInterfaceMethods<InferTypeOpInterface>]> {
+  let summary = "SmoothQuant's factors with the best alpha for a group";
+  let description = [{
+    The factors of `smoothing_factors` for alpha = 0, 1/grid, ..., 1, or none at
+    all (s = 1), whichever has the smallest expected output error of the group,
+    summed over its weights:
+
+      tr(D H D^T) + |Q(W*s)|^2 * E[step^2]/12,   D = Q(W*s)/s - W
+
+    the first term being the weights' rounding (H the Hessian, Q rounding to
+    nearest by `scheme`), the second that of the activations: rounding x/s to a
+    multiple of a step is noise of variance step^2/12 on each element. The step
+    is max_k absmax[k]/s[k] / cmax per tensor. Per token it is the token's
+    largest |x[k]|/s[k] / cmax; of these the statistics know the second moments:
+    E[step^2] is that of independent normal x[k] of variance H[k,k], none beyond
+    its absmax. The first of equal ones wins, none at all before all others.
+
+    ```mlir
+    func.func @search_smoothing_factors(%a: tensor<8xf32>, %h: tensor<8x8xf32>, %w: tensor<4x8xf32>) -> tensor<8xf32> {
+      %s = quant_llm.search_smoothing_factors %a, %h, (%w) scheme(<s8, group = -1, scale = f16>) x_scheme(<8, per_token>) grid = 20 symmetric : tensor<8xf32>, tensor<8x8xf32>, (tensor<4x8xf32>)
+      return %s : tensor<8xf32>
+    }
+    ```
+
+    Constraints:
+    - (C1) at least one weight.
+    - (C2) K of each weight equals the elements of absmax and the sides of the
+      Hessian.
+    - (C3) grid is at least 1.
+    - (C4) shared is as for `smoothing_factors`.
+    - (C5) x_scheme is per tensor or per token.
+    - (C6) per_tensor (weights) only with a group of the whole row.
+  }];
+  let arguments = (ins QuantLLM_Factors:$absmax, QuantLLM_Hessian:$hessian,
+                       Variadic<QuantLLM_Weight>:$weights,
+                       QuantLLM_SchemeAttr:$scheme,
+                       QuantLLM_ActivationSchemeAttr:$x_scheme, I64Attr:$grid,
+                       UnitAttr:$symmetric, UnitAttr:$per_tensor,
+                       OptionalAttr<DenseI64ArrayAttr>:$shared);
+  let results = (outs QuantLLM_Factors:$factors);
+  let assemblyFormat = [{
+    $absmax `,` $hessian `,` `(` $weights `)` `scheme` `(` $scheme `)`
+    `x_scheme` `(` $x_scheme `)` `grid` `=` custom<Integer>($grid)
+    (`symmetric` $symmetric^)? attr-dict `:` type($absmax) `,` type($hessian)
+    `,` `(` type($weights) `)`
   }];
   let hasVerifier = 1;
 }
@@ -53,7 +112,9 @@ def QuantLLM_SaliencyFactorsOp
     The s with the smallest sum over the weights of tr(D H D^T),
     D = Q(W*s)/s - W, Q rounding to nearest by `scheme`; the first of equal
     ones, no scaling (s = 1) before all others (AWQ, arXiv 2306.00978, eq. 4,
-    5).
+    5). A channel that was never fed (absmean 0) has s = 1 and is left out of
+    max and min. `shared` is as for `smoothing_factors`; such channels take the
+    mean of their absmean and w.
 
     ```mlir
     func.func @saliency_factors(%a: tensor<8xf32>, %h: tensor<8x8xf32>, %w: tensor<4x8xf32>) -> tensor<8xf32> {
@@ -67,11 +128,13 @@ def QuantLLM_SaliencyFactorsOp
     - (C2) K of each weight equals the elements of absmean and the sides of the
       Hessian.
     - (C3) grid is at least 1.
+    - (C4) shared is as for `smoothing_factors`.
   }];
   let arguments = (ins QuantLLM_Factors:$absmean, QuantLLM_Hessian:$hessian,
                        Variadic<QuantLLM_Weight>:$weights,
                        QuantLLM_SchemeAttr:$scheme, I64Attr:$grid,
-                       UnitAttr:$duo, UnitAttr:$symmetric);
+                       UnitAttr:$duo, UnitAttr:$symmetric,
+                       OptionalAttr<DenseI64ArrayAttr>:$shared);
   let results = (outs QuantLLM_Factors:$factors);
   let assemblyFormat = [{
     $absmean `,` $hessian `,` `(` $weights `)` `scheme` `(` $scheme `)`
@@ -87,6 +150,8 @@ def QuantLLM_ScaleColumnsOp
   let description = [{
     result[..., k] = round( input[..., k] * s[k] ), or with `inverse`
     input[..., k] / s[k]; computed in f32, rounded once, to the element type.
+    With an `offset` o it is (input + o) * s - o: the weight of a norm that
+    multiplies by o + w.
 
     ```mlir
     func.func @scale_columns(%w: tensor<4x8xf16>, %x: tensor<?x8xf16>, %s: tensor<8xf32>) -> (tensor<4x8xf16>, tensor<?x8xf16>) {
@@ -101,7 +166,8 @@ def QuantLLM_ScaleColumnsOp
     - (C2) factors has as many elements as the last dimension of input.
   }];
   let arguments = (ins QuantLLM_FloatTensor:$input, QuantLLM_Factors:$factors,
-                       UnitAttr:$inverse);
+                       UnitAttr:$inverse,
+                       DefaultValuedAttr<F64Attr, "0.0">:$offset);
   let results = (outs QuantLLM_FloatTensor:$result);
   let assemblyFormat = [{
     $input `by` (`inverse` $inverse^)? $factors attr-dict `:` type($input) `,`
@@ -109,6 +175,93 @@ def QuantLLM_ScaleColumnsOp
   }];
   let hasVerifier = 1;
   let hasFolder = 1;
+}
+
+def QuantLLM_ScaleRowsOp
+    : QuantLLM_PureOp<"scale_rows", [AllTypesMatch<["input", "result"]>]> {
+  let summary = "multiplies (or divides) rows by factors";
+  let description = [{
+    result[n, k] = round( input[n, k] * s[n] ), or with `inverse`
+    input[n, k] / s[n]; computed in f32, rounded once, to the element type. The
+    rows of a linear take the factors that what reads its result is divided by.
+
+    ```mlir
+    func.func @scale_rows(%w: tensor<4x8xf16>, %s: tensor<4xf32>) -> tensor<4x8xf16> {
+      %0 = quant_llm.scale_rows %w by inverse %s : tensor<4x8xf16>, tensor<4xf32>
+      return %0 : tensor<4x8xf16>
+    }
+    ```
+
+    Constraints:
+    - (C1) factors has as many elements as input rows.
+  }];
+  let arguments = (ins QuantLLM_Weight:$input, QuantLLM_Factors:$factors,
+                       UnitAttr:$inverse);
+  let results = (outs QuantLLM_Weight:$result);
+  let assemblyFormat = [{
+    $input `by` (`inverse` $inverse^)? $factors attr-dict `:` type($input) `,`
+    type($factors)
+  }];
+  let hasVerifier = 1;
+  let hasFolder = 1;
+}
+
+def QuantLLM_GatherFactorsOp : QuantLLM_PureOp<"gather_factors"> {
+  let summary = "the factors of the channels that a producer has";
+  let description = [{
+    result[(i0, i1, ...)] = factors[ sum_j i_j * strides_j ], the indices
+    i_j < sizes_j in row-major order. Where several channels of a layer's input
+    come from one of its producer's (heads that share a value head), strides
+    step over the others; a stride of 0 repeats.
+
+    ```mlir
+    func.func @gather_factors(%s: tensor<16xf32>) -> tensor<8xf32> {
+      %0 = quant_llm.gather_factors %s sizes = [2, 4] strides = [8, 1] : tensor<16xf32> -> tensor<8xf32>
+      return %0 : tensor<8xf32>
+    }
+    ```
+
+    Constraints:
+    - (C1) as many sizes as strides; sizes are at least 1, strides at least 0.
+    - (C2) the result has as many elements as the product of sizes.
+    - (C3) the largest index is less than the number of factors.
+  }];
+  let arguments = (ins QuantLLM_Factors:$factors, DenseI64ArrayAttr:$sizes,
+                       DenseI64ArrayAttr:$strides);
+  let results = (outs QuantLLM_Factors:$result);
+  let assemblyFormat = [{
+    $factors `sizes` `=` $sizes `strides` `=` $strides attr-dict `:`
+    type($factors) `->` type($result)
+  }];
+  let hasVerifier = 1;
+}
+
+def QuantLLM_ActivationScaleOp : QuantLLM_PureOp<"activation_scale"> {
+  let summary = "the static scale of an activation";
+  let description = [{
+    s = max_k absmax[k] / cmax (1 where all are 0), cmax as for `quantize`; the
+    static scale of a `quantize` per tensor. Values beyond the largest that
+    calibration saw are clamped.
+
+    ```mlir
+    func.func @activation_scale(%a: tensor<8xf32>) -> tensor<1x1xf32> {
+      %s = quant_llm.activation_scale %a scheme(<8, per_tensor>) : tensor<8xf32> -> tensor<1x1xf32>
+      return %s : tensor<1x1xf32>
+    }
+    ```
+
+    Constraints:
+    - (C1) the scheme is per tensor.
+    - (C2) all dimensions of the result are 1.
+  }];
+  let arguments = (ins QuantLLM_Factors:$absmax,
+                       QuantLLM_ActivationSchemeAttr:$scheme);
+  let results = (outs RankedTensorOf<[F32]>:$scale);
+  let assemblyFormat = [{
+    $absmax `scheme` `(` $scheme `)` attr-dict `:` type($absmax) `->`
+    type($scale)
+  }];
+  let hasVerifier = 1;
 }
 
 def QuantLLM_ClipOp
@@ -158,6 +311,7 @@ def QuantLLM_RoundToNearestOp : QuantLLM_PureOp<"round_to_nearest"> {
     default zero point.
     `scale_search = mse` shrinks the range in 80 steps of 1 % and keeps the
     smallest sum |w - q|^2.4 (GPTQ, arXiv 2210.17323, reference quantiser).
+    With `per_tensor` the whole weight is one group: all scales are equal.
 
     ```mlir
     func.func @round_to_nearest(%w: tensor<4x10xf32>) -> (tensor<4x10xi4>, tensor<4x3xf16>, tensor<4x3xi8>) {
@@ -173,9 +327,11 @@ def QuantLLM_RoundToNearestOp : QuantLLM_PureOp<"round_to_nearest"> {
     - (C3) zero points are [N, ceil(K/g)] of i8 (i16 for u8), and present just
       where not symmetric.
     - (C4) scale_search is not weighted: there is no Hessian.
+    - (C5) per_tensor only with a group of the whole row and without a scale
+      search.
   }];
   let arguments = (ins QuantLLM_Weight:$weight, QuantLLM_SchemeAttr:$scheme,
-      UnitAttr:$symmetric,
+      UnitAttr:$symmetric, UnitAttr:$per_tensor,
       DefaultValuedAttr<QuantLLM_ScaleSearchAttr,
                         "ScaleSearch::None">:$scale_search);
   let results = (outs QuantLLM_Codes:$codes, QuantLLM_Weight:$scales,
@@ -189,7 +345,8 @@ def QuantLLM_RoundToNearestOp : QuantLLM_PureOp<"round_to_nearest"> {
   let builders = [
     // Result types follow from the operand and the scheme.
     OpBuilder<(ins "::mlir::Value":$weight, "SchemeAttr":$scheme,
-                   "bool":$symmetric, "ScaleSearch":$scaleSearch)>
+                   "bool":$symmetric, "ScaleSearch":$scaleSearch,
+                   CArg<"bool", "false">:$perTensor)>
   ];
 }
 

@@ -125,13 +125,17 @@ def ParametersToConstantsPass
                            "::mlir::tensor::TensorDialect"];
 }
 
-// Options of every method that rounds, and what they record for evaluate.
-defvar roundingOptions = [
+// How a weight is rounded, with the defaults of most methods.
+defvar schemeOptions = [
   Option<"bits", "bits", "int64_t", "4", "Bits of a code: 2, 3, 4 or 8">,
   Option<"groupSize", "group-size", "int64_t", "128",
          "Columns that share a scale; -1: the whole row">,
   Option<"symmetric", "symmetric", "bool", "false",
          "No zero points: the range is symmetric about 0">,
+];
+
+// Options of every method that rounds, and what they record for evaluate.
+defvar methodOptions = [
   Option<"scaleType", "scale-type", "std::string", "\"f16\"",
          "Type that scales are stored in: f16, bf16 or f32">,
   Option<"scaleSearch", "scale-search", "std::string", "\"none\"",
@@ -141,6 +145,9 @@ defvar roundingOptions = [
          "JSON file of options that differ from layer to layer: "
          "{\"GLOB\": {\"bits\": 8, \"method\": \"rtn\"}}; of two globs that "
          "match, the later wins">,
+  ListOption<"inherit", "inherit", "std::string",
+             "Which of bits, group-size, symmetric and scale-type an earlier "
+             "method's recipe decides, where there is one">,
   Option<"fallback", "fallback", "std::string", "\"error\"",
          "Where a layer has no tokens or its Hessian can't be factored: error, "
          "or rtn (round to nearest)">,
@@ -154,6 +161,8 @@ defvar roundingOptions = [
          "Leave the recipe in the module: the evaluate that qk-opt appends "
          "does nothing">,
 ];
+
+defvar roundingOptions = !listconcat(schemeOptions, methodOptions);
 
 def ApplyRtnPass : Pass<"quant-llm-apply-rtn", "::mlir::ModuleOp"> {
   let summary = "write the recipe of round-to-nearest";
@@ -198,6 +207,110 @@ def ApplyGptqPass : Pass<"quant-llm-apply-gptq", "::mlir::ModuleOp"> {
     Option<"sweeps", "sweeps", "int64_t", "0",
            "Passes of coordinate descent over the codes after rounding">,
   ]);
+  let dependentDialects = ["::qk::quant_llm::QuantLLMDialect"];
+}
+
+def ApplySmoothQuantPass
+    : Pass<"quant-llm-apply-smoothquant", "::mlir::ModuleOp"> {
+  let summary = "write the recipe of SmoothQuant";
+  let description = [{
+    Layers that read one value get factors by which the value is divided and
+    their weights' columns are multiplied (arXiv 2211.10438); weights are
+    rounded to nearest, activations quantised while the model runs:
+    ```mlir
+    %absmax = quant_llm.statistic absmax of "q" : ...
+    %s = quant_llm.smoothing_factors %absmax, (%q, %k, %v) alpha = 0.5 : ...
+    %w = quant_llm.scale_columns %q by %s : ...
+    %codes, %scales = quant_llm.round_to_nearest %w scheme(...) symmetric : ...
+    %smooth = quant_llm.scale_columns %x by inverse %s : ...
+    %x8, %x_scales = quant_llm.quantize %smooth scheme(<8, per_token>) : ...
+    %y = quant_llm.matmul %x8, %codes, %scales x_scales(%x_scales) ... : ...
+    ```
+    `quant-llm-fold-scales` then moves the division into what makes the value.
+    Which layers read one value, and whether it is a norm's result, is found in
+    the IR.
+  }];
+  let options = !listconcat(methodOptions, [
+    Option<"bits", "bits", "int64_t", "8", "Bits of a code: 2, 3, 4 or 8">,
+    Option<"groupSize", "group-size", "int64_t", "-1",
+           "Columns that share a scale; -1: the whole row">,
+    Option<"symmetric", "symmetric", "bool", "true",
+           "No zero points: the range is symmetric about 0">,
+    Option<"alpha", "alpha", "std::string", "\"search\"",
+           "How much of an outlier moves into the weights: 0 to 1, or search "
+           "(for each group, by its expected output error)">,
+    Option<"grid", "grid", "int64_t", "20", "Steps of the search">,
+    Option<"layers", "layers", "std::string", "\"norms\"",
+           "Layers to smooth: norms (those that read a norm's result), "
+           "foldable, or all. All are quantised">,
+    Option<"activations", "activations", "std::string", "\"per-token\"",
+           "Scales of activations: per-token, per-tensor, or per-tensor-static "
+           "(from calibration)">,
+    Option<"perTensor", "per-tensor", "bool", "false",
+           "One scale for a whole weight (needs group-size=-1)">,
+    Option<"round", "round", "bool", "true",
+           "Quantise; otherwise the layers stay float, only scaled">,
+  ]);
+  let dependentDialects = ["::qk::quant_llm::QuantLLMDialect"];
+}
+
+def ApplyAwqPass : Pass<"quant-llm-apply-awq", "::mlir::ModuleOp"> {
+  let summary = "write the recipe of AWQ";
+  let description = [{
+    Layers that read one value get factors by which their weights' columns are
+    multiplied before they are rounded, and the value is divided (arXiv
+    2306.00978); then each weight's ranges are clipped, but for layers whose
+    result is only compared with another (query and key projections):
+    ```mlir
+    %s = quant_llm.saliency_factors %absmean, %hessian, (%q, %k, %v) ... : ...
+    %w = quant_llm.scale_columns %v by %s : ...
+    %h = quant_llm.scale_statistic %hessian by %s : ...
+    %c = quant_llm.clip %w, %h ... : ...
+    %codes, %scales, %zeros = quant_llm.round_to_nearest %c ... : ...
+    %x1 = quant_llm.scale_columns %x by inverse %s : ...
+    ```
+    `quant-llm-fold-scales` then moves the division into what makes the value.
+  }];
+  let options = !listconcat(roundingOptions, [
+    Option<"grid", "grid", "int64_t", "20",
+           "Steps of the searches for factors and clipping">,
+    Option<"duo", "duo", "bool", "false",
+           "Factors from the weights' magnitudes too">,
+    Option<"clip", "clip", "bool", "true", "Search clipped ranges">,
+    Option<"layers", "layers", "std::string", "\"all\"",
+           "Layers to scale: norms (those that read a norm's result), "
+           "foldable (where no op is left at run time), or all">,
+    Option<"round", "round", "bool", "true",
+           "Quantise; otherwise the layers stay float, only scaled">,
+  ]);
+  let dependentDialects = ["::qk::quant_llm::QuantLLMDialect"];
+}
+
+def FoldScalesPass : Pass<"quant-llm-fold-scales", "::mlir::ModuleOp"> {
+  let summary = "move scales of activations into what makes them";
+  let description = [{
+    A value that only layers read which want it divided by factors
+    (`scale_columns ... by inverse`) is divided where it is made: in the weight
+    and bias of a norm (also one that multiplies by 1 + w), or in the rows and
+    bias of an earlier linear; through reshapes, transposes, conversions,
+    products with another value, and attention, whose value heads several query
+    heads may share. This only writes recipes: evaluate computes the weights.
+
+    ```mlir
+    %norm = linalg.generic ... ins(%x, %gamma) { mulf }
+    %1 = quant_llm.scale_columns %norm by inverse %s
+    ```
+    ==>
+    ```mlir
+    %gamma1 = quant_llm.scale_columns %gamma by inverse %s
+    %1 = linalg.generic ... ins(%x, %gamma1) { mulf }
+    ```
+    Remarks say what was folded where, and what stays an op that runs, and why.
+  }];
+  let options = [
+    Option<"quiet", "quiet", "bool", "false",
+           "Only remark on what is not folded">,
+  ];
   let dependentDialects = ["::qk::quant_llm::QuantLLMDialect"];
 }
 

@@ -92,7 +92,19 @@ FailureOr<RecipeElements> RecipeEvaluator::evaluate(Value value,
       .Case([&](SaliencyFactorsOp op) {
         return computed(evaluateSaliency(op, layer));
       })
+      .Case([&](SearchSmoothingFactorsOp op) {
+        return computed(evaluateSmoothingSearch(op, layer));
+      })
       .Case([&](ClipOp op) { return computed(evaluateClip(op, layer)); })
+      .Case([&](ScaleRowsOp op) {
+        return computed(evaluateScaleRows(op, layer));
+      })
+      .Case([&](GatherFactorsOp op) {
+        return computed(evaluateGather(op, layer));
+      })
+      .Case([&](ActivationScaleOp op) {
+        return computed(evaluateActivationScale(op, layer));
+      })
       .Default([&](Operation *op) -> FailureOr<RecipeElements> {
         return op->emitError()
                << "layer '" << layer
@@ -157,9 +169,9 @@ RecipeEvaluator::evaluateScaleColumns(ScaleColumnsOp op, StringRef layer) {
     return failure();
   int64_t k = factors->size();
   Floats out = in->takeStorage();
-  if (numerics::Status status =
-          numerics::scaleColumns(in->data(), out.size() / k, k, factors->data(),
-                                 op.getInverse(), out.data());
+  if (numerics::Status status = numerics::scaleColumns(
+          in->data(), out.size() / k, k, factors->data(), op.getInverse(),
+          out.data(), op.getOffset().convertToDouble());
       !status)
     return emitLayerError(op, layer, status.error());
   roundToElementType(out, tensorType(op.getResult()).getElementType());
@@ -193,6 +205,79 @@ FailureOr<RoundedWeight> RecipeEvaluator::round(Operation *rounding,
   return roundCompensated(cast<RoundCompensatedOp>(rounding), layer);
 }
 
+FailureOr<std::vector<float>>
+RecipeEvaluator::evaluateScaleRows(ScaleRowsOp op, StringRef layer) {
+  FailureOr<RecipeElements> in = evaluate(op.getInput(), layer);
+  if (failed(in))
+    return failure();
+  FailureOr<RecipeElements> factors = evaluate(op.getFactors(), layer);
+  if (failed(factors))
+    return failure();
+  auto type = tensorType(op.getResult());
+  Floats out = in->takeStorage();
+  if (numerics::Status status = numerics::scaleRows(
+          in->data(), type.getDimSize(0), type.getDimSize(1), factors->data(),
+          op.getInverse(), out.data());
+      !status)
+    return emitLayerError(op, layer, status.error());
+  roundToElementType(out, type.getElementType());
+  return out;
+}
+
+FailureOr<std::vector<float>> RecipeEvaluator::compute(Value value,
+                                                       StringRef layer) {
+  FailureOr<RecipeElements> elements = evaluate(value, layer);
+  if (failed(elements))
+    return failure();
+  return Floats(elements->get());
+}
+
+FailureOr<std::optional<double>> RecipeEvaluator::measureError(
+    Value weight, const numerics::QuantizedWeight &rounded, StringRef layer) {
+  // Shown wherever the statistics are there anyway.
+  if (!source || identityHessian)
+    return std::optional<double>();
+  FailureOr<const LayerStatistics *> statistics = source->get(layer);
+  if (failed(statistics))
+    return failure();
+  int64_t n = rounded.n, k = rounded.k;
+  if (!*statistics || (*statistics)->tokens == 0 || (*statistics)->k != k ||
+      (*statistics)->hessian.empty())
+    return std::optional<double>();
+  // Before clipping, which is a part of the error; scaled columns belong to a
+  // scaled input.
+  while (auto clip = weight.getDefiningOp<ClipOp>())
+    weight = clip.getWeight();
+  ArrayRef<float> hessian = (*statistics)->hessian;
+  Floats scaled;
+  for (Value value = weight;;) {
+    if (auto columns = value.getDefiningOp<ScaleColumnsOp>()) {
+      FailureOr<RecipeElements> factors = evaluate(columns.getFactors(), layer);
+      if (failed(factors))
+        return failure();
+      scaled.resize(hessian.size());
+      if (numerics::Status status = numerics::scaleHessian(
+              hessian.data(), k, factors->data(), scaled.data());
+          !status)
+        return emitLayerError(columns, layer, status.error());
+      hessian = scaled;
+      value = columns.getInput();
+    } else if (auto rows = value.getDefiningOp<ScaleRowsOp>()) {
+      value = rows.getInput();
+    } else {
+      break;
+    }
+  }
+  FailureOr<RecipeElements> original = evaluate(weight, layer);
+  if (failed(original))
+    return failure();
+  std::vector<float> changed = numerics::dequantize(rounded);
+  return std::optional<double>(numerics::outputError(original->data(),
+                                                     changed.data(), n, k,
+                                                     hessian.data())
+                                   .relative);
+}
+
 FailureOr<RoundedWeight> RecipeEvaluator::roundToNearest(RoundToNearestOp op,
                                                          StringRef layer) {
   FailureOr<RecipeElements> weight = evaluate(op.getWeight(), layer);
@@ -200,31 +285,20 @@ FailureOr<RoundedWeight> RecipeEvaluator::roundToNearest(RoundToNearestOp op,
     return failure();
   auto type = tensorType(op.getWeight());
   int64_t n = type.getDimSize(0), k = type.getDimSize(1);
-  numerics::QuantizerOptions quantizer{op.getScheme().getScheme(),
-                                       op.getSymmetric(),
-                                       getScaleSearch(op.getScaleSearch())};
+  numerics::QuantizerOptions quantizer{
+      op.getScheme().getScheme(), op.getSymmetric(),
+      getScaleSearch(op.getScaleSearch()), op.getPerTensor()};
   auto result = numerics::roundToNearest(weight->data(), n, k, quantizer);
   if (!result)
     return emitLayerError(op, layer, result.error());
   RoundedWeight rounded;
   rounded.weight = std::move(*result);
   rounded.method = "rtn";
-  // The error is shown wherever the statistics are there anyway; scaled
-  // columns belong to a scaled Hessian, which this recipe does not have.
-  if (source && !identityHessian &&
-      isa_and_present<ParameterOp, TransposeOp>(
-          op.getWeight().getDefiningOp())) {
-    FailureOr<const LayerStatistics *> statistics = source->get(layer);
-    if (failed(statistics))
-      return failure();
-    if (*statistics && (*statistics)->tokens > 0 && (*statistics)->k == k &&
-        !(*statistics)->hessian.empty()) {
-      std::vector<float> changed = numerics::dequantize(rounded.weight);
-      rounded.error = numerics::outputError(weight->data(), changed.data(), n,
-                                            k, (*statistics)->hessian.data())
-                          .relative;
-    }
-  }
+  FailureOr<std::optional<double>> error =
+      measureError(op.getWeight(), rounded.weight, layer);
+  if (failed(error))
+    return failure();
+  rounded.error = *error;
   return rounded;
 }
 

@@ -84,6 +84,10 @@ public:
   mlir::FailureOr<RoundedWeight> round(mlir::Operation *rounding,
                                        llvm::StringRef layer);
 
+  /// Computes a tensor that isn't a rounding's; `layer` is for messages.
+  mlir::FailureOr<std::vector<float>> compute(mlir::Value value,
+                                              llvm::StringRef layer);
+
 private:
   using Floats = std::vector<float>;
   mlir::FailureOr<RecipeElements> evaluate(mlir::Value value,
@@ -99,6 +103,18 @@ private:
                                             llvm::StringRef layer);
   mlir::FailureOr<Floats> evaluateSaliency(SaliencyFactorsOp op,
                                            llvm::StringRef layer);
+  mlir::FailureOr<Floats> evaluateSmoothingSearch(SearchSmoothingFactorsOp op,
+                                                  llvm::StringRef layer);
+  mlir::FailureOr<Floats> evaluateScaleRows(ScaleRowsOp op,
+                                            llvm::StringRef layer);
+  mlir::FailureOr<Floats> evaluateGather(GatherFactorsOp op,
+                                         llvm::StringRef layer);
+  mlir::FailureOr<Floats> evaluateActivationScale(ActivationScaleOp op,
+                                                  llvm::StringRef layer);
+  /// The output error of a rounding whose recipe scaled or clipped the weight.
+  mlir::FailureOr<std::optional<double>>
+  measureError(mlir::Value weight, const numerics::QuantizedWeight &rounded,
+               llvm::StringRef layer);
   mlir::FailureOr<Floats> evaluateClip(ClipOp op, llvm::StringRef layer);
   /// Weights that read one input.
   struct Group {

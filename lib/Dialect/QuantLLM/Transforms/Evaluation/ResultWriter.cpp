@@ -82,31 +82,24 @@ LogicalResult ResultWriter::declare(Operation *rounding, StringRef layer) {
   return success();
 }
 
-/// Scales in their storage type; every value is exactly representable.
-static std::vector<uint8_t>
-scaleBytes(const numerics::QuantizedWeight &weight) {
+/// Elements in their storage type, in which every value is representable.
+static std::vector<uint8_t> floatBytes(ArrayRef<float> values, Type type) {
   std::vector<uint8_t> bytes;
   auto append = [&](const void *data, size_t size) {
     auto *begin = static_cast<const uint8_t *>(data);
     bytes.insert(bytes.end(), begin, begin + size);
   };
-  for (float scale : weight.scales) {
-    switch (weight.scheme.scaleType) {
-    case numerics::ScaleType::F32:
-      append(&scale, 4);
-      break;
-    case numerics::ScaleType::F16: {
-      auto half = static_cast<_Float16>(scale);
+  for (float value : values) {
+    if (type.isF32()) {
+      append(&value, 4);
+    } else if (type.isF16()) {
+      auto half = static_cast<_Float16>(value);
       append(&half, 2);
-      break;
-    }
-    case numerics::ScaleType::BF16: {
+    } else {
       uint32_t bits;
-      std::memcpy(&bits, &scale, 4);
+      std::memcpy(&bits, &value, 4);
       auto upper = static_cast<uint16_t>(bits >> 16);
       append(&upper, 2);
-      break;
-    }
     }
   }
   return bytes;
@@ -123,8 +116,8 @@ static std::vector<uint8_t> zeroPointBytes(const std::vector<int16_t> &zeros,
   return bytes;
 }
 
-LogicalResult ResultWriter::emit(OpBuilder &builder, Value result,
-                                 StringRef name, ArrayRef<uint8_t> bytes) {
+FailureOr<Value> ResultWriter::emit(OpBuilder &builder, Value result,
+                                    StringRef name, ArrayRef<uint8_t> bytes) {
   ElementsAttr value;
   if (file) {
     if (llvm::Error error = file->write(name, bytes))
@@ -137,9 +130,32 @@ LogicalResult ResultWriter::emit(OpBuilder &builder, Value result,
         HeapAsmResourceBlob::allocateAndCopyWithAlign(chars, kBlobAlignment,
                                                       /*dataIsMutable=*/false));
   }
-  Value parameter = ParameterOp::create(builder, result.getLoc(),
-                                        result.getType(), kScope, name, value);
-  result.replaceAllUsesWith(parameter);
+  return ParameterOp::create(builder, result.getLoc(), result.getType(), kScope,
+                             name, value)
+      .getResult();
+}
+
+LogicalResult ResultWriter::declareTensor(Value value, StringRef name) {
+  if (!file)
+    return success();
+  auto type = cast<RankedTensorType>(value.getType());
+  if (llvm::Error error = file->declare(
+          name.str(), *getDataType(type.getElementType()), type.getShape()))
+    return fail(std::move(error));
+  return success();
+}
+
+LogicalResult ResultWriter::writeTensor(Value value, StringRef name,
+                                        ArrayRef<float> elements,
+                                        function_ref<bool(OpOperand &)> keeps) {
+  OpBuilder builder(value.getDefiningOp());
+  FailureOr<Value> parameter =
+      emit(builder, value, name,
+           floatBytes(elements, storageType(value).getElementType()));
+  if (failed(parameter))
+    return failure();
+  value.replaceUsesWithIf(*parameter,
+                          [&](OpOperand &use) { return !keeps(use); });
   return success();
 }
 
@@ -152,7 +168,8 @@ LogicalResult ResultWriter::write(Operation *rounding, StringRef layer,
       bytes = numerics::packRows(weight.codes.data(), weight.n, weight.k,
                                  weight.scheme.bits());
     } else if (result.suffix == ".scales") {
-      bytes = scaleBytes(weight);
+      bytes =
+          floatBytes(weight.scales, storageType(result.value).getElementType());
     } else if (result.suffix == ".zero_points") {
       bytes = zeroPointBytes(weight.zeroPoints,
                              storageType(result.value).getElementType());
@@ -160,9 +177,11 @@ LogicalResult ResultWriter::write(Operation *rounding, StringRef layer,
       bytes.resize(weight.permutation.size() * sizeof(int32_t));
       std::memcpy(bytes.data(), weight.permutation.data(), bytes.size());
     }
-    if (failed(
-            emit(builder, result.value, (layer + result.suffix).str(), bytes)))
+    FailureOr<Value> parameter =
+        emit(builder, result.value, (layer + result.suffix).str(), bytes);
+    if (failed(parameter))
       return failure();
+    result.value.replaceAllUsesWith(*parameter);
   }
   rounding->erase();
   return success();

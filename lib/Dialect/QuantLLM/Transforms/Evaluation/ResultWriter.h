@@ -35,11 +35,20 @@ public:
   mlir::LogicalResult write(mlir::Operation *rounding, llvm::StringRef layer,
                             const numerics::QuantizedWeight &weight);
 
+  /// The same for a float tensor of a recipe that the model reads, to be called
+  /// `name`: all uses become the parameter but those that `keeps` is true of.
+  mlir::LogicalResult declareTensor(mlir::Value value, llvm::StringRef name);
+  mlir::LogicalResult
+  writeTensor(mlir::Value value, llvm::StringRef name,
+              llvm::ArrayRef<float> elements,
+              llvm::function_ref<bool(mlir::OpOperand &)> keeps);
+
   mlir::LogicalResult commit();
 
 private:
-  mlir::LogicalResult emit(mlir::OpBuilder &builder, mlir::Value result,
-                           llvm::StringRef name, llvm::ArrayRef<uint8_t> bytes);
+  mlir::FailureOr<mlir::Value> emit(mlir::OpBuilder &builder,
+                                    mlir::Value result, llvm::StringRef name,
+                                    llvm::ArrayRef<uint8_t> bytes);
   mlir::LogicalResult fail(llvm::Error error);
 
   mlir::ModuleOp module;

@@ -1,0 +1,13 @@
+// RUN: qk-opt %s | qk-opt | FileCheck %s
+// RUN: qk-opt %s --mlir-print-op-generic | qk-opt | FileCheck %s
+// RUN: qk-opt %s --emit-bytecode | qk-opt | FileCheck %s
+// Every second head of four elements; a repeated one.
+
+// CHECK-LABEL: func.func @heads(
+// CHECK: quant_llm.gather_factors %{{.*}} sizes = [2, 4] strides = [8, 1] : tensor<16xf32> -> tensor<8xf32>{{$}}
+// CHECK: quant_llm.gather_factors %{{.*}} sizes = [3, 16] strides = [0, 1] : tensor<16xf32> -> tensor<48xf32>{{$}}
+func.func @heads(%s: tensor<16xf32>) -> (tensor<8xf32>, tensor<48xf32>) {
+  %0 = quant_llm.gather_factors %s sizes = [2, 4] strides = [8, 1] : tensor<16xf32> -> tensor<8xf32>
+  %1 = quant_llm.gather_factors %s sizes = [3, 16] strides = [0, 1] : tensor<16xf32> -> tensor<48xf32>
+  return %0, %1 : tensor<8xf32>, tensor<48xf32>
+}
