@@ -70,6 +70,7 @@ struct ParametersToConstants
 
     SmallVector<ParameterOp> parameters;
     SmallVector<Operation *> views;
+    SmallVector<ScaleColumnsOp> scales;
     module.walk([&](Operation *op) {
       // What binding noted on constants.
       op->removeDiscardableAttr(kBindingAttr);
@@ -77,7 +78,12 @@ struct ParametersToConstants
         parameters.push_back(parameter);
       else if (isa<TransposeOp>(op) || (stablehlo && isView(op)))
         views.push_back(op);
+      else if (auto scale = dyn_cast<ScaleColumnsOp>(op))
+        scales.push_back(scale);
     });
+    for (ScaleColumnsOp op : scales)
+      if (failed(replaceScale(op, stablehlo)))
+        return signalPassFailure();
     for (Operation *op : views)
       replaceView(op, stablehlo);
     for (ParameterOp op : parameters) {
@@ -147,6 +153,78 @@ private:
     }
     op->getResult(0).replaceAllUsesWith(result);
     op->erase();
+  }
+
+  /// An activation's scale that no producer took, in StableHLO: factors are
+  /// broadcast, and all is computed in f32.
+  static Value scaleInStableHLO(OpBuilder &builder, ScaleColumnsOp op) {
+    auto create = [&](StringRef name, RankedTensorType type,
+                      ValueRange operands, DictionaryAttr properties = {}) {
+      OperationState state(op.getLoc(), name);
+      state.addTypes(type);
+      state.addOperands(operands);
+      if (properties)
+        state.propertiesAttr = properties;
+      return builder.create(state)->getResult(0);
+    };
+    auto type = cast<RankedTensorType>(op.getType());
+    auto wide = type.clone(builder.getF32Type());
+    Value x = op.getInput();
+    if (type != wide)
+      x = create("stablehlo.convert", wide, x);
+    Value factors =
+        create("stablehlo.broadcast_in_dim", wide, op.getFactors(),
+               builder.getDictionaryAttr(builder.getNamedAttr(
+                   "broadcast_dimensions",
+                   builder.getDenseI64ArrayAttr({type.getRank() - 1}))));
+    x = create(op.getInverse() ? "stablehlo.divide" : "stablehlo.multiply",
+               wide, {x, factors});
+    return type != wide ? create("stablehlo.convert", type, x) : x;
+  }
+
+  static Value scaleInLinalg(OpBuilder &builder, ScaleColumnsOp op) {
+    auto type = cast<RankedTensorType>(op.getType());
+    int64_t rank = type.getRank();
+    AffineMap all = builder.getMultiDimIdentityMap(rank);
+    AffineMap last =
+        AffineMap::get(rank, 0, builder.getAffineDimExpr(rank - 1));
+    Value empty = tensor::EmptyOp::create(
+        builder, op.getLoc(),
+        tensor::getMixedSizes(builder, op.getLoc(), op.getInput()),
+        type.getElementType());
+    SmallVector<AffineMap> maps{all, last, all};
+    SmallVector<utils::IteratorType> loops(rank, utils::IteratorType::parallel);
+    auto generic = linalg::GenericOp::create(
+        builder, op.getLoc(), TypeRange{empty.getType()},
+        ValueRange{op.getInput(), op.getFactors()}, ValueRange{empty}, maps,
+        loops, [&](OpBuilder &b, Location loc, ValueRange arguments) {
+          Value x = arguments[0];
+          if (!x.getType().isF32())
+            x = arith::ExtFOp::create(b, loc, b.getF32Type(), x);
+          x = op.getInverse()
+                  ? arith::DivFOp::create(b, loc, x, arguments[1]).getResult()
+                  : arith::MulFOp::create(b, loc, x, arguments[1]).getResult();
+          if (!type.getElementType().isF32())
+            x = arith::TruncFOp::create(b, loc, type.getElementType(), x);
+          linalg::YieldOp::create(b, loc, x);
+        });
+    Value result = generic.getResult(0);
+    if (result.getType() != type)
+      result = tensor::CastOp::create(builder, op.getLoc(), type, result);
+    return result;
+  }
+
+  static LogicalResult replaceScale(ScaleColumnsOp op, bool stablehlo) {
+    OpBuilder builder(op);
+    auto type = cast<RankedTensorType>(op.getType());
+    if (stablehlo && !type.hasStaticShape())
+      return op.emitError("expected a static shape of a scaled activation in "
+                          "StableHLO, got ")
+             << type << "; quantise with layers=foldable";
+    op.getResult().replaceAllUsesWith(stablehlo ? scaleInStableHLO(builder, op)
+                                                : scaleInLinalg(builder, op));
+    op.erase();
+    return success();
   }
 
   static Operation *createOp(OpBuilder &builder, ParameterOp op, StringRef name,

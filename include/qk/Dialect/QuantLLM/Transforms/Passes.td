@@ -108,6 +108,9 @@ def ParametersToConstantsPass
     between a tensor of a file and its uses (`quant_llm.transpose`; in StableHLO
     reshapes and conversions too) becomes ops of that dialect.
 
+    A scale of an activation that was not folded (`scale_columns`) becomes an op
+    of that dialect as well; in StableHLO it must have a static shape.
+
     Preconditions (the pass fails otherwise): no parameter has elements of fewer
     than 8 bits, which no dialect stores in the same way; packing has come
     before.
