@@ -17,26 +17,18 @@ namespace qk::quant_llm {
 } // namespace qk::quant_llm
 
 namespace {
-struct ApplyGptq : public qk::quant_llm::impl::ApplyGptqPassBase<ApplyGptq> {
-  using ApplyGptqPassBase::ApplyGptqPassBase;
+struct ApplyGptq
+    : public MethodPass<qk::quant_llm::impl::ApplyGptqPassBase<ApplyGptq>> {
+  using MethodPass::MethodPass;
 
   void runOnOperation() override {
-    LayerMethod method;
-    method.method = LayerMethod::Method::Gptq;
-    method.bits = bits;
-    method.groupSize = groupSize;
-    method.symmetric = symmetric;
-    method.scaleType = scaleType;
-    method.scaleSearch = scaleSearch;
+    LayerMethod method = getMethod(LayerMethod::Method::Gptq);
     method.order = order;
     method.staticGroups = staticGroups;
     method.damping = damping;
     method.blockSize = blockSize;
     method.sweeps = sweeps;
-    if (failed(
-            applyMethod(getOperation(), method, inherit, overrides,
-                        {fallback, strict, outputWeights, report, recipeOnly})))
-      signalPassFailure();
+    roundAll(method);
   }
 };
 } // namespace

@@ -104,12 +104,16 @@ static LayerMethod inheritOptions(const RecipeLayer &layer, LayerMethod method,
   return method;
 }
 
-FailureOr<std::vector<LayerMethod>> qk::quant_llm::getLayerMethods(
-    ModuleOp module, ArrayRef<RecipeLayer> layers, const LayerMethod &method,
-    ArrayRef<std::string> inherited, StringRef overridesPath) {
+FailureOr<MethodLayers> MethodLayers::collect(
+    ModuleOp module, const LayerMethod &method, ArrayRef<std::string> inherited,
+    StringRef overridesPath, const EvaluateSettings &settings) {
   auto fail = [&] { return emitError(module.getLoc()); };
   if (failed(method.getScheme(module.getContext(), fail)) ||
-      failed(method.getOrder(fail)))
+      failed(method.getOrder(fail)) || failed(recordSettings(module, settings)))
+    return failure();
+  MethodLayers result;
+  result.layers = collectLayers(module);
+  if (failed(checkHasLayers(module, result.layers)))
     return failure();
   LayerOverrides overrides;
   if (!overridesPath.empty()) {
@@ -119,19 +123,43 @@ FailureOr<std::vector<LayerMethod>> qk::quant_llm::getLayerMethods(
       return failure();
     overrides = std::move(*given);
   }
-  std::vector<LayerMethod> methods;
   std::vector<std::string> names;
-  for (const RecipeLayer &layer : layers) {
+  for (const RecipeLayer &layer : result.layers) {
     FailureOr<LayerMethod> own = overrides.apply(
         layer.layer, inheritOptions(layer, method, inherited), module.getLoc());
     if (failed(own))
       return failure();
-    methods.push_back(*own);
+    result.methods.push_back(*own);
     names.push_back(layer.layer);
   }
   if (failed(overrides.checkAllMatched(names, module.getLoc())))
     return failure();
-  return methods;
+  return result;
+}
+
+RoundingScheme MethodLayers::getScheme(const RecipeLayer &layer) const {
+  Value weight = layer.weight;
+  // Checked when it was collected.
+  return *getMethod(layer).getScheme(
+      weight.getContext(), [&] { return emitError(weight.getLoc()); });
+}
+
+Value qk::quant_llm::createStatistic(OpBuilder &builder,
+                                     const LayerGroup &group,
+                                     StatisticKind kind) {
+  SmallVector<int64_t> shape{group.channels};
+  if (kind == StatisticKind::Hessian)
+    shape.push_back(group.channels);
+  const RecipeLayer &first = *group.layers.front();
+  Value statistic = StatisticOp::create(
+      builder, first.uses.front()->getLoc(),
+      RankedTensorType::get(shape, builder.getF32Type()), kind, group.name());
+  return scaleStatistic(builder, statistic, first.columnScales);
+}
+
+SmallVector<Value> qk::quant_llm::getWeights(const LayerGroup &group) {
+  return llvm::map_to_vector(
+      group.layers, [](const RecipeLayer *layer) { return layer->weight; });
 }
 
 void LayerRounder::round(RecipeLayer &layer, Value weight,
@@ -169,27 +197,4 @@ void LayerRounder::round(RecipeLayer &layer, Value weight,
   replaceUses(
       layer, rounding.scheme,
       {op.getCodes(), op.getScales(), op.getZeroPoints(), op.getPermutation()});
-}
-
-LogicalResult qk::quant_llm::applyMethod(ModuleOp module,
-                                         const LayerMethod &method,
-                                         ArrayRef<std::string> inherited,
-                                         StringRef overrides,
-                                         const EvaluateSettings &settings) {
-  auto fail = [&] { return emitError(module.getLoc()); };
-  if (failed(method.getScheme(module.getContext(), fail)) ||
-      failed(method.getOrder(fail)) || failed(recordSettings(module, settings)))
-    return failure();
-  std::vector<RecipeLayer> layers = collectLayers(module);
-  if (failed(checkHasLayers(module, layers)))
-    return failure();
-  // All is checked before anything changes.
-  FailureOr<std::vector<LayerMethod>> methods =
-      getLayerMethods(module, layers, method, inherited, overrides);
-  if (failed(methods))
-    return failure();
-  LayerRounder rounder;
-  for (auto [layer, own] : llvm::zip_equal(layers, *methods))
-    rounder.round(layer, layer.weight, own);
-  return success();
 }

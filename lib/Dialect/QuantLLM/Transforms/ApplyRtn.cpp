@@ -17,21 +17,12 @@ namespace qk::quant_llm {
 } // namespace qk::quant_llm
 
 namespace {
-struct ApplyRtn : public qk::quant_llm::impl::ApplyRtnPassBase<ApplyRtn> {
-  using ApplyRtnPassBase::ApplyRtnPassBase;
+struct ApplyRtn
+    : public MethodPass<qk::quant_llm::impl::ApplyRtnPassBase<ApplyRtn>> {
+  using MethodPass::MethodPass;
 
   void runOnOperation() override {
-    LayerMethod method;
-    method.method = LayerMethod::Method::Rtn;
-    method.bits = bits;
-    method.groupSize = groupSize;
-    method.symmetric = symmetric;
-    method.scaleType = scaleType;
-    method.scaleSearch = scaleSearch;
-    if (failed(
-            applyMethod(getOperation(), method, inherit, overrides,
-                        {fallback, strict, outputWeights, report, recipeOnly})))
-      signalPassFailure();
+    roundAll(getMethod(LayerMethod::Method::Rtn));
   }
 };
 } // namespace

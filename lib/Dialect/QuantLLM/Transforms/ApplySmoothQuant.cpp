@@ -21,37 +21,22 @@ namespace qk::quant_llm {
 
 namespace {
 struct ApplySmoothQuant
-    : public qk::quant_llm::impl::ApplySmoothQuantPassBase<ApplySmoothQuant> {
-  using ApplySmoothQuantPassBase::ApplySmoothQuantPassBase;
+    : public MethodPass<
+          qk::quant_llm::impl::ApplySmoothQuantPassBase<ApplySmoothQuant>> {
+  using MethodPass::MethodPass;
 
   void runOnOperation() override {
     ModuleOp module = getOperation();
-    LayerMethod method;
-    method.bits = bits;
-    method.groupSize = groupSize;
-    method.symmetric = symmetric;
-    method.scaleType = scaleType;
-    method.scaleSearch = scaleSearch;
-    method.perTensor = perTensor;
     FailureOr<ScaledLayers> which = parseScaledLayers(module, layers);
-    if (failed(which) || failed(checkOptions()) ||
-        failed(method.getScheme(&getContext(),
-                                [&] { return emitError(module.getLoc()); })) ||
-        failed(recordSettings(
-            module, {fallback, strict, outputWeights, report, recipeOnly})))
+    if (failed(which) || failed(checkOptions()))
       return signalPassFailure();
-    std::vector<RecipeLayer> found = collectLayers(module);
-    if (failed(checkHasLayers(module, found)))
+    LayerMethod method = getMethod(LayerMethod::Method::Rtn);
+    method.perTensor = perTensor;
+    FailureOr<MethodLayers> found = collect(method);
+    if (failed(found))
       return signalPassFailure();
-    FailureOr<std::vector<LayerMethod>> methods =
-        getLayerMethods(module, found, method, inherit, overrides);
-    if (failed(methods))
-      return signalPassFailure();
-    std::vector<LayerGroup> groups = collectGroups(found);
-    for (LayerGroup &group : groups)
-      apply(group, *which, [&](const RecipeLayer *layer) -> LayerMethod & {
-        return (*methods)[layer - found.data()];
-      });
+    for (LayerGroup &group : found->getGroups())
+      apply(group, *which, *found);
   }
 
 private:
@@ -67,10 +52,8 @@ private:
              << alpha << "'";
     else
       fixedAlpha = number;
-    if (grid < 1)
-      return emitError(module.getLoc())
-             << "expected grid to be at least 1, got "
-             << static_cast<int64_t>(grid);
+    if (failed(checkGrid(module, grid)))
+      return failure();
     auto granularity =
         llvm::StringSwitch<std::optional<Granularity>>(activations)
             .Case("per-token", Granularity::PerToken)
@@ -86,28 +69,13 @@ private:
     return success();
   }
 
-  Value getStatistic(OpBuilder &builder, const LayerGroup &group,
-                     StatisticKind kind) {
-    int64_t k = group.channels;
-    SmallVector<int64_t> shape{k};
-    if (kind == StatisticKind::Hessian)
-      shape.push_back(k);
-    const RecipeLayer &first = *group.layers.front();
-    Value statistic = StatisticOp::create(
-        builder, first.uses.front()->getLoc(),
-        RankedTensorType::get(shape, builder.getF32Type()), kind, group.name());
-    return scaleStatistic(builder, statistic, first.columnScales);
-  }
-
   void smooth(LayerGroup &group, const RoundingScheme &rounding,
               const GroupScaling &scaling) {
-    SmallVector<Value> weights;
-    for (RecipeLayer *layer : group.layers)
-      weights.push_back(layer->weight);
+    SmallVector<Value> weights = getWeights(group);
     OpBuilder builder(&getContext());
     setInsertionPointAfterAll(builder, weights);
     Location location = group.layers.front()->uses.front()->getLoc();
-    Value absmax = getStatistic(builder, group, StatisticKind::AbsMax);
+    Value absmax = createStatistic(builder, group, StatisticKind::AbsMax);
     Value factors;
     if (fixedAlpha)
       factors = SmoothingFactorsOp::create(
@@ -116,32 +84,25 @@ private:
     else
       factors = SearchSmoothingFactorsOp::create(
           builder, location, absmax.getType(), absmax,
-          getStatistic(builder, group, StatisticKind::Hessian), weights,
+          createStatistic(builder, group, StatisticKind::Hessian), weights,
           rounding.scheme, activationScheme, grid, rounding.symmetric,
           rounding.perTensor, scaling.shared);
     scaleGroup(group, factors);
   }
 
   void apply(LayerGroup &group, ScaledLayers which,
-             llvm::function_ref<LayerMethod &(const RecipeLayer *)> methodOf) {
-    RoundingScheme rounding =
-        *methodOf(group.layers.front()).getScheme(&getContext(), [&] {
-          return emitError(getOperation().getLoc());
-        });
+             const MethodLayers &methods) {
     if (std::optional<GroupScaling> scaling = planScaling(group, which))
-      smooth(group, rounding, *scaling);
+      smooth(group, methods.getScheme(*group.layers.front()), *scaling);
     if (!round)
       return;
     for (RecipeLayer *layer : group.layers)
-      rounder.round(*layer, layer->weight, methodOf(layer));
+      rounder.round(*layer, layer->weight, methods.getMethod(*layer));
     Value absmax;
     if (activations == "per-tensor-static") {
       OpBuilder builder(&getContext());
-      setInsertionPointAfterAll(
-          builder, llvm::map_to_vector(group.layers, [](RecipeLayer *layer) {
-            return layer->weight;
-          }));
-      absmax = getStatistic(builder, group, StatisticKind::AbsMax);
+      setInsertionPointAfterAll(builder, getWeights(group));
+      absmax = createStatistic(builder, group, StatisticKind::AbsMax);
     }
     quantizeInputs(group, activationScheme, absmax);
   }

@@ -7,7 +7,7 @@
 #ifndef QK_LIB_DIALECT_QUANTLLM_TRANSFORMS_LAYERMETHOD_H
 #define QK_LIB_DIALECT_QUANTLLM_TRANSFORMS_LAYERMETHOD_H
 
-#include "Recipe.h"
+#include "Scaling/LayerGroups.h"
 
 #include "llvm/ADT/DenseMap.h"
 
@@ -47,15 +47,40 @@ struct LayerMethod {
   getOrder(llvm::function_ref<mlir::InFlightDiagnostic()> emitError) const;
 };
 
-/// What each of `layers` is quantised by: `method`, but for the options named
-/// in `inherited` (bits, group-size, symmetric, scale-type) what an earlier
-/// method's recipe has, if there is one, and what the file `overrides` (may be
-/// empty) has for the layer. All is checked; errors are emitted at the module.
-mlir::FailureOr<std::vector<LayerMethod>>
-getLayerMethods(mlir::ModuleOp module, mlir::ArrayRef<RecipeLayer> layers,
-                const LayerMethod &method,
-                mlir::ArrayRef<std::string> inherited,
-                llvm::StringRef overrides);
+/// The layers that a method is to quantise, with what each is quantised by:
+/// what a method's pass knows once all that its user gave has been checked.
+class MethodLayers {
+public:
+  /// `method`, but for the options named in `inherited` (bits, group-size,
+  /// symmetric, scale-type) what an earlier method's recipe has, if there is
+  /// one, and what the file `overrides` (may be empty) has for a layer. Records
+  /// `settings`. Errors are emitted at the module; nothing has changed then but
+  /// the settings.
+  static mlir::FailureOr<MethodLayers>
+  collect(mlir::ModuleOp module, const LayerMethod &method,
+          mlir::ArrayRef<std::string> inherited, llvm::StringRef overrides,
+          const EvaluateSettings &settings);
+
+  /// Refers to the layers; what it has is valid while `this` is.
+  std::vector<LayerGroup> getGroups() { return collectGroups(layers); }
+
+  const LayerMethod &getMethod(const RecipeLayer &layer) const {
+    return methods[&layer - layers.data()];
+  }
+  RoundingScheme getScheme(const RecipeLayer &layer) const;
+
+  std::vector<RecipeLayer> layers;
+
+private:
+  std::vector<LayerMethod> methods;
+};
+
+/// The statistic `kind` of what a group reads, after its column scales so far.
+mlir::Value createStatistic(mlir::OpBuilder &builder, const LayerGroup &group,
+                            StatisticKind kind);
+
+/// The group's weights, after their column scales so far.
+llvm::SmallVector<mlir::Value> getWeights(const LayerGroup &group);
 
 /// Writes roundings, of options that getLayerMethods checked.
 class LayerRounder {
@@ -70,12 +95,45 @@ private:
   llvm::DenseMap<mlir::Value, mlir::Value> scaledHessians;
 };
 
-/// What the passes of methods that only round do: writes each layer's recipe.
-mlir::LogicalResult applyMethod(mlir::ModuleOp module,
-                                const LayerMethod &method,
-                                mlir::ArrayRef<std::string> inherited,
-                                llvm::StringRef overrides,
-                                const EvaluateSettings &settings);
+/// The pass of a method: reads the options that all methods have. `Base` is the
+/// class that tablegen made.
+template <typename Base>
+class MethodPass : public Base {
+public:
+  using Base::Base;
+
+protected:
+  /// The options of rounding that all methods have.
+  LayerMethod getMethod(LayerMethod::Method kind) const {
+    LayerMethod method;
+    method.method = kind;
+    method.bits = this->bits;
+    method.groupSize = this->groupSize;
+    method.symmetric = this->symmetric;
+    method.scaleType = this->scaleType;
+    method.scaleSearch = this->scaleSearch;
+    return method;
+  }
+
+  mlir::FailureOr<MethodLayers> collect(const LayerMethod &method) {
+    return MethodLayers::collect(
+        this->getOperation(), method,
+        std::vector<std::string>(this->inherit.begin(), this->inherit.end()),
+        this->overrides,
+        {this->fallback, this->strict, this->outputWeights, this->report,
+         this->recipeOnly});
+  }
+
+  /// Writes each layer's recipe, for a method that only rounds.
+  void roundAll(const LayerMethod &method) {
+    mlir::FailureOr<MethodLayers> layers = collect(method);
+    if (failed(layers))
+      return this->signalPassFailure();
+    LayerRounder rounder;
+    for (RecipeLayer &layer : layers->layers)
+      rounder.round(layer, layer.weight, layers->getMethod(layer));
+  }
+};
 
 } // namespace qk::quant_llm
 

@@ -26,6 +26,13 @@ FailureOr<ScaledLayers> qk::quant_llm::parseScaledLayers(ModuleOp module,
   return *which;
 }
 
+LogicalResult qk::quant_llm::checkGrid(ModuleOp module, int64_t grid) {
+  if (grid >= 1)
+    return success();
+  return emitError(module.getLoc())
+         << "expected grid to be at least 1, got " << grid;
+}
+
 std::optional<GroupScaling> qk::quant_llm::planScaling(const LayerGroup &group,
                                                        ScaledLayers which) {
   FoldFinding finding = planFold(group.inputs, group.channels);

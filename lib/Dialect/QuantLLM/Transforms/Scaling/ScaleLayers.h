@@ -24,6 +24,9 @@ enum class ScaledLayers {
 mlir::FailureOr<ScaledLayers> parseScaledLayers(mlir::ModuleOp module,
                                                 llvm::StringRef text);
 
+/// Errors, emitted at the module: a search without a step.
+mlir::LogicalResult checkGrid(mlir::ModuleOp module, int64_t grid);
+
 /// What is known of a group that is to be scaled.
 struct GroupScaling {
   /// Pairs (size, stride) for the factors' attribute `shared`; null for none.
