@@ -18,7 +18,8 @@ void qk::buildLowerToCPUPipeline(OpPassManager &pm,
   host.weights = options.weights;
   pm.addPass(createPackForCPU({options.activations}));
   // Float layers that were raised and not quantised.
-  pm.addPass(createQuantLLMToReference({/*plain=*/false}));
+  pm.addPass(createQuantLLMToReference(
+      {/*plain=*/options.arithmetic == Arithmetic::Plain}));
   buildHostBufferizePipeline(pm, host);
   EmitCPUKernelsOptions kernels;
   kernels.isa.assign(options.isa.begin(), options.isa.end());

@@ -1,18 +1,19 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """Raises every exported module that MLIR 22 reads, by every route, and compares
-what is found with expected.json. Modules of linalg and TOSA ops it then lowers,
-once by the reference and once by --lower-to-cpu, runs, and compares the results
-with the framework's, for both inputs where a dimension is dynamic.
+what is found with expected.json. Modules of linalg and TOSA ops it then lowers, by
+the reference, by --lower-to-cpu=arithmetic=plain and by --lower-to-cpu, runs, and
+compares the results with the framework's, for both inputs where a dimension is
+dynamic.
 
 usage: raise-exported.py TOOLS FOLDER SCRATCH [--only=SUBSTRING]
 
 Found must be exactly the layers expected: number, N, K and bias of each, and
 nothing else. (A head with a weight of its own is a linear layer as long as no
 checkpoint names it.) The result may differ by what the stock compiler's does: its
-figures in expected.json, literally, for the reference's arithmetic is that of the
-stock compiler's plain loops (see quant-llm-to-reference). Code of --lower-to-cpu
-sums in another order: by SLACK times those, and one rounding of the result's type.
+figures in expected.json, literally, for the reference and for plain arithmetic,
+which is that of the stock compiler's loops. By default --lower-to-cpu sums in
+another order: by SLACK times those, and one rounding of the result's type.
 Where there is no stock figure it may differ by LIMIT. Modules with ops of other
 compilers are raised and not run. Weights that are arguments (JAX) are named by a
 map: JAX sorts them as the file does.
@@ -30,6 +31,8 @@ UNLINKED = ("stablehlo", "torch", "iree", "onnx-torch", "jax")
 LIMIT = {"f32": 1.8e-6, "f16": 2e-3, "bf16": 1e-2}
 SLACK = 1.5
 FLOOR = {"f32": 3e-7, "f16": 1e-3, "bf16": 8e-3}
+# Ways to run a module, and whether the figures hold literally.
+LOWERINGS = {"--quant-llm-to-reference": True, "--lower-to-cpu=arithmetic=plain": True, "--lower-to-cpu": False}
 LINEAR = re.compile(
     r"quant_llm\.linear .* : \(tensor<[^>]*>, tensor<(\d+)x(\d+)x\w+>(, tensor<[^>]*>)?\)")
 
@@ -83,11 +86,11 @@ def runs(name, case):
     return case["outputs"] and not re.search(r'"(tm_tensor|util|hal|stablehlo|torch)\.', text)
 
 
-def check_result(qk_opt, qk_run, scratch, weights, name, case, exact):
-    """By the reference if `exact`, else by --lower-to-cpu."""
+def check_result(qk_opt, qk_run, scratch, weights, name, case, lowering):
+    """Of one of LOWERINGS."""
     lowered = os.path.join(scratch, name)
     result = run(qk_opt, *weights, "--quant-llm-raise-linear",
-                 "--quant-llm-to-reference" if exact else "--lower-to-cpu", os.path.join(FOLDER, name), "-o", lowered)
+                 lowering, os.path.join(FOLDER, name), "-o", lowered)
     if result.returncode:
         return "lowering failed: " + result.stderr.strip()[-300:]
     kind = next((k for k in ("bf16", "f16") if "-" + k in name), "f32")
@@ -100,7 +103,7 @@ def check_result(qk_opt, qk_run, scratch, weights, name, case, exact):
         # The stock compiler was run on the first input.
         stock = {} if suffix else case.get("stock_run") or {}
         absolute, relative = stock.get("max abs", 1e9), stock.get("rel", LIMIT[kind])
-        if not exact:
+        if not LOWERINGS[lowering]:
             absolute, relative = 1e9, SLACK * relative + FLOOR[kind]
         result = run(qk_run, lowered, "--expect=" + files[-1], "--rtol=0", "--atol=" + repr(absolute),
                      *["--input=" + f for f in files[:-1]])
@@ -109,7 +112,7 @@ def check_result(qk_opt, qk_run, scratch, weights, name, case, exact):
             return "running failed: " + result.stderr.strip()[-300:]
         # Figures are printed with three digits.
         if result.returncode or not float(found[2]) <= 1.005 * relative:
-            problem += (f"expected a largest difference of at most {absolute:.3g} and a relative error of at most "
+            problem += (f"{lowering}: expected a largest difference of at most {absolute:.3g} and a relative error of at most "
                         f"{relative:.3g}, got {found[1]} and {found[2]} ")
     return problem
 
@@ -158,8 +161,8 @@ def main():
         problem = result.stderr.strip()[-300:] if result.returncode else check_found(result.stdout, case)
         if not problem and (not path or path.startswith(FOLDER)) and runs(name, case):
             ran += 1
-            for exact in (True, False):
-                problem += check_result(qk_opt, qk_run, scratch, options, name, case, exact)
+            for lowering in LOWERINGS:
+                problem += check_result(qk_opt, qk_run, scratch, options, name, case, lowering)
         bad += bool(problem)
         print(f"{'FAIL' if problem else 'ok  '} {name} {problem}", flush=True)
     print(f"{raised} raised, {ran} run, {bad} failed")

@@ -22,6 +22,14 @@ namespace qk {
 #define GEN_PASS_REGISTRATION
 #include "qk/Conversion/CPU/Passes.h.inc"
 
+/// How float arithmetic is done (what no quantised matmul is).
+enum class Arithmetic {
+  /// Products by BLAS, sums in vectors, exp as a polynomial.
+  Fast,
+  /// As the module writes it: see plainArithmeticAttrName.
+  Plain
+};
+
 /// Options of the way to the CPU.
 struct LowerToCPUOptions : mlir::PassPipelineOptions<LowerToCPUOptions> {
   ListOption<std::string> isa{
@@ -34,6 +42,16 @@ struct LowerToCPUOptions : mlir::PassPipelineOptions<LowerToCPUOptions> {
       llvm::cl::desc("what quantised matmuls multiply codes with: int16, int8 "
                      "(per token and group, by a visible quantize) or float"),
       llvm::cl::init("int16")};
+  Option<Arithmetic> arithmetic{
+      *this, "arithmetic",
+      llvm::cl::desc(
+          "how all else is computed: fast (products by BLAS, sums in "
+          "vectors), or plain (sums in the order of linalg's loops, "
+          "functions of the C library: bit by bit what upstream's "
+          "convert-linalg-to-loops gives; slower)"),
+      llvm::cl::init(Arithmetic::Fast),
+      llvm::cl::values(clEnumValN(Arithmetic::Fast, "fast", "fast"),
+                       clEnumValN(Arithmetic::Plain, "plain", "plain"))};
   ListOption<std::string> weights{
       *this, "weights",
       llvm::cl::desc("safetensors files with the data of named resources")};
