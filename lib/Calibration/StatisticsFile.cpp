@@ -94,7 +94,8 @@ llvm::Expected<LayerStatistics> StatisticsFile::read(StringRef layer) {
     ArrayRef<float> &values;
   } parts[] = {{".hessian", {k, k}, statistics.hessian},
                {".absmax", {k}, statistics.absmax},
-               {".absmean", {k}, statistics.absmean}};
+               {".absmean", {k}, statistics.absmean},
+               {".cross", {k, k}, statistics.cross}};
   for (Part &part : parts) {
     if (!file->find(name + part.suffix))
       continue;
@@ -150,6 +151,9 @@ qk::calibration::writeStatistics(StringRef path, ArrayRef<std::string> layers,
     if (!statistics->hessian.empty())
       if (auto error = writer.declare(name + ".hessian", DataType::F32, {k, k}))
         return error;
+    if (!statistics->cross.empty())
+      if (auto error = writer.declare(name + ".cross", DataType::F32, {k, k}))
+        return error;
     if (auto error = writer.declare(name + ".absmax", DataType::F32, {k}))
       return error;
     if (auto error = writer.declare(name + ".absmean", DataType::F32, {k}))
@@ -164,6 +168,9 @@ qk::calibration::writeStatistics(StringRef path, ArrayRef<std::string> layers,
     if (!statistics->hessian.empty())
       if (auto error =
               writer.writeElements(name + ".hessian", statistics->hessian))
+        return error;
+    if (!statistics->cross.empty())
+      if (auto error = writer.writeElements(name + ".cross", statistics->cross))
         return error;
     if (auto error = writer.writeElements(name + ".absmax", statistics->absmax))
       return error;

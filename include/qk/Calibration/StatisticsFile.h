@@ -6,8 +6,9 @@
 ///
 /// \file
 /// `<layer>.hessian` = XᵀX/tokens [K,K] f32, `<layer>.absmax` and
-/// `<layer>.absmean` [K] f32, `<layer>.tokens` i64 scalar; metadata
-/// `alias.<layer>` names the layer whose entry another shares.
+/// `<layer>.absmean` [K] f32, `<layer>.tokens` i64 scalar; from sequential
+/// calibration `<layer>.cross` = XᵀX̂/tokens [K,K] f32 too (LayerStatistics).
+/// Metadata `alias.<layer>` names the layer whose entry another shares.
 ///
 //===----------------------------------------------------------------------===//
 

@@ -60,11 +60,15 @@ LogicalResult StatisticOp::verify() {
   // (C1)
   if (failed(checkStatic(*this, "the statistic", getResult())))
     return failure();
-  bool hessian = getKind() == StatisticKind::Hessian;
+  bool moment =
+      getKind() == StatisticKind::Hessian || getKind() == StatisticKind::Cross;
   bool square = type.getRank() == 2 && type.getDimSize(0) == type.getDimSize(1);
-  if (hessian && !square)
-    return emitOpError() << "expected a square Hessian, got " << type;
-  if (!hessian && type.getRank() != 1)
+  if (moment && !square)
+    return emitOpError() << "expected a square "
+                         << (getKind() == StatisticKind::Cross ? "cross moment"
+                                                               : "Hessian")
+                         << ", got " << type;
+  if (!moment && type.getRank() != 1)
     return emitOpError() << "expected " << stringifyStatisticKind(getKind())
                          << " to have one dimension, got " << type;
   // (C2)

@@ -45,7 +45,10 @@ def QuantLLM_StatisticOp : QuantLLM_PureOp<"statistic"> {
     - `hessian`: H = (1/T) sum_t x_t^T x_t, [K,K] (GPTQ, arXiv 2210.17323,
       eq. 1; its scale cancels);
     - `absmax`: max_t |x_t[k]|, [K] (SmoothQuant, arXiv 2211.10438);
-    - `absmean`: (1/T) sum_t |x_t[k]|, [K] (AWQ, arXiv 2306.00978).
+    - `absmean`: (1/T) sum_t |x_t[k]|, [K] (AWQ, arXiv 2306.00978);
+    - `cross`: C = (1/T) sum_t f_t^T x_t, [K,K], where x_t is what the layer
+      reads with all layers before it quantised and f_t what it reads in the
+      float model (`retarget`). Collected by sequential calibration alone.
 
     ```mlir
     func.func @statistic() -> (tensor<8x8xf32>, tensor<8xf32>) {
@@ -56,7 +59,8 @@ def QuantLLM_StatisticOp : QuantLLM_PureOp<"statistic"> {
     ```
 
     Constraints:
-    - (C1) a Hessian is square, absmax and absmean have one dimension; static.
+    - (C1) a Hessian and a cross moment are square, absmax and absmean have one
+      dimension; static.
     - (C2) layer is not empty.
   }];
   let arguments = (ins QuantLLM_StatisticKindAttr:$kind, StrAttr:$layer);
@@ -72,7 +76,7 @@ def QuantLLM_ScaleStatisticOp
   let summary = "the statistic after a layer's input was divided by factors";
   let description = [{
     For x'[k] = x[k] / s[k]: H'[i,j] = H[i,j] / (s[i] * s[j]) for a Hessian
-    (two dimensions); a'[k] = a[k] / s[k] for absmax and absmean (one).
+    or a cross moment (two dimensions); a'[k] = a[k] / s[k] for absmax and absmean (one).
 
     ```mlir
     func.func @scale_statistic(%h: tensor<8x8xf32>, %s: tensor<8xf32>) -> tensor<8x8xf32> {

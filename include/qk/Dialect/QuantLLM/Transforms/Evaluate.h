@@ -29,6 +29,12 @@ struct LayerStatistics {
   /// [K]; empty where not collected.
   mlir::ArrayRef<float> absmax;
   mlir::ArrayRef<float> absmean;
+  /// [K,K], XᵀX̂ / tokens: row i of the float model's input X, column j of X̂,
+  /// the input with all layers before this one quantised, of which the others
+  /// are then statistics. Empty where not collected: only a source that
+  /// quantises as it goes has it, and it is asked for by a `statistic cross` in
+  /// the recipe.
+  mlir::ArrayRef<float> cross;
 
 private:
   static uint64_t makeId();

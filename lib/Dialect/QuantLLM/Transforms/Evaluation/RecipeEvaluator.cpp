@@ -114,6 +114,21 @@ FailureOr<RecipeElements> RecipeEvaluator::evaluate(Value value,
       });
 }
 
+static ArrayRef<float> getStatistic(const LayerStatistics &statistics,
+                                    StatisticKind kind) {
+  switch (kind) {
+  case StatisticKind::Hessian:
+    return statistics.hessian;
+  case StatisticKind::AbsMax:
+    return statistics.absmax;
+  case StatisticKind::AbsMean:
+    return statistics.absmean;
+  case StatisticKind::Cross:
+    return statistics.cross;
+  }
+  llvm_unreachable("all kinds are handled");
+}
+
 FailureOr<RecipeElements> RecipeEvaluator::evaluateStatistic(StatisticOp op) {
   auto type = tensorType(op.getResult());
   int64_t k = type.getDimSize(0);
@@ -137,13 +152,15 @@ FailureOr<RecipeElements> RecipeEvaluator::evaluateStatistic(StatisticOp op) {
     return op.emitError() << "expected statistics of layer '" << op.getLayer()
                           << "' to have K = " << k << ", got "
                           << (*statistics)->k;
-  ArrayRef<float> values =
-      op.getKind() == StatisticKind::Hessian  ? (*statistics)->hessian
-      : op.getKind() == StatisticKind::AbsMax ? (*statistics)->absmax
-                                              : (*statistics)->absmean;
+  ArrayRef<float> values = getStatistic(**statistics, op.getKind());
   if (values.empty())
     return op.emitError() << "the statistics of layer '" << op.getLayer()
-                          << "' have no " << kind;
+                          << "' have no " << kind
+                          << (op.getKind() == StatisticKind::Cross
+                                  ? " moment of float and quantised inputs; "
+                                    "calibrate block by block "
+                                    "(--calibrate=\"inputs=FILE sequential\")"
+                                  : "");
   return RecipeElements::viewOf(values);
 }
 
