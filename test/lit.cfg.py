@@ -2,6 +2,7 @@
 # Features:
 #   qk-shared     QK_SHARED names a folder with the full test data
 #   ptxas         NVIDIA's assembler is installed
+#   aarch64       a cross compiler and an emulator for AArch64 are installed
 #   plugins       tests that load a plugin into a stock tool (not sanitized)
 #   tokenizers    QK_PYTHON (default: the Python that runs lit) has the package
 #   torch         ... and PyTorch, transformers and torch-mlir: qk[export]
@@ -100,3 +101,24 @@ config.substitutions.append(("%run-linalg", " ".join([
     "| mlir-runner -e main -entry-point-result=void",
 ] + ["-shared-libs=%s/libmlir_%s%s" % (llvm_libs, name, config.qk_lib_suffix)
      for name in ("runner_utils", "c_runner_utils", "float16_utils")])))
+
+if shutil.which("aarch64-linux-gnu-gcc") and shutil.which("qemu-aarch64"):
+    config.available_features.add("aarch64")
+
+
+def machine_levels():
+    """The ISA levels that this machine can run, as qk-kernel's options."""
+    try:
+        with open("/proc/cpuinfo") as file:
+            flags = set(file.read().split())
+    except OSError:
+        flags = set()
+    needed = {"avx512-vnni": {"avx512f", "avx512bw", "avx512vl", "avx512dq", "avx512_vnni"},
+              "avx-vnni": {"avx2", "fma", "f16c", "avx_vnni"},
+              "avx2": {"avx2", "fma", "f16c"}, "portable": set()}
+    return " ".join("--isa=" + level for level, names in needed.items() if names <= flags)
+
+
+config.substitutions.append(("%cpu-levels", machine_levels()))
+# What an object that runs on OpenMP's threads is linked with.
+config.substitutions.append(("%libomp", "-L%s -lomp -Wl,-rpath,%s" % (llvm_libs, llvm_libs)))

@@ -74,25 +74,16 @@ static Options *options;
 
 static KernelSpec parseSpec() {
   KernelSpec spec;
-  bool known = false;
-  for (CodeType type :
-       {CodeType::U2, CodeType::U3, CodeType::U4, CodeType::U8, CodeType::S8})
-    if (name(type) == std::string_view(options->kernel)) {
-      spec.scheme.codeType = type;
-      known = true;
-    }
-  if (!known)
+  auto codes = parseCodeType(options->kernel.getValue());
+  if (!codes)
     fail("unknown kernel '" + options->kernel +
          "', expected u2, u3, u4, u8 or s8");
-  known = false;
-  for (ScaleType type : {ScaleType::F16, ScaleType::BF16, ScaleType::F32})
-    if (name(type) == std::string_view(options->scale)) {
-      spec.scheme.scaleType = type;
-      known = true;
-    }
-  if (!known)
+  auto scale = parseScaleType(options->scale.getValue());
+  if (!scale)
     fail("unknown scale type '" + options->scale +
          "', expected f16, bf16 or f32");
+  spec.scheme.codeType = *codes;
+  spec.scheme.scaleType = *scale;
   if (options->n < 1 || options->k < 1 || options->m < 1)
     fail("expected n, k and m of at least 1, got " + llvm::Twine(options->n) +
          ", " + llvm::Twine(options->k) + " and " + llvm::Twine(options->m));

@@ -15,13 +15,15 @@
 using namespace mlir;
 
 void qk::cpu::buildKernelsToLLVMPipeline(OpPassManager &pm,
-                                         ArrayRef<std::string> isa) {
+                                         ArrayRef<std::string> isa,
+                                         bool threads) {
   EmitCPUKernelsOptions options;
   options.isa.assign(isa.begin(), isa.end());
   pm.addPass(createEmitCPUKernels(options));
   pm.addPass(createCanonicalizerPass());
   pm.addPass(createCSEPass());
-  pm.addPass(createConvertSCFToOpenMPPass());
+  if (threads)
+    pm.addPass(createConvertSCFToOpenMPPass());
   // In between, or memref.alloca_scope fails to verify.
   pm.addPass(createCanonicalizerPass());
   pm.addPass(memref::createExpandStridedMetadataPass());

@@ -129,9 +129,11 @@ int64_t segmentsOfRow(const KernelSpec &spec, const KernelChoice &choice);
 llvm::SmallVector<Type> packedActivationTypes(OpBuilder &b,
                                               const KernelSpec &spec);
 
-/// Memory for the packed activations of `rows` rows.
+/// Memory for the packed activations of `rows` rows: of `workspace`, or
+/// allocated where that is null.
 PackedActivations allocateActivations(Emitter &e, const KernelSpec &spec,
-                                      const KernelChoice &choice, Value rows);
+                                      const KernelChoice &choice, Value rows,
+                                      Value workspace);
 
 /// Packs rows [lower, upper) of x; `lower` is where a register tile begins.
 void packActivations(Emitter &e, const KernelSpec &spec,

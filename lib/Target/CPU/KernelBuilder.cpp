@@ -56,9 +56,14 @@ func::FuncOp buildKernelLevel(func::FuncOp declaration, const KernelSpec &spec,
   Emitter e(OpBuilder::atBlockEnd(&entry), declaration.getLoc(), level);
   KernelChoice choice = chooseKernel(spec, level);
   auto arguments = entry.getArguments();
+  Value workspace;
+  if (arguments.size() > kernelType(e.b.getContext(), spec).getNumInputs()) {
+    workspace = arguments.back();
+    arguments = arguments.drop_back();
+  }
   Value x = e.asStored(arguments.front()), y = e.asStored(arguments.back());
   Value m = e.dim(y, 0), n = e.dim(y, 1);
-  PackedActivations packed = allocateActivations(e, spec, choice, m);
+  PackedActivations packed = allocateActivations(e, spec, choice, m, workspace);
   int64_t taskRows = kTaskRowTiles * choice.tiles.front().rows;
   Value rowTasks = e.ceilDiv(m, taskRows);
   auto rowsOf = [&](Value task) {
@@ -89,10 +94,12 @@ func::FuncOp buildKernelLevel(func::FuncOp declaration, const KernelSpec &spec,
                 all.append({t, first, last});
                 func::CallOp::create(e.b, e.loc, tile, all);
               });
-  for (Value buffer : packed.planes)
-    memref::DeallocOp::create(e.b, e.loc, buffer);
-  if (packed.sums)
-    memref::DeallocOp::create(e.b, e.loc, packed.sums);
+  if (!workspace) {
+    for (Value buffer : packed.planes)
+      memref::DeallocOp::create(e.b, e.loc, buffer);
+    if (packed.sums)
+      memref::DeallocOp::create(e.b, e.loc, packed.sums);
+  }
   func::ReturnOp::create(e.b, e.loc);
   return function;
 }

@@ -49,7 +49,8 @@ std::string QuantizerSpec::symbol() const {
          std::string(name(element));
 }
 
-FunctionType kernelType(MLIRContext *context, const KernelSpec &spec) {
+FunctionType kernelType(MLIRContext *context, const KernelSpec &spec,
+                        bool workspace) {
   OpBuilder b(context);
   auto vector = [](Type element) {
     return MemRefType::get({ShapedType::kDynamic}, element);
@@ -66,6 +67,8 @@ FunctionType kernelType(MLIRContext *context, const KernelSpec &spec) {
   if (spec.bias)
     inputs.push_back(vector(b.getF32Type()));
   inputs.push_back(rowsType(element));
+  if (workspace)
+    inputs.push_back(vector(b.getI8Type()));
   return b.getFunctionType(inputs, {});
 }
 
@@ -77,13 +80,14 @@ FunctionType quantizerType(MLIRContext *context, const QuantizerSpec &spec) {
                            {});
 }
 
-func::FuncOp declareKernel(ModuleOp module, const KernelSpec &spec) {
+func::FuncOp declareKernel(ModuleOp module, const KernelSpec &spec,
+                           bool workspace) {
   MLIRContext *context = module.getContext();
-  return declare(module, spec.symbol(), kernelType(context, spec), kMatmulAttr,
-                 numbers(context, spec.scheme.codeType, spec.scheme.groupSize,
-                         spec.scheme.scaleType, spec.k, spec.zeroPoints,
-                         spec.bias, spec.activation, spec.sharing,
-                         spec.element));
+  return declare(
+      module, spec.symbol(), kernelType(context, spec, workspace), kMatmulAttr,
+      numbers(context, spec.scheme.codeType, spec.scheme.groupSize,
+              spec.scheme.scaleType, spec.k, spec.zeroPoints, spec.bias,
+              spec.activation, spec.sharing, spec.element));
 }
 
 func::FuncOp declareQuantizer(ModuleOp module, const QuantizerSpec &spec) {

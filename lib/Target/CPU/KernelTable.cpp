@@ -10,6 +10,16 @@ using namespace qk::numerics;
 
 namespace qk::cpu {
 
+/// The value of `values` that is called `text`.
+template <typename T>
+static std::optional<T> parse(std::string_view text,
+                              std::initializer_list<T> values) {
+  for (T value : values)
+    if (name(value) == text)
+      return value;
+  return std::nullopt;
+}
+
 std::string_view name(Level level) {
   switch (level) {
   case Level::Portable:
@@ -24,14 +34,6 @@ std::string_view name(Level level) {
   return "";
 }
 
-std::optional<Level> parseLevel(std::string_view text) {
-  for (Level level :
-       {Level::Portable, Level::AVX2, Level::AVXVNNI, Level::AVX512VNNI})
-    if (name(level) == text)
-      return level;
-  return std::nullopt;
-}
-
 std::string_view name(Activation activation) {
   switch (activation) {
   case Activation::Float:
@@ -42,14 +44,6 @@ std::string_view name(Activation activation) {
     return "int8";
   }
   return "";
-}
-
-std::optional<Activation> parseActivation(std::string_view text) {
-  for (Activation activation :
-       {Activation::Float, Activation::Int16, Activation::Int8})
-    if (name(activation) == text)
-      return activation;
-  return std::nullopt;
 }
 
 std::string_view name(Element element) {
@@ -64,6 +58,18 @@ std::string_view name(Element element) {
   return "";
 }
 
+std::string_view name(Sharing sharing) {
+  switch (sharing) {
+  case Sharing::TokenGroup:
+    return "group";
+  case Sharing::Token:
+    return "token";
+  case Sharing::Tensor:
+    return "tensor";
+  }
+  return "";
+}
+
 std::string_view name(CodeType type) {
   constexpr std::string_view names[] = {"u2", "u3", "u4", "u8", "s8"};
   return names[static_cast<int>(type)];
@@ -72,6 +78,32 @@ std::string_view name(CodeType type) {
 std::string_view name(ScaleType type) {
   constexpr std::string_view names[] = {"f16", "bf16", "f32"};
   return names[static_cast<int>(type)];
+}
+
+std::optional<Level> parseLevel(std::string_view text) {
+  return parse(
+      text, {Level::Portable, Level::AVX2, Level::AVXVNNI, Level::AVX512VNNI});
+}
+
+std::optional<Activation> parseActivation(std::string_view text) {
+  return parse(text, {Activation::Float, Activation::Int16, Activation::Int8});
+}
+
+std::optional<Element> parseElement(std::string_view text) {
+  return parse(text, {Element::F32, Element::F16, Element::BF16});
+}
+
+std::optional<Sharing> parseSharing(std::string_view text) {
+  return parse(text, {Sharing::TokenGroup, Sharing::Token, Sharing::Tensor});
+}
+
+std::optional<CodeType> parseCodeType(std::string_view text) {
+  return parse(text, {CodeType::U2, CodeType::U3, CodeType::U4, CodeType::U8,
+                      CodeType::S8});
+}
+
+std::optional<ScaleType> parseScaleType(std::string_view text) {
+  return parse(text, {ScaleType::F16, ScaleType::BF16, ScaleType::F32});
 }
 
 std::string_view targetCPU(Level level) {

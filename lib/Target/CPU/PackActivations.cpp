@@ -234,15 +234,38 @@ private:
 
 } // namespace
 
+llvm::SmallVector<int64_t> workspaceBytesPerRow(const KernelSpec &spec,
+                                                Level level) {
+  const int64_t row = spec.layout().paddedK();
+  switch (spec.activation) {
+  case Activation::Float:
+    return {4 * row};
+  case Activation::Int16:
+    return {row, row, 4 * segmentsOfRow(spec, chooseKernel(spec, level))};
+  case Activation::Int8:
+    return {row, 4 * segmentsOfRow(spec, chooseKernel(spec, level))};
+  }
+  return {};
+}
+
 PackedActivations allocateActivations(Emitter &e, const KernelSpec &spec,
-                                      const KernelChoice &choice, Value rows) {
+                                      const KernelChoice &choice, Value rows,
+                                      Value workspace) {
   const bool integer = spec.activation != Activation::Float;
   const int64_t rowLength = spec.layout().paddedK() / (integer ? 4 : 1);
   auto types = packedActivationTypes(e.b, spec);
+  Value offset = e.index(0);
   auto alloc = [&](Type type, int64_t perRow) -> Value {
-    return memref::AllocOp::create(e.b, e.loc, cast<MemRefType>(type),
-                                   ValueRange{e.mul(rows, perRow)},
-                                   e.b.getI64IntegerAttr(64));
+    auto memref = cast<MemRefType>(type);
+    Value size = e.mul(rows, perRow);
+    if (!workspace)
+      return memref::AllocOp::create(e.b, e.loc, memref, ValueRange{size},
+                                     e.b.getI64IntegerAttr(64));
+    Value buffer = memref::ViewOp::create(e.b, e.loc, memref, workspace, offset,
+                                          ValueRange{size});
+    // Four bytes an element, rounded up to whole cache lines.
+    offset = e.add(offset, e.mul(e.ceilDiv(size, 16), 64));
+    return buffer;
   };
   PackedActivations packed;
   for (Type type : integer ? ArrayRef(types).drop_back() : ArrayRef(types))

@@ -459,8 +459,9 @@ func::FuncOp buildTileFunction(func::FuncOp declaration, const KernelSpec &spec,
                                Level level) {
   OpBuilder b(declaration.getContext());
   SmallVector<Type> inputs = packedActivationTypes(b, spec);
-  // The kernel's own arguments but x; y as it is stored.
-  llvm::append_range(inputs, declaration.getArgumentTypes().drop_front());
+  // The kernel's own arguments but x and a workspace; y as it is stored.
+  llvm::append_range(inputs,
+                     kernelType(b.getContext(), spec).getInputs().drop_front());
   inputs.back() = rowsType(storageType(b, spec.element));
   inputs.append(3, b.getIndexType());
   std::string suffix = "." + std::string(name(level)) + ".tile";

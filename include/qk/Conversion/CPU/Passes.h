@@ -73,9 +73,11 @@ namespace cpu {
 
 /// Lowers a module that holds nothing but kernels (declared, or built) to the
 /// LLVM dialect: what qk-bench, tests and writers of objects need. `isa` as in
-/// `quant-llm-emit-cpu-kernels`.
+/// `quant-llm-emit-cpu-kernels`. Without `threads` parallel loops become
+/// sequential ones, and nothing refers to OpenMP.
 void buildKernelsToLLVMPipeline(mlir::OpPassManager &pm,
-                                llvm::ArrayRef<std::string> isa);
+                                llvm::ArrayRef<std::string> isa,
+                                bool threads = true);
 
 } // namespace cpu
 } // namespace qk

@@ -17,7 +17,12 @@
 ///   int16, int8: (x : memref<?x?xi16|i8, strided…>, scales : memref<?x?xf32,
 ///   strided…>,
 ///     then        weights : memref<?xi8>  (Layout.h), [bias : memref<?xf32>,]
-///                 y : memref<?x?xT, strided…>)
+///                 y : memref<?x?xT, strided…>
+///                 [, workspace : memref<?xi8>])
+///
+/// A kernel allocates and frees what it packs x into, unless it is declared
+/// with a workspace: workspaceBytes of 64-byte aligned memory, which it then
+/// carves up instead.
 ///
 /// and of activation quantisation
 ///   (x : memref<?x?xT, strided…>, codes : memref<?x?xi16|i8, strided…>,
@@ -55,13 +60,14 @@ struct QuantizerSpec {
 
 /// The types of a kernel's arguments, for who calls it.
 mlir::FunctionType kernelType(mlir::MLIRContext *context,
-                              const KernelSpec &spec);
+                              const KernelSpec &spec, bool workspace = false);
 mlir::FunctionType quantizerType(mlir::MLIRContext *context,
                                  const QuantizerSpec &spec);
 
 /// The declaration of the kernel in `module`, made if it is not there: a
 /// private function without body that carries the spec as an attribute.
-mlir::func::FuncOp declareKernel(mlir::ModuleOp module, const KernelSpec &spec);
+mlir::func::FuncOp declareKernel(mlir::ModuleOp module, const KernelSpec &spec,
+                                 bool workspace = false);
 mlir::func::FuncOp declareQuantizer(mlir::ModuleOp module,
                                     const QuantizerSpec &spec);
 
@@ -77,6 +83,11 @@ void buildKernel(mlir::func::FuncOp declaration, const KernelSpec &spec,
                  llvm::ArrayRef<Level> levels);
 void buildQuantizer(mlir::func::FuncOp declaration, const QuantizerSpec &spec,
                     llvm::ArrayRef<Level> levels);
+
+/// The buffers of a call with `rows` rows, in the order in which a workspace
+/// holds them: bytes a row of each. Every buffer begins at a multiple of 64.
+llvm::SmallVector<int64_t> workspaceBytesPerRow(const KernelSpec &spec,
+                                                Level level);
 
 /// Dialects whose ops the builders create.
 void registerKernelDialects(mlir::DialectRegistry &registry);

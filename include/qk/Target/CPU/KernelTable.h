@@ -92,8 +92,14 @@ std::optional<Level> parseLevel(std::string_view text);
 std::string_view name(Activation activation);
 std::optional<Activation> parseActivation(std::string_view text);
 std::string_view name(Element element);
+std::optional<Element> parseElement(std::string_view text);
 std::string_view name(numerics::CodeType type);
+std::optional<numerics::CodeType> parseCodeType(std::string_view text);
 std::string_view name(numerics::ScaleType type);
+std::optional<numerics::ScaleType> parseScaleType(std::string_view text);
+/// group, token, tensor.
+std::string_view name(Sharing sharing);
+std::optional<Sharing> parseSharing(std::string_view text);
 
 /// LLVM target CPU and features of a level; both empty for Portable, which is
 /// compiled for whatever the module is.
