@@ -55,8 +55,14 @@ static Value getFloatWeight(quant_llm::MatmulOp op) {
   if (auto rounding =
           op.getCodes().getDefiningOp<quant_llm::RoundCompensatedOp>())
     weight = rounding.getWeight();
-  while (weight && weight.getDefiningOp<quant_llm::ClipOp>())
-    weight = weight.getDefiningOp<quant_llm::ClipOp>().getWeight();
+  while (weight) {
+    if (auto clip = weight.getDefiningOp<quant_llm::ClipOp>())
+      weight = clip.getWeight();
+    else if (auto retarget = weight.getDefiningOp<quant_llm::RetargetOp>())
+      weight = retarget.getWeight();
+    else
+      break;
+  }
   return weight;
 }
 

@@ -96,6 +96,31 @@ void roundElements(float *values, int64_t count, ScaleType type) {
   });
 }
 
+std::vector<float> gatherStrided(const float *in,
+                                 std::span<const int64_t> sizes,
+                                 std::span<const int64_t> strides) {
+  // Index 0 of no digits; each digit multiplies the indices.
+  std::vector<int64_t> indices{0};
+  for (size_t digit = 0; digit < sizes.size(); ++digit) {
+    std::vector<int64_t> longer;
+    longer.reserve(indices.size() * sizes[digit]);
+    for (int64_t index : indices)
+      for (int64_t i = 0; i < sizes[digit]; ++i)
+        longer.push_back(index + i * strides[digit]);
+    indices = std::move(longer);
+  }
+  std::vector<float> result;
+  result.reserve(indices.size());
+  for (int64_t index : indices)
+    result.push_back(in[index]);
+  return result;
+}
+
+float activationScale(const float *absmax, int64_t k, int64_t maxCode) {
+  float largest = *std::max_element(absmax, absmax + k);
+  return largest > 0 ? largest / maxCode : 1.0f;
+}
+
 void transpose(const float *in, int64_t rows, int64_t columns, float *out) {
   // Square tiles: both sides touch whole cache lines.
   constexpr int64_t kTile = 32;

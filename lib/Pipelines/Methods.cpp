@@ -64,6 +64,7 @@ void qk::buildGptqPipeline(OpPassManager &manager,
   gptq.damping = options.damping;
   gptq.blockSize = options.blockSize;
   gptq.sweeps = options.sweeps;
+  gptq.retarget = options.retarget;
   manager.addPass(quant_llm::createApplyGptqPass(gptq));
 }
 

@@ -24,6 +24,8 @@
 #include "qk/Numerics/Scheme.h"
 
 #include <cstdint>
+#include <span>
+#include <vector>
 
 namespace qk::numerics {
 
@@ -58,6 +60,17 @@ Status scaleMagnitudes(const float *in, int64_t k, const float *factors,
 /// Rounds each element, half to even, to what `type` can hold; beyond its
 /// range: infinite.
 void roundElements(float *values, int64_t count, ScaleType type);
+
+/// The elements in[Σ_j i_j·strides[j]] for all indices i_j < sizes[j], the last
+/// running fastest.
+std::vector<float> gatherStrided(const float *in,
+                                 std::span<const int64_t> sizes,
+                                 std::span<const int64_t> strides);
+
+/// The static scale of an activation whose largest magnitudes are `absmax` [k]
+/// and whose codes go up to `maxCode`: the largest of them over maxCode, 1
+/// where all are 0.
+float activationScale(const float *absmax, int64_t k, int64_t maxCode);
 
 /// out[j,i] = in[i,j] of a matrix [rows,columns].
 void transpose(const float *in, int64_t rows, int64_t columns, float *out);

@@ -111,6 +111,12 @@ struct GptqPipelineOptions : RoundingPipelineOptions<GptqPipelineOptions> {
       llvm::cl::desc(
           "Passes of coordinate descent over the codes after rounding"),
       llvm::cl::init(0)};
+  Option<double> retarget{
+      *this, "retarget",
+      llvm::cl::desc("How far weights move first towards what makes up for the "
+                     "errors of the layers before: 0 to 1; needs sequential "
+                     "calibration"),
+      llvm::cl::init(0.0)};
 };
 
 struct AwqPipelineOptions : RoundingPipelineOptions<AwqPipelineOptions> {

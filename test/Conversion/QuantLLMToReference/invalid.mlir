@@ -9,6 +9,14 @@ func.func @recipe(%w: tensor<4x8xf32>, %h: tensor<8x8xf32>) -> tensor<4x8xf32> {
 
 // -----
 
+func.func @retarget(%w: tensor<4x8xf32>, %h: tensor<8x8xf32>) -> tensor<4x8xf32> {
+  // expected-error @+1 {{'quant_llm.retarget' op has no reference lowering; evaluate the recipe first (--quant-llm-evaluate)}}
+  %0 = quant_llm.retarget %w, %h, %h alpha = 0.5 : tensor<4x8xf32>, tensor<8x8xf32>, tensor<8x8xf32> -> tensor<4x8xf32>
+  return %0 : tensor<4x8xf32>
+}
+
+// -----
+
 func.func @foreign(%c: tensor<4x8xi4>) -> tensor<4x8xi4> {
   // expected-error @+1 {{'arith.addi' op uses a tensor of sub-byte codes, which becomes a tensor of i8 here; expected only quant_llm ops, functions, calls, constants and scf ops to use one}}
   %0 = arith.addi %c, %c : tensor<4x8xi4>

@@ -135,6 +135,24 @@ TEST(Elementwise, Transposes) {
   });
 }
 
+TEST(Elementwise, GathersByStrides) {
+  std::vector<float> in{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11};
+  auto gather = [&](std::vector<int64_t> sizes, std::vector<int64_t> strides) {
+    return gatherStrided(in.data(), sizes, strides);
+  };
+  EXPECT_EQ(gather({2, 3}, {6, 1}), (std::vector<float>{0, 1, 2, 6, 7, 8}));
+  // Stride 0 repeats.
+  EXPECT_EQ(gather({2, 2, 2}, {4, 0, 3}),
+            (std::vector<float>{0, 3, 0, 3, 4, 7, 4, 7}));
+  EXPECT_EQ(gather({}, {}), std::vector<float>{0});
+}
+
+TEST(Elementwise, ScaleOfAnActivation) {
+  std::vector<float> absmax{1, 254, 3}, zero{0, 0};
+  EXPECT_EQ(activationScale(absmax.data(), 3, 127), 2.0f);
+  EXPECT_EQ(activationScale(zero.data(), 2, 127), 1.0f);
+}
+
 TEST(Elementwise, RejectsFactorsThatCannotBeUsed) {
   std::vector<float> w = {1, 2, 3, 4}, factors = {1, 0}, out(4);
   auto message = [](Status status) {

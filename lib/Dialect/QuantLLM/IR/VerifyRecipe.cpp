@@ -185,6 +185,30 @@ LogicalResult ClipOp::verify() {
   return checkGrid(*this, getGrid());
 }
 
+LogicalResult RetargetOp::verify() {
+  // (C1)
+  for (auto [value, what] :
+       {std::pair(getHessian(), "the sides of the Hessian"),
+        std::pair(getCross(), "the sides of the cross moment")})
+    for (int64_t size : tensorType(value).getShape())
+      if (failed(checkSize(*this, what, size, lastSize(getWeight()),
+                           "K of the weight")))
+        return failure();
+  // (C2)
+  double alpha = getAlpha().convertToDouble();
+  if (!(alpha >= 0 && alpha <= 1))
+    return emitOpError() << "expected alpha to be in [0, 1], got " << alpha;
+  if (!(getDamping().convertToDouble() > 0))
+    return emitOpError() << "expected damping to be greater than 0, got "
+                         << getDamping().convertToDouble();
+  // (C3)
+  if (tensorType(getResult()).getShape() != tensorType(getWeight()).getShape())
+    return emitOpError() << "expected a result of the weight's shape, got "
+                         << getResult().getType() << " for "
+                         << getWeight().getType();
+  return success();
+}
+
 LogicalResult RoundToNearestOp::verify() {
   // (C1), (C2), (C3)
   if (failed(checkRounded(*this, getWeight(), getScheme(), getSymmetric(),

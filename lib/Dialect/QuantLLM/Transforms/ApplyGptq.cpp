@@ -28,6 +28,8 @@ struct ApplyGptq
     method.damping = damping;
     method.blockSize = blockSize;
     method.sweeps = sweeps;
+    method.retarget = retarget;
+    method.retargetOptional = retargetOptional;
     roundAll(method);
   }
 };

@@ -77,6 +77,8 @@ LayerMethod::getOrder(function_ref<InFlightDiagnostic()> emitError) const {
                        << blockSize;
   if (sweeps < 0)
     return emitError() << "expected sweeps to be at least 0, got " << sweeps;
+  if (!(retarget >= 0 && retarget <= 1))
+    return emitError() << "expected retarget to be in [0, 1], got " << retarget;
   return *columns;
 }
 
@@ -104,9 +106,10 @@ static LayerMethod inheritOptions(const RecipeLayer &layer, LayerMethod method,
   return method;
 }
 
-FailureOr<MethodLayers> MethodLayers::collect(
-    ModuleOp module, const LayerMethod &method, ArrayRef<std::string> inherited,
-    StringRef overridesPath, const EvaluateSettings &settings) {
+FailureOr<MethodLayers>
+MethodLayers::collect(ModuleOp module, const LayerMethod &method,
+                      ArrayRef<std::string> inherited, StringRef overridesPath,
+                      const EvaluateSettings &settings) {
   auto fail = [&] { return emitError(module.getLoc()); };
   if (failed(method.getScheme(module.getContext(), fail)) ||
       failed(method.getOrder(fail)) || failed(recordSettings(module, settings)))
@@ -162,6 +165,22 @@ SmallVector<Value> qk::quant_llm::getWeights(const LayerGroup &group) {
       group.layers, [](const RecipeLayer *layer) { return layer->weight; });
 }
 
+Value LayerRounder::getMoment(OpBuilder &builder, const RecipeLayer &layer,
+                              int64_t k, StatisticKind kind) {
+  Value factors =
+      layer.columnScales.empty() ? Value() : layer.columnScales.back();
+  if (factors)
+    if (Value known = scaledMoments.lookup({factors, unsigned(kind)}))
+      return known;
+  Value moment = StatisticOp::create(
+      builder, layer.uses.front()->getLoc(),
+      RankedTensorType::get({k, k}, builder.getF32Type()), kind, layer.layer);
+  moment = scaleStatistic(builder, moment, layer.columnScales);
+  if (factors)
+    scaledMoments[{factors, unsigned(kind)}] = moment;
+  return moment;
+}
+
 void LayerRounder::round(RecipeLayer &layer, Value weight,
                          const LayerMethod &method) {
   auto fail = [&] { return emitError(weight.getLoc()); };
@@ -177,18 +196,16 @@ void LayerRounder::round(RecipeLayer &layer, Value weight,
                        {op.getCodes(), op.getScales(), op.getZeroPoints(), {}});
   }
   int64_t k = cast<RankedTensorType>(weight.getType()).getDimSize(1);
-  Value hessian = layer.columnScales.empty()
-                      ? Value()
-                      : scaledHessians.lookup(layer.columnScales.back());
-  if (hessian) {
-    setInsertionPointAfterAll(builder, {weight, hessian});
-  } else {
-    hessian = StatisticOp::create(
-        builder, location, RankedTensorType::get({k, k}, builder.getF32Type()),
-        StatisticKind::Hessian, layer.layer);
-    hessian = scaleStatistic(builder, hessian, layer.columnScales);
-    if (!layer.columnScales.empty())
-      scaledHessians[layer.columnScales.back()] = hessian;
+  Value hessian = getMoment(builder, layer, k, StatisticKind::Hessian);
+  setInsertionPointAfterAll(builder, {weight, hessian});
+  if (method.retarget > 0) {
+    Value cross = getMoment(builder, layer, k, StatisticKind::Cross);
+    setInsertionPointAfterAll(builder, {weight, hessian, cross});
+    weight = RetargetOp::create(
+        builder, location,
+        cast<RankedTensorType>(weight.getType()).clone(builder.getF32Type()),
+        weight, hessian, cross, llvm::APFloat(method.retarget),
+        method.retargetOptional, llvm::APFloat(method.damping));
   }
   auto op = RoundCompensatedOp::create(
       builder, location, weight, hessian, rounding.scheme, rounding.symmetric,

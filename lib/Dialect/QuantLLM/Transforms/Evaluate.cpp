@@ -66,7 +66,7 @@ static bool isInRecipe(OpOperand &use) {
 /// What the tensor that `op` computes is called: as the parameter that it is
 /// made from, or after the layer whose input it is for.
 static std::string getTensorName(Operation *op) {
-  if (isa<ScaleColumnsOp, ScaleRowsOp, ClipOp>(op)) {
+  if (isa<ScaleColumnsOp, ScaleRowsOp, ClipOp, RetargetOp>(op)) {
     Operation *root = op;
     while (!isa<ParameterOp>(root))
       root = root->getOperand(0).getDefiningOp();

@@ -35,6 +35,10 @@ struct LayerMethod {
   double damping = 0.01;
   int64_t blockSize = 128;
   int64_t sweeps = 0;
+  /// How far weights are retargeted (`quant_llm.retarget`); 0: not at all.
+  double retarget = 0;
+  /// Whether that is left where the statistics lack what it needs.
+  bool retargetOptional = false;
 
   /// The scheme these options mean. Errors are emitted through `emitError`,
   /// with what there is.
@@ -90,15 +94,18 @@ public:
   void round(RecipeLayer &layer, mlir::Value weight, const LayerMethod &method);
 
 private:
-  /// By the last factors: layers with the same scales read the same value, and
-  /// share a Hessian and its factorisation.
-  llvm::DenseMap<mlir::Value, mlir::Value> scaledHessians;
+  /// By the last factors and the kind: layers with the same scales read the
+  /// same value, and share a Hessian and its factorisation.
+  llvm::DenseMap<std::pair<mlir::Value, unsigned>, mlir::Value> scaledMoments;
+
+  /// The Hessian or cross moment of what a layer reads, after its scales.
+  mlir::Value getMoment(mlir::OpBuilder &builder, const RecipeLayer &layer,
+                        int64_t k, StatisticKind kind);
 };
 
 /// The pass of a method: reads the options that all methods have. `Base` is the
 /// class that tablegen made.
-template <typename Base>
-class MethodPass : public Base {
+template <typename Base> class MethodPass : public Base {
 public:
   using Base::Base;
 

@@ -51,11 +51,17 @@ static bool setString(LayerMethod &method, const JSONValue &value) {
   return true;
 }
 
-static bool setDamping(LayerMethod &method, const JSONValue &value) {
+template <auto Member>
+static bool setNumber(LayerMethod &method, const JSONValue &value) {
   std::optional<double> number = value.number();
   if (number)
-    method.damping = *number;
+    method.*Member = *number;
   return number.has_value();
+}
+
+static bool setRetarget(LayerMethod &method, const JSONValue &value) {
+  method.retargetOptional = false;
+  return setNumber<&LayerMethod::retarget>(method, value);
 }
 
 static bool setMethod(LayerMethod &method, const JSONValue &value) {
@@ -75,9 +81,10 @@ static constexpr Setting kSettings[] = {
     {"scale-search", "a string", setString<&LayerMethod::scaleSearch>},
     {"order", "a string", setString<&LayerMethod::order>},
     {"static-groups", "true or false", setBoolean<&LayerMethod::staticGroups>},
-    {"damping", "a number", setDamping},
+    {"damping", "a number", setNumber<&LayerMethod::damping>},
     {"block-size", "an integer", setInteger<&LayerMethod::blockSize>},
     {"sweeps", "an integer", setInteger<&LayerMethod::sweeps>},
+    {"retarget", "a number", setRetarget},
 };
 
 static const Setting *findSetting(StringRef name) {

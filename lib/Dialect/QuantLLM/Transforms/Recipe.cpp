@@ -16,9 +16,7 @@ using namespace mlir;
 using namespace qk;
 using namespace qk::quant_llm;
 
-/// The weight that an op's recipe rounds, before clipping, which belongs to the
-/// rounding; null for codes that no recipe made.
-static Value roundedWeight(Value codes) {
+Value qk::quant_llm::getRoundedWeight(Value codes) {
   Value weight;
   if (auto op = codes.getDefiningOp<RoundToNearestOp>())
     weight = op.getWeight();
@@ -26,9 +24,18 @@ static Value roundedWeight(Value codes) {
     weight = op.getWeight();
   else
     return {};
-  while (auto clip = weight.getDefiningOp<ClipOp>())
-    weight = clip.getWeight();
-  return weight;
+  return getOriginalWeight(weight);
+}
+
+Value qk::quant_llm::getOriginalWeight(Value weight) {
+  for (;;) {
+    if (auto clip = weight.getDefiningOp<ClipOp>())
+      weight = clip.getWeight();
+    else if (auto retarget = weight.getDefiningOp<RetargetOp>())
+      weight = retarget.getWeight();
+    else
+      return weight;
+  }
 }
 
 std::vector<RecipeLayer> qk::quant_llm::collectLayers(ModuleOp module) {
@@ -41,7 +48,7 @@ std::vector<RecipeLayer> qk::quant_llm::collectLayers(ModuleOp module) {
       weight = linear.getWeight();
       name = linear.getLayer();
     } else if (auto matmul = dyn_cast<MatmulOp>(op)) {
-      weight = roundedWeight(matmul.getCodes());
+      weight = getRoundedWeight(matmul.getCodes());
       name = matmul.getLayer();
     }
     if (!weight)
@@ -107,7 +114,7 @@ bool qk::quant_llm::isRecipeValue(Value value) {
     return true;
   return isa<TransposeOp, ScaleColumnsOp, ScaleRowsOp, ScaleStatisticOp,
              GatherFactorsOp, SmoothingFactorsOp, SearchSmoothingFactorsOp,
-             SaliencyFactorsOp, ActivationScaleOp, ClipOp>(op) &&
+             SaliencyFactorsOp, ActivationScaleOp, ClipOp, RetargetOp>(op) &&
          llvm::all_of(op->getOperands(), isRecipeValue);
 }
 

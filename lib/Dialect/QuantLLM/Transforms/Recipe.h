@@ -41,6 +41,13 @@ struct RecipeLayer {
 mlir::Value scaleStatistic(mlir::OpBuilder &builder, mlir::Value statistic,
                            mlir::ArrayRef<mlir::Value> columnScales);
 
+/// The weight that a recipe rounds to `codes`, without what belongs to the
+/// rounding (getOriginalWeight); null for codes that no recipe made.
+mlir::Value getRoundedWeight(mlir::Value codes);
+
+/// `weight` before clipping and retargeting, which belong to its rounding.
+mlir::Value getOriginalWeight(mlir::Value weight);
+
 /// Lets `builder` insert after all of `values`, before what may read a result.
 /// The values are constants and recipes; those of other blocks dominate.
 void setInsertionPointAfterAll(mlir::OpBuilder &builder,

@@ -37,7 +37,8 @@ func.func @unused(%x: tensor<4x8xf32>, %v: tensor<8xf32>, %h: tensor<8x8xf32>, %
   %sl = quant_llm.saliency_factors %v, %h, (%w) scheme(<u4, group = 4, scale = f16>) grid = 20 : tensor<8xf32>, tensor<8x8xf32>, (tensor<4x8xf32>)
   %sc = quant_llm.scale_columns %w by %sf : tensor<4x8xf32>, tensor<8xf32>
   %cl = quant_llm.clip %sc, %h scheme(<u4, group = 4, scale = f16>) grid = 20 : tensor<4x8xf32>, tensor<8x8xf32>
-  %c, %s = quant_llm.round_to_nearest %cl scheme(<u4, group = 4, scale = f16>) symmetric : tensor<4x8xf32> -> tensor<4x8xi4>, tensor<4x2xf16>
+  %rt = quant_llm.retarget %cl, %h, %h alpha = 0.5 : tensor<4x8xf32>, tensor<8x8xf32>, tensor<8x8xf32> -> tensor<4x8xf32>
+  %c, %s = quant_llm.round_to_nearest %rt scheme(<u4, group = 4, scale = f16>) symmetric : tensor<4x8xf32> -> tensor<4x8xi4>, tensor<4x2xf16>
   %d = quant_llm.dequantize %c, %s scheme(<u4, group = 4, scale = f16>) : tensor<4x8xi4>, tensor<4x2xf16> -> tensor<4x8xf32>
   %q, %qs = quant_llm.quantize %x scheme(<8, per_token>) : tensor<4x8xf32> -> tensor<4x8xi8>, tensor<4x1xf32>
   %p = quant_llm.pack %c, %s scheme(<u4, group = 4, scale = f16>) layout("l") : tensor<4x8xi4>, tensor<4x2xf16> -> tensor<64xi8>

@@ -2,6 +2,10 @@
 // RUN: qk-opt --quant-llm-apply-gptq="group-size=4 static-groups=false symmetric damping=0.05 block-size=64 recipe-only" %s | FileCheck %s --check-prefix=PLAIN
 // RUN: qk-opt --quant-llm-apply-gptq="group-size=4 order=none recipe-only" %s | FileCheck %s --check-prefix=NONE
 // RUN: qk-opt --quant-llm-apply-gptq="group-size=4 order=group_aware static-groups=false scale-search=weighted sweeps=3 recipe-only" %s | FileCheck %s --check-prefix=GAR
+// RUN: qk-opt --quant-llm-apply-gptq="group-size=4 retarget=0.5 damping=0.02 recipe-only" %s | FileCheck %s --check-prefix=RETARGET
+// RUN: qk-opt --quant-llm-apply-gptq="group-size=4 retarget=0.25 retarget-optional recipe-only" %s | FileCheck %s --check-prefix=OPTIONAL
+// RUN: qk-opt --quant-llm-apply-gptq="group-size=4 retarget=0.5 recipe-only" --quant-llm-apply-rtn="group-size=4 recipe-only" %s | FileCheck %s --check-prefix=REPLACED
+// RUN: not qk-opt --quant-llm-apply-gptq="retarget=1.5" %s 2>&1 | FileCheck %s --check-prefix=RANGE
 // The recipe of GPTQ. Column scales of an earlier step scale the Hessian too.
 
 // CHECK-LABEL: func.func @main
@@ -16,6 +20,20 @@
 
 // NONE: quant_llm.round_compensated %{{.*}} static_groups order = none
 // GAR: quant_llm.round_compensated %{{.*}} scheme(<u4, group = 4, scale = f16>) order = group_aware scale_search = weighted {sweeps = 3 : i64} : {{.*}} -> tensor<2x6xi4>, tensor<2x2xf16>, tensor<2x2xi8>{{$}}
+
+// RETARGET: %[[SCALED:.*]] = quant_llm.scale_columns
+// RETARGET: %[[H:.*]] = quant_llm.statistic hessian of "fc"
+// RETARGET: %[[HS:.*]] = quant_llm.scale_statistic %[[H]]
+// RETARGET: %[[C:.*]] = quant_llm.statistic cross of "fc" : tensor<6x6xf32>
+// RETARGET: %[[CS:.*]] = quant_llm.scale_statistic %[[C]]
+// RETARGET: %[[W:.*]] = quant_llm.retarget %[[SCALED]], %[[HS]], %[[CS]] alpha = 5.000000e-01 {damping = 2.000000e-02 : f64}
+// RETARGET: quant_llm.round_compensated %[[W]], %[[HS]] {{.*}}damping = 2.000000e-02
+// OPTIONAL: quant_llm.retarget {{.*}} alpha = 2.500000e-01 optional
+// A later method's rounding is of the weight as it was.
+// REPLACED-NOT: quant_llm.retarget
+// REPLACED: %[[SCALED:.*]] = quant_llm.scale_columns
+// REPLACED: quant_llm.round_to_nearest %[[SCALED]]
+// RANGE: error: expected retarget to be in [0, 1], got 1.5
 
 func.func @main(%x: tensor<?x6xf32>, %f: tensor<6xf32>) -> tensor<?x2xf32> {
   %w = quant_llm.parameter ""::"fc.weight" : tensor<2x6xf32> = dense<1.0> : tensor<2x6xf32>

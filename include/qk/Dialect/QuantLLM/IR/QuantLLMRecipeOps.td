@@ -297,6 +297,48 @@ def QuantLLM_ClipOp
   let hasVerifier = 1;
 }
 
+def QuantLLM_RetargetOp : QuantLLM_PureOp<"retarget"> {
+  let summary = "moves a weight towards the float output on quantised inputs";
+  let description = [{
+    result = W + alpha * W (C - H) (H + lambda I)^-1: a part of the way from W
+    to the least-squares fit of the float layer's output on what the layer reads
+    once all layers before it are quantised. H is the Hessian of that input, C
+    the cross moment of the float input with it (`statistic cross`), lambda is
+    `damping` times the mean diagonal of H, as in `round_compensated`, which
+    reads the result and shares its factorisation. Columns with 0 on the
+    diagonal of H stay.
+
+    With `optional` the weight stays, with a remark, where the statistics have
+    no cross moment; otherwise that is an error.
+
+    ```mlir
+    func.func @retarget(%w: tensor<4x8xf16>) -> tensor<4x8xf32> {
+      %h = quant_llm.statistic hessian of "fc" : tensor<8x8xf32>
+      %c = quant_llm.statistic cross of "fc" : tensor<8x8xf32>
+      %0 = quant_llm.retarget %w, %h, %c alpha = 0.5 : tensor<4x8xf16>, tensor<8x8xf32>, tensor<8x8xf32> -> tensor<4x8xf32>
+      return %0 : tensor<4x8xf32>
+    }
+    ```
+
+    Constraints:
+    - (C1) the sides of the Hessian and of the cross moment equal K of the
+      weight.
+    - (C2) 0 <= alpha <= 1; damping is greater than 0.
+    - (C3) the result has the weight's shape, in f32.
+  }];
+  let arguments = (ins QuantLLM_Weight:$weight, QuantLLM_Hessian:$hessian,
+                       QuantLLM_Hessian:$cross, F64Attr:$alpha,
+                       UnitAttr:$optional,
+                       DefaultValuedAttr<F64Attr, "0.01">:$damping);
+  let results = (outs 2DTensorOf<[F32]>:$result);
+  let assemblyFormat = [{
+    $weight `,` $hessian `,` $cross `alpha` `=` custom<Double>($alpha)
+    (`optional` $optional^)? attr-dict `:` type($weight) `,` type($hessian) `,`
+    type($cross) `->` type($result)
+  }];
+  let hasVerifier = 1;
+}
+
 def QuantLLM_RoundToNearestOp : QuantLLM_PureOp<"round_to_nearest"> {
   let summary = "rounds a weight to the nearest code, group by group";
   let description = [{

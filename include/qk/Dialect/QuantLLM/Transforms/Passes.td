@@ -195,7 +195,8 @@ def ApplyGptqPass : Pass<"quant-llm-apply-gptq", "::mlir::ModuleOp"> {
     %hessian = quant_llm.statistic hessian of "fc" : ...
     %codes, %scales, %zeros = quant_llm.round_compensated %w, %hessian scheme(...) static_groups : ...
     ```
-    Column scales of an earlier method scale the Hessian too.
+    Column scales of an earlier method scale the Hessian too. With `retarget`
+    the weight is moved first (`quant_llm.retarget`).
   }];
   let options = !listconcat(roundingOptions, [
     Option<"order", "order", "std::string", "\"activation\"",
@@ -209,6 +210,12 @@ def ApplyGptqPass : Pass<"quant-llm-apply-gptq", "::mlir::ModuleOp"> {
            "Columns between updates of the rest of the weight">,
     Option<"sweeps", "sweeps", "int64_t", "0",
            "Passes of coordinate descent over the codes after rounding">,
+    Option<"retarget", "retarget", "double", "0.0",
+           "How far weights move first towards what makes up for the errors of "
+           "the layers before: 0 to 1">,
+    Option<"retargetOptional", "retarget-optional", "bool", "false",
+           "Don't retarget where the statistics lack what it needs, instead of "
+           "an error">,
   ]);
   let dependentDialects = ["::qk::quant_llm::QuantLLMDialect"];
 }

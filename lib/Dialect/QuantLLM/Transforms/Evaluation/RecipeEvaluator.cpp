@@ -8,8 +8,6 @@
 
 #include "qk/Dialect/QuantLLM/IR/ParameterData.h"
 #include "qk/Numerics/Elementwise.h"
-#include "qk/Numerics/OutputError.h"
-#include "qk/Numerics/RoundToNearest.h"
 
 #include "llvm/ADT/TypeSwitch.h"
 
@@ -19,30 +17,6 @@ using namespace qk::quant_llm;
 
 static RankedTensorType tensorType(Value value) {
   return cast<RankedTensorType>(value.getType());
-}
-
-static numerics::ScaleSearch getScaleSearch(ScaleSearch search) {
-  switch (search) {
-  case ScaleSearch::None:
-    return numerics::ScaleSearch::None;
-  case ScaleSearch::MSE:
-    return numerics::ScaleSearch::Mse;
-  case ScaleSearch::Weighted:
-    return numerics::ScaleSearch::Weighted;
-  }
-  llvm_unreachable("all searches are handled");
-}
-
-static numerics::ColumnOrder getColumnOrder(Order order) {
-  switch (order) {
-  case Order::None:
-    return numerics::ColumnOrder::None;
-  case Order::Activation:
-    return numerics::ColumnOrder::Activation;
-  case Order::GroupAware:
-    return numerics::ColumnOrder::GroupAware;
-  }
-  llvm_unreachable("all orders are handled");
 }
 
 InFlightDiagnostic qk::quant_llm::emitLayerError(Operation *op, StringRef layer,
@@ -96,6 +70,7 @@ FailureOr<RecipeElements> RecipeEvaluator::evaluate(Value value,
         return computed(evaluateSmoothingSearch(op, layer));
       })
       .Case([&](ClipOp op) { return computed(evaluateClip(op, layer)); })
+      .Case([&](RetargetOp op) { return evaluateRetarget(op, layer); })
       .Case([&](ScaleRowsOp op) {
         return computed(evaluateScaleRows(op, layer));
       })
@@ -215,13 +190,6 @@ RecipeEvaluator::evaluateScaleStatistic(ScaleStatisticOp op, StringRef layer) {
   return out;
 }
 
-FailureOr<RoundedWeight> RecipeEvaluator::round(Operation *rounding,
-                                                StringRef layer) {
-  if (auto op = dyn_cast<RoundToNearestOp>(rounding))
-    return roundToNearest(op, layer);
-  return roundCompensated(cast<RoundCompensatedOp>(rounding), layer);
-}
-
 FailureOr<std::vector<float>>
 RecipeEvaluator::evaluateScaleRows(ScaleRowsOp op, StringRef layer) {
   FailureOr<RecipeElements> in = evaluate(op.getInput(), layer);
@@ -247,196 +215,4 @@ FailureOr<std::vector<float>> RecipeEvaluator::compute(Value value,
   if (failed(elements))
     return failure();
   return Floats(elements->get());
-}
-
-FailureOr<std::optional<double>> RecipeEvaluator::measureError(
-    Value weight, const numerics::QuantizedWeight &rounded, StringRef layer) {
-  // Shown wherever the statistics are there anyway.
-  if (!source || identityHessian)
-    return std::optional<double>();
-  FailureOr<const LayerStatistics *> statistics = source->get(layer);
-  if (failed(statistics))
-    return failure();
-  int64_t n = rounded.n, k = rounded.k;
-  if (!*statistics || (*statistics)->tokens == 0 || (*statistics)->k != k ||
-      (*statistics)->hessian.empty())
-    return std::optional<double>();
-  // Before clipping, which is a part of the error; scaled columns belong to a
-  // scaled input.
-  while (auto clip = weight.getDefiningOp<ClipOp>())
-    weight = clip.getWeight();
-  ArrayRef<float> hessian = (*statistics)->hessian;
-  Floats scaled;
-  for (Value value = weight;;) {
-    if (auto columns = value.getDefiningOp<ScaleColumnsOp>()) {
-      FailureOr<RecipeElements> factors = evaluate(columns.getFactors(), layer);
-      if (failed(factors))
-        return failure();
-      scaled.resize(hessian.size());
-      if (numerics::Status status = numerics::scaleHessian(
-              hessian.data(), k, factors->data(), scaled.data());
-          !status)
-        return emitLayerError(columns, layer, status.error());
-      hessian = scaled;
-      value = columns.getInput();
-    } else if (auto rows = value.getDefiningOp<ScaleRowsOp>()) {
-      value = rows.getInput();
-    } else {
-      break;
-    }
-  }
-  FailureOr<RecipeElements> original = evaluate(weight, layer);
-  if (failed(original))
-    return failure();
-  std::vector<float> changed = numerics::dequantize(rounded);
-  return std::optional<double>(numerics::outputError(original->data(),
-                                                     changed.data(), n, k,
-                                                     hessian.data())
-                                   .relative);
-}
-
-FailureOr<RoundedWeight> RecipeEvaluator::roundToNearest(RoundToNearestOp op,
-                                                         StringRef layer) {
-  FailureOr<RecipeElements> weight = evaluate(op.getWeight(), layer);
-  if (failed(weight))
-    return failure();
-  auto type = tensorType(op.getWeight());
-  int64_t n = type.getDimSize(0), k = type.getDimSize(1);
-  numerics::QuantizerOptions quantizer{
-      op.getScheme().getScheme(), op.getSymmetric(),
-      getScaleSearch(op.getScaleSearch()), op.getPerTensor()};
-  auto result = numerics::roundToNearest(weight->data(), n, k, quantizer);
-  if (!result)
-    return emitLayerError(op, layer, result.error());
-  RoundedWeight rounded;
-  rounded.weight = std::move(*result);
-  rounded.method = "rtn";
-  FailureOr<std::optional<double>> error =
-      measureError(op.getWeight(), rounded.weight, layer);
-  if (failed(error))
-    return failure();
-  rounded.error = *error;
-  return rounded;
-}
-
-FailureOr<const numerics::PreparedHessian *>
-RecipeEvaluator::prepare(const HessianOf &hessian, int64_t k,
-                         const numerics::GptqOptions &gptqOptions,
-                         std::string &reason) {
-  if (cache && cache->value == hessian.value && cache->id == hessian.id &&
-      cache->order == gptqOptions.order &&
-      cache->groupLength == gptqOptions.quantizer.scheme.groupLength(k) &&
-      cache->damping == gptqOptions.damping.damping)
-    return &cache->prepared;
-  cache.reset();
-  auto prepared =
-      numerics::prepareHessian(hessian.elements.data(), k, gptqOptions);
-  if (!prepared) {
-    reason = prepared.error().message;
-    return failure();
-  }
-  cache = Cached{hessian.value,
-                 hessian.id,
-                 gptqOptions.quantizer.scheme.groupLength(k),
-                 gptqOptions.order,
-                 gptqOptions.damping.damping,
-                 std::move(*prepared)};
-  return &cache->prepared;
-}
-
-FailureOr<RecipeEvaluator::HessianOf>
-RecipeEvaluator::evaluateHessian(RoundCompensatedOp op, StringRef layer,
-                                 std::string &reason) {
-  HessianOf hessian;
-  auto statistic = op.getHessian().getDefiningOp<StatisticOp>();
-  if (statistic && !identityHessian) {
-    FailureOr<const LayerStatistics *> statistics =
-        source->get(statistic.getLayer());
-    if (failed(statistics))
-      return failure();
-    if (!*statistics || (*statistics)->tokens == 0) {
-      reason = "no tokens reached it while the model ran on the calibration "
-               "samples";
-      return hessian;
-    }
-    hessian.id = (*statistics)->id;
-  } else {
-    hessian.value = op.getHessian();
-    if (scaledHessian && scaledHessian->first == hessian.value) {
-      hessian.elements = scaledHessian->second.get();
-      return hessian;
-    }
-  }
-  FailureOr<RecipeElements> elements = evaluate(op.getHessian(), layer);
-  if (failed(elements))
-    return failure();
-  if (hessian.value) {
-    scaledHessian.emplace(hessian.value, std::move(*elements));
-    hessian.elements = scaledHessian->second.get();
-  } else {
-    hessian.elements = elements->get();
-  }
-  return hessian;
-}
-
-FailureOr<RoundedWeight>
-RecipeEvaluator::roundCompensated(RoundCompensatedOp op, StringRef layer) {
-  FailureOr<RecipeElements> weight = evaluate(op.getWeight(), layer);
-  if (failed(weight))
-    return failure();
-  auto type = tensorType(op.getWeight());
-  int64_t n = type.getDimSize(0), k = type.getDimSize(1);
-
-  numerics::GptqOptions gptqOptions;
-  gptqOptions.quantizer = {op.getScheme().getScheme(), op.getSymmetric(),
-                           getScaleSearch(op.getScaleSearch())};
-  gptqOptions.order = getColumnOrder(op.getOrder());
-  gptqOptions.staticGroups = op.getStaticGroups();
-  gptqOptions.damping.damping = op.getDamping().convertToDouble();
-  gptqOptions.blockSize = op.getBlock();
-  gptqOptions.sweeps = op.getSweeps();
-
-  std::string reason;
-  FailureOr<HessianOf> hessian = evaluateHessian(op, layer, reason);
-  if (failed(hessian))
-    return failure();
-  FailureOr<const numerics::PreparedHessian *> prepared = failure();
-  if (reason.empty())
-    prepared = prepare(*hessian, k, gptqOptions, reason);
-  if (!reason.empty()) {
-    if (!options.fallbackToRtn)
-      return op.emitError() << "layer '" << layer << "': " << reason
-                            << "; calibrate with other samples, raise damping, "
-                               "or round it to nearest with fallback=rtn";
-    op.emitWarning() << "layer '" << layer
-                     << "' is rounded to nearest: " << reason;
-    numerics::QuantizerOptions quantizer = gptqOptions.quantizer;
-    // Without a Hessian all columns weigh the same.
-    if (quantizer.scaleSearch == numerics::ScaleSearch::Weighted)
-      quantizer.scaleSearch = numerics::ScaleSearch::Mse;
-    auto result = numerics::roundToNearest(weight->data(), n, k, quantizer);
-    if (!result)
-      return emitLayerError(op, layer, result.error());
-    RoundedWeight rounded;
-    rounded.weight = std::move(*result);
-    // The recipe's permutation result stays: the identity.
-    if (op.getPermutation())
-      for (int64_t i = 0; i < k; ++i)
-        rounded.weight.permutation.push_back(i);
-    rounded.method = "rtn";
-    rounded.fellBack = true;
-    return rounded;
-  }
-  auto result = numerics::gptq(weight->data(), n, k, hessian->elements.data(),
-                               **prepared, gptqOptions);
-  if (!result)
-    return emitLayerError(op, layer, result.error());
-  RoundedWeight rounded;
-  rounded.weight = std::move(result->weight);
-  rounded.method = "gptq";
-  if (!identityHessian)
-    rounded.error = result->report.relativeError;
-  rounded.damping = result->report.damping;
-  rounded.deadColumns = result->report.deadColumns;
-  return rounded;
 }

@@ -123,10 +123,32 @@ private:
   };
   mlir::FailureOr<Group> evaluateGroup(mlir::OperandRange weights,
                                        llvm::StringRef layer);
+  /// What factors of a group are made from; `hessian` is null where not needed.
+  struct SearchInputs {
+    RecipeElements magnitudes;
+    std::optional<RecipeElements> hessian;
+    Group group;
+  };
+  /// The factors of `op`, by `search` on what it reads; made once for all
+  /// layers of a group, 1 where there are no statistics.
+  mlir::FailureOr<Floats> evaluateFactors(
+      mlir::Operation *op, llvm::StringRef layer, mlir::Value magnitudes,
+      mlir::Value hessian, mlir::OperandRange weights,
+      llvm::function_ref<numerics::Result<Floats>(const SearchInputs &)>
+          search);
   mlir::FailureOr<RoundedWeight> roundToNearest(RoundToNearestOp op,
                                                 llvm::StringRef layer);
   mlir::FailureOr<RoundedWeight> roundCompensated(RoundCompensatedOp op,
                                                   llvm::StringRef layer);
+  /// Rounds to nearest what can't be rounded with compensation, with a warning.
+  mlir::FailureOr<RoundedWeight> fallBack(RoundCompensatedOp op,
+                                          llvm::StringRef layer,
+                                          const std::string &reason);
+  mlir::FailureOr<RecipeElements> evaluateRetarget(RetargetOp op,
+                                                   llvm::StringRef layer);
+  /// Whether an optional op is left out for want of the cross moment; a remark
+  /// says so once.
+  mlir::FailureOr<bool> lacksCross(RetargetOp op);
   /// A Hessian and what tells it from others: the statistics it is, or the
   /// value of the recipe that was computed.
   struct HessianOf {
@@ -135,9 +157,14 @@ private:
     mlir::Value value;
   };
   /// The Hessian of a rounding; `reason` says why there is none.
-  mlir::FailureOr<HessianOf> evaluateHessian(RoundCompensatedOp op,
+  mlir::FailureOr<HessianOf> evaluateHessian(mlir::Value value,
                                              llvm::StringRef layer,
                                              std::string &reason);
+  bool isFactored(const HessianOf &hessian, double damping) const;
+  /// Factors in any order.
+  mlir::FailureOr<const numerics::PreparedHessian *>
+  factor(const HessianOf &hessian, int64_t k, double damping,
+         std::string &reason);
   /// Orders and factors, reusing the last one for layers that share an input.
   mlir::FailureOr<const numerics::PreparedHessian *>
   prepare(const HessianOf &hessian, int64_t k,
@@ -146,6 +173,7 @@ private:
   StatisticsSource *source;
   const EvaluateOptions &options;
   bool identityHessian;
+  bool saidCrossIsMissing = false;
 
   /// The last factorisation and what it was made from.
   struct Cached {

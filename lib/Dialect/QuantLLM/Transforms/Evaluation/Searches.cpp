@@ -7,6 +7,7 @@
 #include "RecipeEvaluator.h"
 
 #include "qk/Numerics/Clip.h"
+#include "qk/Numerics/Elementwise.h"
 #include "qk/Numerics/SaliencyFactors.h"
 #include "qk/Numerics/SmoothingFactors.h"
 
@@ -40,50 +41,60 @@ getShared(std::optional<ArrayRef<int64_t>> shared) {
   return digits;
 }
 
-/// No scaling, for a model without statistics.
-static std::vector<float> ones(Value factors) {
-  return std::vector<float>(
-      cast<RankedTensorType>(factors.getType()).getDimSize(0), 1.0f);
+FailureOr<std::vector<float>> RecipeEvaluator::evaluateFactors(
+    Operation *op, StringRef layer, Value magnitudes, Value hessian,
+    OperandRange weights,
+    function_ref<numerics::Result<Floats>(const SearchInputs &)> search) {
+  Value result = op->getResult(0);
+  if (identityHessian)
+    return Floats(cast<RankedTensorType>(result.getType()).getDimSize(0), 1.0f);
+  auto known = factors.find(result);
+  if (known != factors.end())
+    return known->second;
+  FailureOr<RecipeElements> sizes = evaluate(magnitudes, layer);
+  if (failed(sizes))
+    return failure();
+  std::optional<RecipeElements> moments;
+  if (hessian) {
+    FailureOr<RecipeElements> elements = evaluate(hessian, layer);
+    if (failed(elements))
+      return failure();
+    moments.emplace(std::move(*elements));
+  }
+  FailureOr<Group> group = evaluateGroup(weights, layer);
+  if (failed(group))
+    return failure();
+  numerics::Result<Floats> found =
+      search({std::move(*sizes), std::move(moments), std::move(*group)});
+  if (!found)
+    return emitLayerError(op, layer, found.error());
+  return factors[result] = std::move(*found);
 }
 
 FailureOr<std::vector<float>>
 RecipeEvaluator::evaluateSmoothing(SmoothingFactorsOp op, StringRef layer) {
-  if (identityHessian)
-    return ones(op.getFactors());
-  auto known = factors.find(op.getFactors());
-  if (known != factors.end())
-    return known->second;
-  FailureOr<RecipeElements> absmax = evaluate(op.getAbsmax(), layer);
-  if (failed(absmax))
-    return failure();
-  FailureOr<Group> group = evaluateGroup(op.getWeights(), layer);
-  if (failed(group))
-    return failure();
-  auto result = numerics::smoothingFactors(
-      absmax->data(), absmax->size(), group->views,
-      op.getAlpha().convertToDouble(), getShared(op.getShared()));
+  return evaluateFactors(op, layer, op.getAbsmax(), Value(), op.getWeights(),
+                         [&](const SearchInputs &inputs) {
+                           return numerics::smoothingFactors(
+                               inputs.magnitudes.data(),
+                               inputs.magnitudes.size(), inputs.group.views,
+                               op.getAlpha().convertToDouble(),
+                               getShared(op.getShared()));
+                         });
+}
+
+/// The factors of a search that gives more.
+template <typename T>
+static numerics::Result<std::vector<float>>
+factorsOf(numerics::Result<T> result) {
   if (!result)
-    return emitLayerError(op, layer, result.error());
-  return factors[op.getFactors()] = *result;
+    return result.error();
+  return std::move(result->factors);
 }
 
 FailureOr<std::vector<float>>
 RecipeEvaluator::evaluateSmoothingSearch(SearchSmoothingFactorsOp op,
                                          StringRef layer) {
-  if (identityHessian)
-    return ones(op.getFactors());
-  auto known = factors.find(op.getFactors());
-  if (known != factors.end())
-    return known->second;
-  FailureOr<RecipeElements> absmax = evaluate(op.getAbsmax(), layer);
-  if (failed(absmax))
-    return failure();
-  FailureOr<RecipeElements> hessian = evaluate(op.getHessian(), layer);
-  if (failed(hessian))
-    return failure();
-  FailureOr<Group> group = evaluateGroup(op.getWeights(), layer);
-  if (failed(group))
-    return failure();
   numerics::SmoothingSearchOptions search;
   search.quantizer.scheme = op.getScheme().getScheme();
   search.quantizer.symmetric = op.getSymmetric();
@@ -92,11 +103,30 @@ RecipeEvaluator::evaluateSmoothingSearch(SearchSmoothingFactorsOp op,
   search.perToken = op.getXScheme().getGranularity() == Granularity::PerToken;
   search.grid = op.getGrid();
   search.shared = getShared(op.getShared());
-  auto result = numerics::searchSmoothingFactors(
-      absmax->data(), hessian->data(), absmax->size(), group->views, search);
-  if (!result)
-    return emitLayerError(op, layer, result.error());
-  return factors[op.getFactors()] = result->factors;
+  return evaluateFactors(op, layer, op.getAbsmax(), op.getHessian(),
+                         op.getWeights(), [&](const SearchInputs &inputs) {
+                           return factorsOf(numerics::searchSmoothingFactors(
+                               inputs.magnitudes.data(), inputs.hessian->data(),
+                               inputs.magnitudes.size(), inputs.group.views,
+                               search));
+                         });
+}
+
+FailureOr<std::vector<float>>
+RecipeEvaluator::evaluateSaliency(SaliencyFactorsOp op, StringRef layer) {
+  numerics::SaliencyOptions search;
+  search.quantizer.scheme = op.getScheme().getScheme();
+  search.quantizer.symmetric = op.getSymmetric();
+  search.grid = op.getGrid();
+  search.duo = op.getDuo();
+  search.shared = getShared(op.getShared());
+  return evaluateFactors(op, layer, op.getAbsmean(), op.getHessian(),
+                         op.getWeights(), [&](const SearchInputs &inputs) {
+                           return factorsOf(numerics::saliencyFactors(
+                               inputs.magnitudes.data(), inputs.hessian->data(),
+                               inputs.magnitudes.size(), inputs.group.views,
+                               search));
+                         });
 }
 
 FailureOr<std::vector<float>>
@@ -104,19 +134,7 @@ RecipeEvaluator::evaluateGather(GatherFactorsOp op, StringRef layer) {
   FailureOr<RecipeElements> from = evaluate(op.getFactors(), layer);
   if (failed(from))
     return failure();
-  // Index 0 of no digits; each digit multiplies the indices.
-  std::vector<int64_t> indices{0};
-  for (auto [size, stride] : llvm::zip(op.getSizes(), op.getStrides())) {
-    std::vector<int64_t> longer;
-    for (int64_t index : indices)
-      for (int64_t i = 0; i < size; ++i)
-        longer.push_back(index + i * stride);
-    indices = std::move(longer);
-  }
-  Floats result;
-  for (int64_t index : indices)
-    result.push_back(from->get()[index]);
-  return result;
+  return numerics::gatherStrided(from->data(), op.getSizes(), op.getStrides());
 }
 
 FailureOr<std::vector<float>>
@@ -125,37 +143,8 @@ RecipeEvaluator::evaluateActivationScale(ActivationScaleOp op,
   FailureOr<RecipeElements> absmax = evaluate(op.getAbsmax(), layer);
   if (failed(absmax))
     return failure();
-  float largest = llvm::max_element(absmax->get())[0];
-  return Floats{largest > 0 ? largest / op.getScheme().getMaxCode() : 1.0f};
-}
-
-FailureOr<std::vector<float>>
-RecipeEvaluator::evaluateSaliency(SaliencyFactorsOp op, StringRef layer) {
-  if (identityHessian)
-    return ones(op.getFactors());
-  auto known = factors.find(op.getFactors());
-  if (known != factors.end())
-    return known->second;
-  FailureOr<RecipeElements> absmean = evaluate(op.getAbsmean(), layer);
-  if (failed(absmean))
-    return failure();
-  FailureOr<RecipeElements> hessian = evaluate(op.getHessian(), layer);
-  if (failed(hessian))
-    return failure();
-  FailureOr<Group> group = evaluateGroup(op.getWeights(), layer);
-  if (failed(group))
-    return failure();
-  numerics::SaliencyOptions search;
-  search.quantizer.scheme = op.getScheme().getScheme();
-  search.quantizer.symmetric = op.getSymmetric();
-  search.grid = op.getGrid();
-  search.duo = op.getDuo();
-  search.shared = getShared(op.getShared());
-  auto result = numerics::saliencyFactors(
-      absmean->data(), hessian->data(), absmean->size(), group->views, search);
-  if (!result)
-    return emitLayerError(op, layer, result.error());
-  return factors[op.getFactors()] = result->factors;
+  return Floats{numerics::activationScale(absmax->data(), absmax->size(),
+                                          op.getScheme().getMaxCode())};
 }
 
 FailureOr<std::vector<float>> RecipeEvaluator::evaluateClip(ClipOp op,

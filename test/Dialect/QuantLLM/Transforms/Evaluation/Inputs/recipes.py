@@ -18,7 +18,7 @@ import sys
 
 K, GROUP, TOKENS, GRID = 20, 8, 64, 10
 ROWS = {"q": 6, "v": 5}
-ALPHA, DAMPING = 0.6, 0.01
+ALPHA, DAMPING, RETARGET = 0.6, 0.01, 0.5
 CASES = {
     # element type, code type, symmetric, steps
     "smoothing": ("f16", "u4", False, ("smooth", "round")),
@@ -27,6 +27,8 @@ CASES = {
     "clip": ("f32", "u3", False, ("clip", "round")),
     "chain": ("f32", "u3", False, ("salient", "clip", "compensate")),
     "smoothed-gptq": ("bf16", "u4", True, ("smooth", "compensate")),
+    "retarget": ("f16", "u4", False, ("retarget", "compensate")),
+    "retarget-chain": ("f32", "u3", False, ("salient", "retarget", "compensate")),
 }
 
 
@@ -58,6 +60,12 @@ def random_inputs():
             for c in columns
         ],
     }
+    # What the float model fed the layer: a little other than x.
+    exact = [[v + 0.2 * rng.gauss(0, 1) * g for v, g in zip(token, gain)] for token in x]
+    statistics["cross"] = [
+        [f32(sum(a * b for a, b in zip(c, d)) / TOKENS) for d in columns]
+        for c in zip(*exact)
+    ]
     return weights, statistics
 
 
@@ -172,15 +180,7 @@ def clip_bounds(row, g, hessian, bits, symmetric):
     return [bound for loss, bound in tried if loss <= least * (1 + 1e-4)]
 
 
-def compensation(hessian):
-    """Columns by falling diagonal, and U with H⁻¹ = UᵀU of the damped, permuted
-    Hessian: by Cholesky, inverse, Cholesky."""
-    mean = sum(hessian[i][i] for i in range(K)) / K
-    order = sorted(range(K), key=lambda i: (-hessian[i][i], i))
-    a = [
-        [hessian[i][j] + (DAMPING * mean if i == j else 0.0) for j in order]
-        for i in order
-    ]
+def invert(a):
     # Gauss-Jordan.
     inverse = [row + [float(i == j) for j in range(K)] for i, row in enumerate(a)]
     for p in range(K):
@@ -190,7 +190,31 @@ def compensation(hessian):
             if i != p:
                 factor = inverse[i][p]
                 inverse[i] = [x - factor * y for x, y in zip(inverse[i], inverse[p])]
-    inverse = [row[K:] for row in inverse]
+    return [row[K:] for row in inverse]
+
+
+def retargeted(row, hessian, cross):
+    """The row moved by RETARGET * w (C - H) (H + lambda I)^-1."""
+    mean = sum(hessian[i][i] for i in range(K)) / K
+    inverse = invert(
+        [[h + (DAMPING * mean if i == j else 0.0) for j, h in enumerate(line)] for i, line in enumerate(hessian)]
+    )
+    d = [sum(row[i] * (cross[i][j] - hessian[i][j]) for i in range(K)) for j in range(K)]
+    move = [sum(d[i] * inverse[i][j] for i in range(K)) for j in range(K)]
+    assert max(map(abs, move)) > 0.05, "retargeting changes nothing here"
+    return [w + RETARGET * m for w, m in zip(row, move)]
+
+
+def compensation(hessian):
+    """Columns by falling diagonal, and U with H⁻¹ = UᵀU of the damped, permuted
+    Hessian: by Cholesky, inverse, Cholesky."""
+    mean = sum(hessian[i][i] for i in range(K)) / K
+    order = sorted(range(K), key=lambda i: (-hessian[i][i], i))
+    a = [
+        [hessian[i][j] + (DAMPING * mean if i == j else 0.0) for j in order]
+        for i in order
+    ]
+    inverse = invert(a)
     lower = [[0.0] * K for _ in range(K)]
     for i in range(K):
         for j in range(i + 1):
@@ -206,7 +230,7 @@ def write_statistics(path, statistics):
     header = {"__metadata__": {"alias.v": "q"}}
     data = b""
     for name, values in statistics.items():
-        if name == "hessian":
+        if name in ("hessian", "cross"):
             values = [x for row in values for x in row]
             shape = [K, K]
         else:
@@ -243,10 +267,10 @@ def module_of(case, weights):
             '%%%s0 = quant_llm.parameter ""::"%s.weight" : %s = dense<%s> : %s'
             % (name, name, ty[name], value, ty[name])
         )
-    for kind, shape in (("hessian", square), ("absmax", vector), ("absmean", vector)):
+    for kind, shape in (("hessian", square), ("cross", square), ("absmax", vector), ("absmean", vector)):
         body.append('%%%s = quant_llm.statistic %s of "q" : %s' % (kind, kind, shape))
     current = {name: name + "0" for name in ROWS}
-    hessian = "hessian"
+    hessian, cross = "hessian", "cross"
     both = "(%q0, %v0)"
     both_types = "(%s, %s)" % (ty["q"], ty["v"])
     for step in steps:
@@ -271,7 +295,20 @@ def module_of(case, weights):
                 "%%h1 = quant_llm.scale_statistic %%hessian by %%s : %s, %s"
                 % (square, vector)
             )
-            hessian = "h1"
+            body.append(
+                "%%c1 = quant_llm.scale_statistic %%cross by %%s : %s, %s"
+                % (square, vector)
+            )
+            hessian, cross = "h1", "c1"
+        if step == "retarget":
+            for name in ROWS:
+                body.append(
+                    "%%%s3 = quant_llm.retarget %%%s, %%%s, %%%s alpha = %s {damping = %e : f64} : %s, %s, %s -> %s"
+                    % (name, current[name], hessian, cross, RETARGET, DAMPING, ty[name], square, square,
+                       ty[name].replace(element, "f32"))
+                )
+                current[name] = name + "3"
+                ty[name] = ty[name].replace(element, "f32")
         if step == "clip":
             for name in ROWS:
                 body.append(
@@ -372,10 +409,16 @@ def check(case, path):
     scaled = [
         [hessian[i][j] / (factors[i] * factors[j]) for j in range(K)] for i in range(K)
     ]
+    cross = [
+        [statistics["cross"][i][j] / (factors[i] * factors[j]) for j in range(K)]
+        for i in range(K)
+    ]
     for name, rows in weights.items():
         codes, scales, zeros = read_quantised(path, name, bits, symmetric)
         for n, row in enumerate(rows):
             target = [to_element(row[k] * factors[k], element) for k in range(K)]
+            if "retarget" in steps:
+                target = retargeted(target, scaled, cross)
             zero_of = lambda g: zeros[n][g] if zeros else 2 ** (bits - 1)
             for g, columns in enumerate(groups()):
                 bounds = [math.inf]
