@@ -96,23 +96,25 @@ void roundElements(float *values, int64_t count, ScaleType type) {
   });
 }
 
-std::vector<float> gatherStrided(const float *in,
-                                 std::span<const int64_t> sizes,
-                                 std::span<const int64_t> strides) {
-  // Index 0 of no digits; each digit multiplies the indices.
+std::vector<float> gatherFactors(const float *factors,
+                                 std::span<const FactorDigit> digits) {
+  // Index 0 of no digits; each digit multiplies the indices. Outside: -1.
   std::vector<int64_t> indices{0};
-  for (size_t digit = 0; digit < sizes.size(); ++digit) {
+  for (FactorDigit digit : digits) {
     std::vector<int64_t> longer;
-    longer.reserve(indices.size() * sizes[digit]);
+    longer.reserve(indices.size() * digit.size);
     for (int64_t index : indices)
-      for (int64_t i = 0; i < sizes[digit]; ++i)
-        longer.push_back(index + i * strides[digit]);
+      for (int64_t i = 0; i < digit.size; ++i) {
+        int64_t at = i - digit.first;
+        bool inside = index >= 0 && at >= 0 && at < digit.count;
+        longer.push_back(inside ? index + at * digit.stride : -1);
+      }
     indices = std::move(longer);
   }
   std::vector<float> result;
   result.reserve(indices.size());
   for (int64_t index : indices)
-    result.push_back(in[index]);
+    result.push_back(index < 0 ? 1.0f : factors[index]);
   return result;
 }
 

@@ -61,11 +61,19 @@ Status scaleMagnitudes(const float *in, int64_t k, const float *factors,
 /// range: infinite.
 void roundElements(float *values, int64_t count, ScaleType type);
 
-/// The elements in[Σ_j i_j·strides[j]] for all indices i_j < sizes[j], the last
-/// running fastest.
-std::vector<float> gatherStrided(const float *in,
-                                 std::span<const int64_t> sizes,
-                                 std::span<const int64_t> strides);
+/// A digit of an index in row-major order: `size` values, of which those from
+/// `first` on, `count` of them, each step `stride` factors on.
+struct FactorDigit {
+  int64_t size;
+  int64_t stride;
+  int64_t first;
+  int64_t count;
+};
+
+/// factors[Σ (i - first) · stride] for each index (i of each digit, the last
+/// running fastest) that is inside of all parts, 1 for others.
+std::vector<float> gatherFactors(const float *factors,
+                                 std::span<const FactorDigit> digits);
 
 /// The static scale of an activation whose largest magnitudes are `absmax` [k]
 /// and whose codes go up to `maxCode`: the largest of them over maxCode, 1

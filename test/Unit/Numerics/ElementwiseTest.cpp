@@ -135,16 +135,21 @@ TEST(Elementwise, Transposes) {
   });
 }
 
-TEST(Elementwise, GathersByStrides) {
-  std::vector<float> in{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11};
-  auto gather = [&](std::vector<int64_t> sizes, std::vector<int64_t> strides) {
-    return gatherStrided(in.data(), sizes, strides);
+TEST(Elementwise, GathersFactors) {
+  std::vector<float> in{10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21};
+  auto gather = [&](std::vector<FactorDigit> digits) {
+    return gatherFactors(in.data(), digits);
   };
-  EXPECT_EQ(gather({2, 3}, {6, 1}), (std::vector<float>{0, 1, 2, 6, 7, 8}));
+  // Every second head.
+  EXPECT_EQ(gather({{2, 6, 0, 2}, {3, 1, 0, 3}}),
+            (std::vector<float>{10, 11, 12, 16, 17, 18}));
   // Stride 0 repeats.
-  EXPECT_EQ(gather({2, 2, 2}, {4, 0, 3}),
-            (std::vector<float>{0, 3, 0, 3, 4, 7, 4, 7}));
-  EXPECT_EQ(gather({}, {}), std::vector<float>{0});
+  EXPECT_EQ(gather({{2, 4, 0, 2}, {2, 0, 0, 2}, {2, 3, 0, 2}}),
+            (std::vector<float>{10, 13, 10, 13, 14, 17, 14, 17}));
+  EXPECT_EQ(gather({}), std::vector<float>{10});
+  // Of two heads of three slots of two elements the last slot; 1 elsewhere.
+  EXPECT_EQ(gather({{2, 2, 0, 2}, {3, 0, 2, 1}, {2, 1, 0, 2}}),
+            (std::vector<float>{1, 1, 1, 1, 10, 11, 1, 1, 1, 1, 12, 13}));
 }
 
 TEST(Elementwise, ScaleOfAnActivation) {

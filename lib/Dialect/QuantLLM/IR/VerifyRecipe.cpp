@@ -141,14 +141,29 @@ LogicalResult GatherFactorsOp::verify() {
   if (getSizes().size() != getStrides().size())
     return emitOpError() << "expected as many sizes as strides, got "
                          << getSizes().size() << " and " << getStrides().size();
+  // (C4), which (C3) needs.
+  std::optional<ArrayRef<int64_t>> first = getFirst(), counts = getCount();
+  if (first.has_value() != counts.has_value())
+    return emitOpError() << "expected first and count together, got only "
+                         << (first ? "first" : "count");
+  if (first && (first->size() != getSizes().size() ||
+                counts->size() != getSizes().size()))
+    return emitOpError() << "expected as many first and count as sizes, got "
+                         << first->size() << " and " << counts->size()
+                         << " for " << getSizes().size();
   int64_t count = 1, largest = 0;
-  for (auto [size, stride] : llvm::zip(getSizes(), getStrides())) {
+  for (auto [i, size] : llvm::enumerate(getSizes())) {
+    int64_t stride = getStrides()[i];
     if (size < 1 || stride < 0)
       return emitOpError()
              << "expected sizes of at least 1 and strides of at least 0, got "
              << size << " and " << stride;
+    int64_t from = first ? (*first)[i] : 0, part = first ? (*counts)[i] : size;
+    if (from < 0 || part < 1 || part > size || from > size - part)
+      return emitOpError() << "expected first and count within " << size
+                           << ", got " << from << " and " << part;
     count *= size;
-    largest += (size - 1) * stride;
+    largest += (part - 1) * stride;
   }
   // (C2)
   if (failed(checkSize(*this, "the size of the result", lastSize(getResult()),

@@ -66,12 +66,13 @@ static bool isInRecipe(OpOperand &use) {
 /// What the tensor that `op` computes is called: as the parameter that it is
 /// made from, or after the layer whose input it is for.
 static std::string getTensorName(Operation *op) {
-  if (isa<ScaleColumnsOp, ScaleRowsOp, ClipOp, RetargetOp>(op)) {
-    Operation *root = op;
-    while (!isa<ParameterOp>(root))
-      root = root->getOperand(0).getDefiningOp();
-    return cast<ParameterOp>(root).getName().str();
-  }
+  Operation *root = op;
+  while (root->getNumOperands() > 0 &&
+         !isa<SmoothingFactorsOp, SearchSmoothingFactorsOp, SaliencyFactorsOp,
+              GatherFactorsOp, ActivationScaleOp, ScaleStatisticOp>(root))
+    root = root->getOperand(0).getDefiningOp();
+  if (auto parameter = dyn_cast<ParameterOp>(root))
+    return parameter.getName().str();
   llvm::SetVector<StringRef> layers;
   collectStatisticLayers(op, layers);
   std::string layer = layers.empty() ? "unnamed" : layers.front().str();
@@ -91,8 +92,8 @@ static std::vector<Task> collectTasks(ModuleOp module) {
       return;
     }
     // A constant of the model is no recipe by itself.
-    if (op->getNumResults() != 1 || isa<ParameterOp, TransposeOp>(op) ||
-        isa<StatisticOp>(op) || !isRecipeValue(op->getResult(0)) ||
+    if (op->getNumResults() != 1 || isa<StatisticOp>(op) ||
+        isParameterView(op->getResult(0)) || !isRecipeValue(op->getResult(0)) ||
         llvm::all_of(op->getResult(0).getUses(), isInRecipe))
       return;
     std::string name = getTensorName(op), unique = name;

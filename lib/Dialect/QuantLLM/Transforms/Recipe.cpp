@@ -6,6 +6,8 @@
 
 #include "Recipe.h"
 
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/Interfaces/SideEffectInterfaces.h"
 #include "llvm/ADT/DenseMap.h"
 #include "llvm/ADT/SmallPtrSet.h"
@@ -99,7 +101,11 @@ void qk::quant_llm::setInsertionPointAfterAll(OpBuilder &builder,
 
 void qk::quant_llm::hoistBefore(Value value, Operation *point) {
   Operation *op = value.getDefiningOp();
-  if (!op || op->getBlock() != point->getBlock() || op->isBeforeInBlock(point))
+  if (!op)
+    return;
+  // The point may be in a region of an op of the recipe's block.
+  point = op->getBlock()->findAncestorOpInBlock(*point);
+  if (!point || op->isBeforeInBlock(point))
     return;
   for (Value operand : op->getOperands())
     hoistBefore(operand, point);
@@ -114,7 +120,10 @@ bool qk::quant_llm::isRecipeValue(Value value) {
     return true;
   return isa<TransposeOp, ScaleColumnsOp, ScaleRowsOp, ScaleStatisticOp,
              GatherFactorsOp, SmoothingFactorsOp, SearchSmoothingFactorsOp,
-             SaliencyFactorsOp, ActivationScaleOp, ClipOp, RetargetOp>(op) &&
+             SaliencyFactorsOp, ActivationScaleOp, ClipOp, RetargetOp,
+             // How binding makes a tensor of a file what the model has.
+             tensor::CollapseShapeOp, tensor::ExpandShapeOp, arith::ExtFOp,
+             arith::TruncFOp>(op) &&
          llvm::all_of(op->getOperands(), isRecipeValue);
 }
 
@@ -202,4 +211,16 @@ LogicalResult qk::quant_llm::recordSettings(ModuleOp module,
   if (settings.recipeOnly)
     module->setAttr(QuantLLMDialect::kRecipeOnlyAttr, builder.getUnitAttr());
   return success();
+}
+
+bool qk::quant_llm::isParameterView(Value value) {
+  while (Operation *op = value.getDefiningOp()) {
+    if (isa<ParameterOp>(op))
+      return true;
+    if (!isa<TransposeOp, tensor::CollapseShapeOp, tensor::ExpandShapeOp,
+             arith::ExtFOp, arith::TruncFOp>(op))
+      return false;
+    value = op->getOperand(0);
+  }
+  return false;
 }

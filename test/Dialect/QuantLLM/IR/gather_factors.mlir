@@ -11,3 +11,11 @@ func.func @heads(%s: tensor<16xf32>) -> (tensor<8xf32>, tensor<48xf32>) {
   %1 = quant_llm.gather_factors %s sizes = [3, 16] strides = [0, 1] : tensor<16xf32> -> tensor<48xf32>
   return %0, %1 : tensor<8xf32>, tensor<48xf32>
 }
+
+// The last of three parts.
+// CHECK-LABEL: func.func @part(
+// CHECK: quant_llm.gather_factors %{{.*}} sizes = [3, 8] strides = [0, 1] within first = [2, 0] count = [1, 8] : tensor<8xf32> -> tensor<24xf32>{{$}}
+func.func @part(%s: tensor<8xf32>) -> tensor<24xf32> {
+  %0 = quant_llm.gather_factors %s sizes = [3, 8] strides = [0, 1] within first = [2, 0] count = [1, 8] : tensor<8xf32> -> tensor<24xf32>
+  return %0 : tensor<24xf32>
+}

@@ -269,3 +269,73 @@ func.func @unshared(%x: tensor<5x6xf32>) -> tensor<5x3xf32> {
   %y = quant_llm.linear %xo, %wo name("o") : (tensor<5x8xf32>, tensor<3x8xf32>) -> tensor<5x3xf32>
   return %y : tensor<5x3xf32>
 }
+
+// -----
+
+#id = affine_map<(d0, d1) -> (d0, d1)>
+
+// gate and up in one layer: into the rows of up alone, which are the second half.
+// CHECK-LABEL: @fused_gate_up
+// CHECK: %[[G:.*]] = quant_llm.gather_factors %{{.*}} sizes = [16] strides = [1] within first = [8] count = [8] : tensor<8xf32> -> tensor<16xf32>
+// CHECK: quant_llm.scale_rows %{{.*}} by inverse %[[G]] : tensor<16x4xf32>, tensor<16xf32>
+// CHECK-NOT: scale_columns
+func.func @fused_gate_up(%x: tensor<2x4xf32>) -> tensor<2x3xf32> {
+  %s = quant_llm.parameter ""::"s" : tensor<8xf32> = dense<[1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0]> : tensor<8xf32>
+  %w = quant_llm.parameter ""::"gate_up.weight" : tensor<16x4xf32> = dense<1.0> : tensor<16x4xf32>
+  %w2 = quant_llm.parameter ""::"down.weight" : tensor<3x8xf32> = dense<1.0> : tensor<3x8xf32>
+  %u = quant_llm.linear %x, %w name("gate_up") : (tensor<2x4xf32>, tensor<16x4xf32>) -> tensor<2x16xf32>
+  %gate = tensor.extract_slice %u[0, 0] [2, 8] [1, 1] : tensor<2x16xf32> to tensor<2x8xf32>
+  %up = tensor.extract_slice %u[0, 8] [2, 8] [1, 1] : tensor<2x16xf32> to tensor<2x8xf32>
+  %e = tensor.empty() : tensor<2x8xf32>
+  %0 = linalg.generic {indexing_maps = [#id, #id, #id], iterator_types = ["parallel", "parallel"]} ins(%gate, %up : tensor<2x8xf32>, tensor<2x8xf32>) outs(%e : tensor<2x8xf32>) {
+  ^bb0(%g: f32, %v: f32, %o: f32):
+    %t = math.tanh %g : f32
+    %m = arith.mulf %t, %v : f32
+    linalg.yield %m : f32
+  } -> tensor<2x8xf32>
+  // expected-remark@+1 {{the scale of the input of 'down' is folded into 'gate_up'}}
+  %1 = quant_llm.scale_columns %0 by inverse %s : tensor<2x8xf32>, tensor<8xf32>
+  %y = quant_llm.linear %1, %w2 name("down") : (tensor<2x8xf32>, tensor<3x8xf32>) -> tensor<2x3xf32>
+  return %y : tensor<2x3xf32>
+}
+
+// -----
+
+// Query, key and value in one layer, head by head: the third slot of each head.
+// CHECK-LABEL: @fused_qkv_by_head
+// CHECK: quant_llm.gather_factors %{{.*}} sizes = [2, 3, 4] strides = [4, 0, 1] within first = [0, 2, 0] count = [2, 1, 4] : tensor<8xf32> -> tensor<24xf32>
+// CHECK: quant_llm.scale_rows
+// CHECK-NOT: scale_columns
+func.func @fused_qkv_by_head(%x: tensor<5x4xf32>) -> (tensor<5x3xf32>, tensor<5x2x1x4xf32>) {
+  %s = quant_llm.parameter ""::"s" : tensor<8xf32> = dense<[1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0]> : tensor<8xf32>
+  %w = quant_llm.parameter ""::"qkv.weight" : tensor<24x4xf32> = dense<1.0> : tensor<24x4xf32>
+  %w2 = quant_llm.parameter ""::"o.weight" : tensor<3x8xf32> = dense<1.0> : tensor<3x8xf32>
+  %u = quant_llm.linear %x, %w name("qkv") : (tensor<5x4xf32>, tensor<24x4xf32>) -> tensor<5x24xf32>
+  %heads = tensor.expand_shape %u [[0], [1, 2, 3]] output_shape [5, 2, 3, 4] : tensor<5x24xf32> into tensor<5x2x3x4xf32>
+  %q = tensor.extract_slice %heads[0, 0, 0, 0] [5, 2, 1, 4] [1, 1, 1, 1] : tensor<5x2x3x4xf32> to tensor<5x2x1x4xf32>
+  %v = tensor.extract_slice %heads[0, 0, 2, 0] [5, 2, 1, 4] [1, 1, 1, 1] : tensor<5x2x3x4xf32> to tensor<5x2x4xf32>
+  %0 = tensor.collapse_shape %v [[0], [1, 2]] : tensor<5x2x4xf32> into tensor<5x8xf32>
+  // expected-remark@+1 {{the scale of the input of 'o' is folded into 'qkv'}}
+  %1 = quant_llm.scale_columns %0 by inverse %s : tensor<5x8xf32>, tensor<8xf32>
+  %y = quant_llm.linear %1, %w2 name("o") : (tensor<5x8xf32>, tensor<3x8xf32>) -> tensor<5x3xf32>
+  return %y, %q : tensor<5x3xf32>, tensor<5x2x1x4xf32>
+}
+
+// -----
+
+// What is read beside overlaps.
+// CHECK-LABEL: @overlapping_slices
+// CHECK: scale_columns
+func.func @overlapping_slices(%x: tensor<2x4xf32>) -> (tensor<2x3xf32>, tensor<2x9xf32>) {
+  %s = quant_llm.parameter ""::"s" : tensor<8xf32> = dense<[1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0]> : tensor<8xf32>
+  %w = quant_llm.parameter ""::"gate_up.weight" : tensor<16x4xf32> = dense<1.0> : tensor<16x4xf32>
+  %w2 = quant_llm.parameter ""::"down.weight" : tensor<3x8xf32> = dense<1.0> : tensor<3x8xf32>
+  %u = quant_llm.linear %x, %w name("gate_up") : (tensor<2x4xf32>, tensor<16x4xf32>) -> tensor<2x16xf32>
+  // expected-note@+1 {{here}}
+  %gate = tensor.extract_slice %u[0, 0] [2, 9] [1, 1] : tensor<2x16xf32> to tensor<2x9xf32>
+  %up = tensor.extract_slice %u[0, 8] [2, 8] [1, 1] : tensor<2x16xf32> to tensor<2x8xf32>
+  // expected-remark@+1 {{stays an op that runs: 'tensor.extract_slice' reads it too}}
+  %1 = quant_llm.scale_columns %up by inverse %s : tensor<2x8xf32>, tensor<8xf32>
+  %y = quant_llm.linear %1, %w2 name("down") : (tensor<2x8xf32>, tensor<3x8xf32>) -> tensor<2x3xf32>
+  return %y, %gate : tensor<2x3xf32>, tensor<2x9xf32>
+}

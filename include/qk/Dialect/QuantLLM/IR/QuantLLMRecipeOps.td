@@ -209,15 +209,19 @@ def QuantLLM_ScaleRowsOp
 def QuantLLM_GatherFactorsOp : QuantLLM_PureOp<"gather_factors"> {
   let summary = "the factors of the channels that a producer has";
   let description = [{
-    result[(i0, i1, ...)] = factors[ sum_j i_j * strides_j ], the indices
-    i_j < sizes_j in row-major order. Where several channels of a layer's input
-    come from one of its producer's (heads that share a value head), strides
-    step over the others; a stride of 0 repeats.
+    result[(i0, i1, ...)] = factors[ sum_j (i_j - first_j) * strides_j ], the
+    indices i_j < sizes_j in row-major order. Where several channels of a
+    layer's input come from one of its producer's (heads that share a value
+    head), strides step over the others; a stride of 0 repeats. Where a producer
+    makes more than that input (query, key and value at once), the indices of
+    the input's part are first_j ... first_j + count_j - 1 and the result is 1
+    elsewhere; without `within` the part is all.
 
     ```mlir
-    func.func @gather_factors(%s: tensor<16xf32>) -> tensor<8xf32> {
+    func.func @gather_factors(%s: tensor<16xf32>) -> (tensor<8xf32>, tensor<24xf32>) {
       %0 = quant_llm.gather_factors %s sizes = [2, 4] strides = [8, 1] : tensor<16xf32> -> tensor<8xf32>
-      return %0 : tensor<8xf32>
+      %1 = quant_llm.gather_factors %s sizes = [3, 8] strides = [0, 1] within first = [2, 0] count = [1, 8] : tensor<16xf32> -> tensor<24xf32>
+      return %0, %1 : tensor<8xf32>, tensor<24xf32>
     }
     ```
 
@@ -225,12 +229,17 @@ def QuantLLM_GatherFactorsOp : QuantLLM_PureOp<"gather_factors"> {
     - (C1) as many sizes as strides; sizes are at least 1, strides at least 0.
     - (C2) the result has as many elements as the product of sizes.
     - (C3) the largest index is less than the number of factors.
+    - (C4) first and count are both there or none; each has as many elements as
+      sizes, and each part lies within its size.
   }];
   let arguments = (ins QuantLLM_Factors:$factors, DenseI64ArrayAttr:$sizes,
-                       DenseI64ArrayAttr:$strides);
+                       DenseI64ArrayAttr:$strides,
+                       OptionalAttr<DenseI64ArrayAttr>:$first,
+                       OptionalAttr<DenseI64ArrayAttr>:$count);
   let results = (outs QuantLLM_Factors:$result);
   let assemblyFormat = [{
-    $factors `sizes` `=` $sizes `strides` `=` $strides attr-dict `:`
+    $factors `sizes` `=` $sizes `strides` `=` $strides
+    (`within` `first` `=` $first^ `count` `=` $count)? attr-dict `:`
     type($factors) `->` type($result)
   }];
   let hasVerifier = 1;

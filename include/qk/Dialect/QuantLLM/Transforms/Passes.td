@@ -303,8 +303,10 @@ def FoldScalesPass : Pass<"quant-llm-fold-scales", "::mlir::ModuleOp"> {
     (`scale_columns ... by inverse`) is divided where it is made: in the weight
     and bias of a norm (also one that multiplies by 1 + w), or in the rows and
     bias of an earlier linear; through reshapes, transposes, conversions,
-    products with another value, and attention, whose value heads several query
-    heads may share. This only writes recipes: evaluate computes the weights.
+    products with another value, slices (of a layer that makes query, key and
+    value, or gate and up, at once), and attention, whose value heads several
+    query heads may share; in linalg and TOSA, and in StableHLO, torch and ONNX
+    in generic form. This only writes recipes: evaluate computes the weights.
 
     ```mlir
     %norm = linalg.generic ... ins(%x, %gamma) { mulf }

@@ -54,6 +54,18 @@ FailureOr<RecipeElements> RecipeEvaluator::evaluate(Value value,
       .Case([&](TransposeOp op) {
         return computed(evaluateTranspose(op, layer));
       })
+      // Elements in the same order.
+      .Case<tensor::CollapseShapeOp, tensor::ExpandShapeOp, arith::ExtFOp>(
+          [&](Operation *op) { return evaluate(op->getOperand(0), layer); })
+      .Case([&](arith::TruncFOp op) -> FailureOr<RecipeElements> {
+        FailureOr<RecipeElements> in = evaluate(op.getIn(), layer);
+        if (failed(in))
+          return failure();
+        Floats out = in->takeStorage();
+        std::copy_n(in->data(), out.size(), out.begin());
+        roundToElementType(out, tensorType(op.getResult()).getElementType());
+        return RecipeElements(std::move(out));
+      })
       .Case([&](ScaleColumnsOp op) {
         return computed(evaluateScaleColumns(op, layer));
       })

@@ -134,7 +134,16 @@ RecipeEvaluator::evaluateGather(GatherFactorsOp op, StringRef layer) {
   FailureOr<RecipeElements> from = evaluate(op.getFactors(), layer);
   if (failed(from))
     return failure();
-  return numerics::gatherStrided(from->data(), op.getSizes(), op.getStrides());
+  std::vector<numerics::FactorDigit> digits;
+  for (auto [i, size] : llvm::enumerate(op.getSizes())) {
+    numerics::FactorDigit digit{size, op.getStrides()[i], 0, size};
+    if (op.getFirst()) {
+      digit.first = (*op.getFirst())[i];
+      digit.count = (*op.getCount())[i];
+    }
+    digits.push_back(digit);
+  }
+  return numerics::gatherFactors(from->data(), digits);
 }
 
 FailureOr<std::vector<float>>

@@ -69,6 +69,19 @@ static bool readDimensions(Attribute attribute,
          contraction.lhsContracted.size() == contraction.rhsContracted.size();
 }
 
+bool qk::quant_llm::readDotDimensions(Operation *op,
+                                      UnlinkedContraction &contraction) {
+  contraction.op = op;
+  contraction.lhs = op->getOperand(0);
+  contraction.rhs = op->getOperand(1);
+  if (getUnlinkedName(op) != "stablehlo.dot")
+    return readDimensions(op->getAttr("dot_dimension_numbers"), contraction);
+  RankedTensorType lhs = getTensorType(contraction.lhs);
+  contraction.lhsContracted = {lhs ? lhs.getRank() - 1 : 0};
+  contraction.rhsContracted = {0};
+  return true;
+}
+
 LinearFinding qk::quant_llm::findStableHLOLinear(Operation *op) {
   StringRef name = getUnlinkedName(op);
   if (name != "stablehlo.dot_general" && name != "stablehlo.dot")
@@ -77,15 +90,7 @@ LinearFinding qk::quant_llm::findStableHLOLinear(Operation *op) {
     return LinearFinding::rejected("expected two operands, got " +
                                    Twine(op->getNumOperands()));
   UnlinkedContraction contraction;
-  contraction.op = op;
-  contraction.lhs = op->getOperand(0);
-  contraction.rhs = op->getOperand(1);
-  if (name == "stablehlo.dot") {
-    RankedTensorType lhs = getTensorType(contraction.lhs);
-    contraction.lhsContracted = {lhs ? lhs.getRank() - 1 : 0};
-    contraction.rhsContracted = {0};
-  } else if (!readDimensions(op->getAttr("dot_dimension_numbers"),
-                             contraction)) {
+  if (!readDotDimensions(op, contraction)) {
     std::string text;
     llvm::raw_string_ostream(text) << op->getAttr("dot_dimension_numbers");
     return LinearFinding::rejected("can't read its dimension numbers, " + text);

@@ -34,6 +34,10 @@ struct UnlinkedContraction {
 void setMatmulDimensions(UnlinkedContraction &contraction, int64_t lhsRank,
                          int64_t rhsRank);
 
+/// Sets op, operands and dimensions of `stablehlo.dot_general` or
+/// `stablehlo.dot`; false where its dimension numbers can't be read.
+bool readDotDimensions(mlir::Operation *op, UnlinkedContraction &contraction);
+
 /// Whether the product is a linear layer: whether one operand is a view of a
 /// constant [N,K] or [K,N], with the bias and the conversions around it that
 /// belong to the layer.

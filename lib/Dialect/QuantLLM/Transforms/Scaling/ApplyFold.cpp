@@ -42,29 +42,45 @@ private:
 
 } // namespace
 
+/// A tensor of torch, which has types of its own.
+static Value castTo(OpBuilder &builder, Location location, Value value,
+                    Type type) {
+  OperationState state(location, "torch_c.from_builtin_tensor");
+  state.addOperands(value);
+  state.addTypes(type);
+  return builder.create(state)->getResult(0);
+}
+
 Value Applier::gather(OpBuilder &builder, ArrayRef<ChannelDigit> digits) {
   hoistBefore(factors, &*builder.getInsertionPoint());
   int64_t channels = cast<RankedTensorType>(factors.getType()).getDimSize(0);
   if (digits.size() == 1 && digits[0] == ChannelDigit{channels, 1})
     return factors;
-  SmallVector<int64_t> sizes, strides;
+  SmallVector<int64_t> sizes, strides, first, counts;
   int64_t count = 1;
   for (ChannelDigit digit : digits) {
     sizes.push_back(digit.size);
     strides.push_back(digit.stride);
+    first.push_back(digit.first);
+    counts.push_back(digit.isPartial() ? digit.count : digit.size);
     count *= digit.size;
   }
+  bool isPartial = llvm::any_of(
+      digits, [](ChannelDigit digit) { return digit.isPartial(); });
   return GatherFactorsOp::create(
       builder, factors.getLoc(),
-      RankedTensorType::get({count}, builder.getF32Type()), factors, sizes,
-      strides);
+      RankedTensorType::get({count}, builder.getF32Type()), factors,
+      builder.getDenseI64ArrayAttr(sizes),
+      builder.getDenseI64ArrayAttr(strides),
+      isPartial ? builder.getDenseI64ArrayAttr(first) : DenseI64ArrayAttr(),
+      isPartial ? builder.getDenseI64ArrayAttr(counts) : DenseI64ArrayAttr());
 }
 
 FailureOr<Value> Applier::getParameter(OpBuilder &builder, Value constant,
                                        StringRef suffix) {
   std::string name = layer + suffix.str();
   Value value = constant;
-  if (!constant.getDefiningOp<ParameterOp>()) {
+  if (!isRecipeValue(constant)) {
     FailureOr<Value> made = createParameter(builder, constant.getLoc(),
                                             *getConstant(constant), name);
     if (failed(made))
@@ -73,7 +89,11 @@ FailureOr<Value> Applier::getParameter(OpBuilder &builder, Value constant,
     // It may be one that the block has further down.
     hoistBefore(value, &*builder.getInsertionPoint());
   }
-  if (auto parameter = value.getDefiningOp<ParameterOp>())
+  // Through views and what earlier folds did.
+  Value root = value;
+  while (root.getDefiningOp()->getNumOperands() > 0)
+    root = root.getDefiningOp()->getOperand(0);
+  if (auto parameter = root.getDefiningOp<ParameterOp>())
     name = parameter.getName().str();
   names.push_back("'" + name + "'");
   return value;
@@ -81,15 +101,10 @@ FailureOr<Value> Applier::getParameter(OpBuilder &builder, Value constant,
 
 LogicalResult Applier::apply(const FoldPlan::ScaledConstant &constant) {
   // Down to the constant; what lies between is copied, for others may read it.
-  SmallVector<OpOperand *> path{constant.operand};
-  ChannelMap map = constant.map;
-  while (!isConstant(path.back()->get())) {
-    std::optional<LayoutSource> source =
-        getLayoutSource(path.back()->get(), map);
-    path.push_back(source->operand);
-    map = source->map;
-  }
-  Value root = path.back()->get();
+  ConstantChannels view = *getConstantChannels(*constant.operand, constant.map);
+  ArrayRef<OpOperand *> path = view.path;
+  const ChannelMap &map = view.map;
+  Value root = view.root;
   OpBuilder builder(root.getContext());
   builder.setInsertionPoint(path.front()->getOwner());
   // An element read inside of a body: the constants are outside.
@@ -109,8 +124,10 @@ LogicalResult Applier::apply(const FoldPlan::ScaledConstant &constant) {
     scaled = ScaleRowsOp::create(builder, location, parameter->getType(),
                                  *parameter, gather(builder, map.front()),
                                  /*inverse=*/true);
+  if (scaled.getType() != root.getType())
+    scaled = castTo(builder, location, scaled, root.getType());
   // The operand at the constant is the last of the path.
-  for (OpOperand *operand : llvm::reverse(ArrayRef(path).drop_front())) {
+  for (OpOperand *operand : llvm::reverse(path.drop_front())) {
     Operation *between = operand->getOwner();
     // An element read inside of a body: the op around it.
     if (isa<linalg::LinalgOp>(between->getParentOp()))

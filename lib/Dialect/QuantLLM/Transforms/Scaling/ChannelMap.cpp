@@ -6,6 +6,10 @@
 
 #include "ChannelMap.h"
 
+#include "../Raising/Constants.h"
+#include "../Recipe.h"
+#include "TensorOps.h"
+
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/IR/Matchers.h"
@@ -26,13 +30,39 @@ bool qk::quant_llm::isOnLastDim(const ChannelMap &map) {
                       [](const DimDigits &digits) { return digits.empty(); });
 }
 
+static bool areFree(ArrayRef<ChannelDigit> digits) {
+  return llvm::all_of(digits, [](ChannelDigit d) { return d.isFree(); });
+}
+
+std::optional<DimDigits> qk::quant_llm::digitsOfSliced(const DimDigits &slice,
+                                                       int64_t size,
+                                                       int64_t offset,
+                                                       int64_t from) {
+  DimDigits digits = slice;
+  if (offset == 0 && size == from)
+    return digits;
+  if (digits.empty())
+    digits.push_back({size, 0});
+  int64_t inner = 1;
+  for (ChannelDigit digit : ArrayRef(digits).drop_front())
+    inner *= digit.size;
+  ChannelDigit &outer = digits.front();
+  if (inner * outer.size != size || from % inner != 0 || offset % inner != 0)
+    return std::nullopt;
+  outer.first += offset / inner;
+  if (!outer.isPartial())
+    outer.count = outer.size;
+  outer.size = from / inner;
+  return digits;
+}
+
 /// Joins neighbours that make one digit.
 static void normalize(DimDigits &digits) {
   DimDigits joined;
   for (ChannelDigit digit : digits) {
     if (digit.size == 1)
       continue;
-    if (!joined.empty()) {
+    if (!joined.empty() && !digit.isPartial() && !joined.back().isPartial()) {
       ChannelDigit &last = joined.back();
       bool free = last.stride == 0 && digit.stride == 0;
       if (free ||
@@ -44,7 +74,7 @@ static void normalize(DimDigits &digits) {
     }
     joined.push_back(digit);
   }
-  if (llvm::all_of(joined, [](ChannelDigit d) { return d.stride == 0; }))
+  if (areFree(joined))
     joined.clear();
   digits = std::move(joined);
 }
@@ -63,7 +93,7 @@ std::optional<ChannelMap> qk::quant_llm::reshapeChannels(const ChannelMap &map,
   }
   ChannelMap result(to.size());
   for (size_t dim = to.size(); dim-- > 0;) {
-    if (llvm::all_of(digits, [](ChannelDigit d) { return d.stride == 0; }))
+    if (areFree(digits))
       return result;
     int64_t rest = to[dim];
     if (ShapedType::isDynamic(rest)) {
@@ -80,10 +110,13 @@ std::optional<ChannelMap> qk::quant_llm::reshapeChannels(const ChannelMap &map,
         rest /= digit.size;
         result[dim].insert(result[dim].begin(), digit);
         digits.pop_back();
-      } else if (digit.size % rest == 0) {
+      } else if (digit.size % rest == 0 && digit.first % rest == 0 &&
+                 digit.count % rest == 0) {
         result[dim].insert(result[dim].begin(), {rest, digit.stride});
         digit.size /= rest;
         digit.stride *= rest;
+        digit.first /= rest;
+        digit.count /= rest;
         rest = 1;
       } else {
         return std::nullopt;
@@ -91,7 +124,7 @@ std::optional<ChannelMap> qk::quant_llm::reshapeChannels(const ChannelMap &map,
     }
     normalize(result[dim]);
   }
-  if (!llvm::all_of(digits, [](ChannelDigit d) { return d.stride == 0; }))
+  if (!areFree(digits))
     return std::nullopt;
   return result;
 }
@@ -116,7 +149,7 @@ static void addShared(const ChannelMap &loops, const llvm::SmallBitVector &used,
   for (auto [loop, digits] : llvm::enumerate(loops))
     if (!used.test(loop))
       for (ChannelDigit digit : digits)
-        if (digit.stride > 0)
+        if (!digit.isFree())
           shared.push_back(digit);
 }
 
@@ -141,8 +174,12 @@ std::optional<LayoutSource>
 qk::quant_llm::getReshapeSource(Value value, const ChannelMap &map) {
   Operation *op = value.getDefiningOp();
   if (!isa_and_present<tensor::CastOp, tensor::ExpandShapeOp,
-                       tensor::CollapseShapeOp, tensor::ReshapeOp>(op))
-    return std::nullopt;
+                       tensor::CollapseShapeOp, tensor::ReshapeOp>(op)) {
+    std::optional<ElementAccess> access = getTensorLayout(value, map);
+    if (!access || !access->shared.empty())
+      return std::nullopt;
+    return LayoutSource{access->tensor, access->map};
+  }
   OpOperand *operand = &op->getOpOperand(0);
   auto from = cast<RankedTensorType>(value.getType());
   auto to = dyn_cast<RankedTensorType>(operand->get().getType());
@@ -282,4 +319,19 @@ qk::quant_llm::getLayoutSource(Value value, const ChannelMap &map) {
   if (!access || !access->shared.empty())
     return std::nullopt;
   return LayoutSource{access->tensor, access->map};
+}
+
+std::optional<ConstantChannels>
+qk::quant_llm::getConstantChannels(OpOperand &use, const ChannelMap &map) {
+  ConstantChannels constant{use.get(), map, {&use}};
+  while (!isConstant(constant.root) && !isRecipeValue(constant.root)) {
+    std::optional<LayoutSource> source =
+        getLayoutSource(constant.root, constant.map);
+    if (!source)
+      return std::nullopt;
+    constant.root = source->operand->get();
+    constant.map = source->map;
+    constant.path.push_back(source->operand);
+  }
+  return constant;
 }

@@ -27,10 +27,18 @@
 namespace qk::quant_llm {
 
 /// Indices 0 … size-1 of a part of a dimension, each counting for `stride`
-/// channels; stride 0: nothing to do with channels.
+/// channels; stride 0: nothing to do with channels. Where a slice of the
+/// dimension is read, index `first` is the digit's 0, and there are `count`
+/// (0: all of the dimension); elements of other indices are no channels.
 struct ChannelDigit {
   int64_t size;
   int64_t stride;
+  int64_t first = 0;
+  int64_t count = 0;
+
+  bool isPartial() const { return count != 0; }
+  /// Nothing to do with channels, and read as a whole.
+  bool isFree() const { return stride == 0 && !isPartial(); }
 
   friend bool operator==(const ChannelDigit &, const ChannelDigit &) = default;
 };
@@ -38,6 +46,12 @@ struct ChannelDigit {
 /// The digits of one dimension, most significant first; empty for a dimension
 /// that has nothing to do with channels.
 using DimDigits = llvm::SmallVector<ChannelDigit, 2>;
+
+/// The digits of a dimension of size `from`, of which a slice with the digits
+/// `slice`, of `size` elements from `offset` on, was read. nullopt where the
+/// slice's ends cut a digit.
+std::optional<DimDigits> digitsOfSliced(const DimDigits &slice, int64_t size,
+                                        int64_t offset, int64_t from);
 
 /// The digits of each dimension of a tensor (or loop of an op).
 using ChannelMap = llvm::SmallVector<DimDigits, 4>;
@@ -71,10 +85,22 @@ struct LayoutSource {
   ChannelMap map;
 };
 
-/// For a tensor op that only casts or reshapes (`tensor.cast`, `expand_shape`,
-/// `collapse_shape`, `reshape`): its source.
+/// For a tensor op that only casts, reshapes or transposes (`tensor.cast`,
+/// `expand_shape`, `collapse_shape`, `reshape`, and such ops of TOSA and of
+/// dialects that are not linked): its source.
 std::optional<LayoutSource> getReshapeSource(mlir::Value value,
                                              const ChannelMap &map);
+
+/// The constant (Constants.h) or recipe of constants that `use` reads, seen
+/// through its layout, with the map there; nullopt for what is none.
+struct ConstantChannels {
+  mlir::Value root;
+  ChannelMap map;
+  /// From `use` down to the constant's.
+  llvm::SmallVector<mlir::OpOperand *> path;
+};
+std::optional<ConstantChannels> getConstantChannels(mlir::OpOperand &use,
+                                                    const ChannelMap &map);
 
 /// The tensor and the loops that an element comes from: an input of `op`'s
 /// body, or `tensor.extract` with loop indices.

@@ -6,7 +6,8 @@
 
 #include "LayerGroups.h"
 
-#include "../Raising/LookThrough.h"
+#include "../Raising/UnlinkedOps.h"
+#include "TensorOps.h"
 
 #include "mlir/Dialect/Linalg/IR/LinalgInterfaces.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
@@ -98,7 +99,7 @@ private:
   void visit(Value value, const ChannelMap &map);
 
   llvm::DenseMap<Value, ChannelMap> visited;
-  SmallVector<std::pair<Value, ChannelMap>> worklist;
+  std::vector<std::pair<Value, ChannelMap>> worklist;
 };
 
 } // namespace
@@ -106,7 +107,8 @@ private:
 void ScoreFinder::follow(OpOperand *operand, ChannelMap map) {
   worklist.emplace_back(operand->get(), std::move(map));
   while (!worklist.empty()) {
-    auto [value, at] = worklist.pop_back_val();
+    auto [value, at] = std::move(worklist.back());
+    worklist.pop_back();
     visit(value, at);
   }
 }
@@ -120,7 +122,7 @@ void ScoreFinder::visit(Value value, const ChannelMap &map) {
   if (!op)
     return;
   auto next = [&](OpOperand &operand, const ChannelMap &at) {
-    if (isa<RankedTensorType>(operand.get().getType()))
+    if (getTensorType(operand.get()))
       worklist.emplace_back(operand.get(), at);
   };
   if (std::optional<LayoutSource> source = getReshapeSource(value, map))
@@ -131,9 +133,9 @@ void ScoreFinder::visit(Value value, const ChannelMap &map) {
     return;
   }
   // Rotary embeddings cut heads in two and join them.
-  if (auto slice = dyn_cast<tensor::ExtractSliceOp>(op)) {
-    if (slice.getSourceType().getRank() == slice.getType().getRank())
-      next(slice.getSourceMutable(), map);
+  if (std::optional<TensorSlice> slice = getTensorSlice(op)) {
+    if (slice->dropped.none())
+      next(*slice->source, map);
     return;
   }
   if (isa<tensor::ConcatOp>(op)) {
@@ -145,8 +147,20 @@ void ScoreFinder::visit(Value value, const ChannelMap &map) {
     next(insert.getSourceMutable(), map);
     return next(insert.getDestMutable(), map);
   }
-  auto linalgOp = dyn_cast<linalg::LinalgOp>(op);
-  if (!linalgOp || linalgOp.getNumParallelLoops() != linalgOp.getNumLoops() ||
+  if (std::optional<ElementAccess> repeated = getTensorLayout(value, map))
+    return next(*repeated->tensor, repeated->map);
+  if (!isa<linalg::LinalgOp>(op)) {
+    bool joins = getTensorOpKind(op) == TensorOpKind::Concatenation;
+    for (OpOperand *operand : getTensorOperands(op)) {
+      if (joins)
+        next(*operand, map);
+      else if (auto access = getRepeatedOperand(*operand, map))
+        next(*operand, access->map);
+    }
+    return;
+  }
+  auto linalgOp = cast<linalg::LinalgOp>(op);
+  if (linalgOp.getNumParallelLoops() != linalgOp.getNumLoops() ||
       op->getNumResults() != 1)
     return;
   std::optional<ChannelMap> loops =
@@ -163,30 +177,61 @@ void ScoreFinder::visit(Value value, const ChannelMap &map) {
       [&](tensor::ExtractOp extract) { through(extract.getResult()); });
 }
 
-llvm::DenseSet<Operation *> qk::quant_llm::findScoreLayers(ModuleOp module) {
-  ScoreFinder finder;
-  module.walk([&](linalg::LinalgOp op) {
-    if (!linalg::isaContractionOpInterface(op))
+/// What is summed over, for each side of a product of two computed values.
+static std::vector<std::pair<OpOperand *, ChannelMap>>
+getComparedSides(Operation *op) {
+  // Attention in one op: queries and keys.
+  std::vector<std::pair<OpOperand *, ChannelMap>> sides;
+  auto add = [&](OpOperand &operand, int64_t dim) {
+    RankedTensorType type = getTensorType(operand.get());
+    if (!type || dim >= type.getRank() || type.isDynamicDim(dim))
       return;
+    ChannelMap channels(type.getRank());
+    channels[dim].push_back({type.getDimSize(dim), 1});
+    sides.emplace_back(&operand, channels);
+  };
+  if (!op->isRegistered() &&
+      getUnlinkedName(op) == "torch.aten.scaled_dot_product_attention") {
+    for (unsigned side : {0u, 1u})
+      if (RankedTensorType type = getTensorType(op->getOperand(side)))
+        add(op->getOpOperand(side), type.getRank() - 1);
+    return sides;
+  }
+  if (auto linalgOp = dyn_cast<linalg::LinalgOp>(op)) {
+    if (!linalg::isaContractionOpInterface(linalgOp))
+      return sides;
     FailureOr<linalg::ContractionDimensions> dims =
-        linalg::inferContractionDims(op);
+        linalg::inferContractionDims(linalgOp);
     if (failed(dims) || dims->k.size() != 1)
-      return;
-    OpOperand *sides[] = {op.getDpsInputOperand(0), op.getDpsInputOperand(1)};
-    if (viewOfConstant(sides[0]->get()) || viewOfConstant(sides[1]->get()))
-      return;
-    for (OpOperand *side : sides) {
-      auto type = cast<RankedTensorType>(side->get().getType());
-      AffineMap map = op.getMatchingIndexingMap(side);
-      ChannelMap channels(type.getRank());
+      return sides;
+    for (int64_t side : {0, 1}) {
+      OpOperand *operand = linalgOp.getDpsInputOperand(side);
+      AffineMap map = linalgOp.getMatchingIndexingMap(operand);
       for (auto [dim, expr] : llvm::enumerate(map.getResults())) {
         auto loop = dyn_cast<AffineDimExpr>(expr);
-        if (loop && loop.getPosition() == dims->k.front() &&
-            !type.isDynamicDim(dim))
-          channels[dim].push_back({type.getDimSize(dim), 1});
+        if (loop && loop.getPosition() == dims->k.front())
+          add(*operand, dim);
       }
-      finder.follow(side, channels);
     }
+    return sides;
+  }
+  for (const ContractedSide &side : getContractedSides(op))
+    for (auto [dim, from] : llvm::enumerate(side.resultDims))
+      if (from < 0)
+        add(*side.operand, dim);
+  return sides;
+}
+
+llvm::DenseSet<Operation *> qk::quant_llm::findScoreLayers(ModuleOp module) {
+  ScoreFinder finder;
+  module.walk([&](Operation *op) {
+    auto sides = getComparedSides(op);
+    if (llvm::any_of(sides, [](const auto &side) {
+          return getConstantChannels(*side.first, side.second).has_value();
+        }))
+      return;
+    for (auto &[operand, channels] : sides)
+      finder.follow(operand, channels);
   });
   return finder.layers;
 }

@@ -15,9 +15,13 @@
 ///   -a, |a|, max(a, 0), a > 0 ? a : c·a           (factors are positive)
 ///   attention's  P·V                              into V, whose heads may be
 ///                                                 shared by several of P's
+///   slices                                        into some rows of a linear
+///                                                 that query, key and value,
+///                                                 or gate and up, share
 ///   a constant (a norm's weight or bias, 1 + w), a linear's rows and bias
 ///
-/// It is legal where everything that reads a divided value expects it divided.
+/// in linalg and TOSA, and in StableHLO, torch and ONNX in generic form. It is
+/// legal where everything that reads a divided value expects it divided.
 /// Nothing depends on names.
 ///
 //===----------------------------------------------------------------------===//

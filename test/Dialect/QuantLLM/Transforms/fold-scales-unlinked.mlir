@@ -1,0 +1,105 @@
+// RUN: qk-opt --allow-unregistered-dialect --quant-llm-fold-scales --split-input-file --verify-diagnostics %s | FileCheck %s
+// StableHLO, torch and ONNX in generic form, known by name.
+
+// StableHLO: a norm's weight, broadcast and widened; into a region that guards.
+// CHECK-LABEL: @stablehlo_norm
+// CHECK: %[[W:.*]] = quant_llm.scale_columns %{{.*}} by inverse
+// CHECK: %[[WIDE:.*]] = "stablehlo.convert"(%[[W]]) : (tensor<4xf16>) -> tensor<4xf32>
+// CHECK: %[[B:.*]] = "stablehlo.broadcast_in_dim"(%[[WIDE]])
+// CHECK: "stablehlo.multiply"(%arg0, %[[B]])
+// CHECK-NOT: scale_columns
+func.func @stablehlo_norm(%x: tensor<5x4xf32>, %ok: !shape.witness) -> tensor<5x3xf32> {
+  %s = quant_llm.parameter ""::"s" : tensor<4xf32> = dense<[1.0, 2.0, 3.0, 4.0]> : tensor<4xf32>
+  %fc = quant_llm.parameter ""::"fc.weight" : tensor<3x4xf32> = dense<1.0> : tensor<3x4xf32>
+  %w = "stablehlo.constant"() {value = dense<[0.5, 1.0, 1.5, 2.0]> : tensor<4xf16>} : () -> tensor<4xf16>
+  %wide = "stablehlo.convert"(%w) : (tensor<4xf16>) -> tensor<4xf32>
+  %b = "stablehlo.broadcast_in_dim"(%wide) {broadcast_dimensions = array<i64: 1>} : (tensor<4xf32>) -> tensor<5x4xf32>
+  %0 = shape.assuming %ok -> tensor<5x4xf32> {
+    %m = "stablehlo.multiply"(%x, %b) : (tensor<5x4xf32>, tensor<5x4xf32>) -> tensor<5x4xf32>
+    shape.assuming_yield %m : tensor<5x4xf32>
+  }
+  // expected-remark@+1 {{the scale of the input of 'fc' is folded into 'fc.input_norm'}}
+  %1 = quant_llm.scale_columns %0 by inverse %s : tensor<5x4xf32>, tensor<4xf32>
+  %y = quant_llm.linear %1, %fc name("fc") : (tensor<5x4xf32>, tensor<3x4xf32>) -> tensor<5x3xf32>
+  return %y : tensor<5x3xf32>
+}
+
+// -----
+
+// Attention's values, through dot_general; max with zeros; a slice of the layer.
+// CHECK-LABEL: @stablehlo_values
+// CHECK: quant_llm.gather_factors %{{.*}} sizes = [16] strides = [1] within first = [8] count = [8]
+// CHECK: quant_llm.scale_rows
+// CHECK-NOT: scale_columns
+func.func @stablehlo_values(%x: tensor<5x4xf32>, %p: tensor<2x5x5xf32>) -> (tensor<5x3xf32>, tensor<5x8xf32>) {
+  %s = quant_llm.parameter ""::"s" : tensor<8xf32> = dense<[1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0]> : tensor<8xf32>
+  %wv = quant_llm.parameter ""::"kv.weight" : tensor<16x4xf32> = dense<1.0> : tensor<16x4xf32>
+  %wo = quant_llm.parameter ""::"o.weight" : tensor<3x8xf32> = dense<1.0> : tensor<3x8xf32>
+  %kv = quant_llm.linear %x, %wv name("kv") : (tensor<5x4xf32>, tensor<16x4xf32>) -> tensor<5x16xf32>
+  %k = "stablehlo.slice"(%kv) {start_indices = array<i64: 0, 0>, limit_indices = array<i64: 5, 8>, strides = array<i64: 1, 1>} : (tensor<5x16xf32>) -> tensor<5x8xf32>
+  %v = "stablehlo.slice"(%kv) {start_indices = array<i64: 0, 8>, limit_indices = array<i64: 5, 16>, strides = array<i64: 1, 1>} : (tensor<5x16xf32>) -> tensor<5x8xf32>
+  %zero = "stablehlo.constant"() {value = dense<0.0> : tensor<5x8xf32>} : () -> tensor<5x8xf32>
+  %r = "stablehlo.maximum"(%v, %zero) : (tensor<5x8xf32>, tensor<5x8xf32>) -> tensor<5x8xf32>
+  %v1 = "stablehlo.reshape"(%r) : (tensor<5x8xf32>) -> tensor<5x2x4xf32>
+  %a = "stablehlo.dot_general"(%p, %v1) {dot_dimension_numbers = #stablehlo.dot<lhs_batching_dimensions = [0], rhs_batching_dimensions = [1], lhs_contracting_dimensions = [2], rhs_contracting_dimensions = [0]>} : (tensor<2x5x5xf32>, tensor<5x2x4xf32>) -> tensor<2x5x4xf32>
+  %t = "stablehlo.transpose"(%a) {permutation = array<i64: 1, 0, 2>} : (tensor<2x5x4xf32>) -> tensor<5x2x4xf32>
+  %o = "stablehlo.reshape"(%t) : (tensor<5x2x4xf32>) -> tensor<5x8xf32>
+  // expected-remark@+1 {{the scale of the input of 'o' is folded into 'kv'}}
+  %1 = quant_llm.scale_columns %o by inverse %s : tensor<5x8xf32>, tensor<8xf32>
+  %y = quant_llm.linear %1, %wo name("o") : (tensor<5x8xf32>, tensor<3x8xf32>) -> tensor<5x3xf32>
+  return %y, %k : tensor<5x3xf32>, tensor<5x8xf32>
+}
+
+// -----
+
+// torch: layer_norm as one op, constants of a type of its own.
+// CHECK-LABEL: @torch_norm
+// CHECK: %[[W:.*]] = quant_llm.scale_columns %{{.*}} by inverse
+// CHECK: %[[TW:.*]] = "torch_c.from_builtin_tensor"(%[[W]]) : (tensor<4xf32>) -> !torch.vtensor<[4],f32>
+// CHECK: %[[B:.*]] = quant_llm.scale_columns %{{.*}} by inverse
+// CHECK: %[[TB:.*]] = "torch_c.from_builtin_tensor"(%[[B]])
+// CHECK: "torch.aten.layer_norm"(%arg0, %{{[^,]*}}, %[[TW]], %[[TB]],
+// CHECK-NOT: scale_columns
+func.func @torch_norm(%x: !torch.vtensor<[5,4],f32>) -> tensor<5x3xf32> {
+  %s = quant_llm.parameter ""::"s" : tensor<4xf32> = dense<[1.0, 2.0, 3.0, 4.0]> : tensor<4xf32>
+  %fc = quant_llm.parameter ""::"fc.weight" : tensor<3x4xf32> = dense<1.0> : tensor<3x4xf32>
+  %w = "torch.vtensor.literal"() <{value = dense<[1., 2., 3., 4.]> : tensor<4xf32>}> : () -> !torch.vtensor<[4],f32>
+  %b = "torch.vtensor.literal"() <{value = dense<[5., 6., 7., 8.]> : tensor<4xf32>}> : () -> !torch.vtensor<[4],f32>
+  %int4 = "torch.constant.int"() <{value = 4 : i64}> : () -> !torch.int
+  %list = "torch.prim.ListConstruct"(%int4) : (!torch.int) -> !torch.list<int>
+  %eps = "torch.constant.float"() <{value = 1.0e-5 : f64}> : () -> !torch.float
+  %false = "torch.constant.bool"() <{value = false}> : () -> !torch.bool
+  %n = "torch.aten.layer_norm"(%x, %list, %w, %b, %eps, %false) : (!torch.vtensor<[5,4],f32>, !torch.list<int>, !torch.vtensor<[4],f32>, !torch.vtensor<[4],f32>, !torch.float, !torch.bool) -> !torch.vtensor<[5,4],f32>
+  %0 = "torch_c.to_builtin_tensor"(%n) : (!torch.vtensor<[5,4],f32>) -> tensor<5x4xf32>
+  // expected-remark@+1 {{the scale of the input of 'fc' is folded into 'fc.input_norm', 'fc.input_norm'}}
+  %1 = quant_llm.scale_columns %0 by inverse %s : tensor<5x4xf32>, tensor<4xf32>
+  %y = quant_llm.linear %1, %fc name("fc") : (tensor<5x4xf32>, tensor<3x4xf32>) -> tensor<5x3xf32>
+  return %y : tensor<5x3xf32>
+}
+
+// -----
+
+// torch: (w + 1), operands with fewer dimensions, and an activation that stops.
+// CHECK-LABEL: @torch_stops
+// CHECK: quant_llm.scale_columns %{{.*}} by inverse %{{.*}} {offset = 1.000000e+00 : f64} : tensor<4xf32>
+// CHECK: quant_llm.scale_columns %{{.*}} by inverse %{{.*}} : tensor<5x4xf32>
+func.func @torch_stops(%x: !torch.vtensor<[5,4],f32>) -> (tensor<5x3xf32>, tensor<5x3xf32>) {
+  %s = quant_llm.parameter ""::"s" : tensor<4xf32> = dense<[1.0, 2.0, 3.0, 4.0]> : tensor<4xf32>
+  %t = quant_llm.parameter ""::"t" : tensor<4xf32> = dense<[1.0, 2.0, 3.0, 4.0]> : tensor<4xf32>
+  %fc = quant_llm.parameter ""::"fc.weight" : tensor<3x4xf32> = dense<1.0> : tensor<3x4xf32>
+  %w = "torch.vtensor.literal"() <{value = dense<[1., 2., 3., 4.]> : tensor<4xf32>}> : () -> !torch.vtensor<[4],f32>
+  %one = "torch.constant.int"() <{value = 1 : i64}> : () -> !torch.int
+  %sum = "torch.aten.add.Scalar"(%w, %one, %one) : (!torch.vtensor<[4],f32>, !torch.int, !torch.int) -> !torch.vtensor<[4],f32>
+  %m = "torch.aten.mul.Tensor"(%x, %sum) : (!torch.vtensor<[5,4],f32>, !torch.vtensor<[4],f32>) -> !torch.vtensor<[5,4],f32>
+  %0 = "torch_c.to_builtin_tensor"(%m) : (!torch.vtensor<[5,4],f32>) -> tensor<5x4xf32>
+  // expected-note@+1 {{here}}
+  %g = "torch.aten.gelu"(%x) : (!torch.vtensor<[5,4],f32>) -> !torch.vtensor<[5,4],f32>
+  %1 = "torch_c.to_builtin_tensor"(%g) : (!torch.vtensor<[5,4],f32>) -> tensor<5x4xf32>
+  // expected-remark@+1 {{the scale of the input of 'a' is folded into}}
+  %2 = quant_llm.scale_columns %0 by inverse %s : tensor<5x4xf32>, tensor<4xf32>
+  %ya = quant_llm.linear %2, %fc name("a") : (tensor<5x4xf32>, tensor<3x4xf32>) -> tensor<5x3xf32>
+  // expected-remark@+1 {{stays an op that runs: division does not go through 'torch.aten.gelu'}}
+  %3 = quant_llm.scale_columns %1 by inverse %t : tensor<5x4xf32>, tensor<4xf32>
+  %yb = quant_llm.linear %3, %fc name("b") : (tensor<5x4xf32>, tensor<3x4xf32>) -> tensor<5x3xf32>
+  return %ya, %yb : tensor<5x3xf32>, tensor<5x3xf32>
+}
