@@ -20,15 +20,20 @@ namespace qk::bench {
 /// Seconds, from a steady clock.
 double now();
 
+/// The same for work on `threads` threads: of one thread, which never waits,
+/// the CPU time, so that other programs do not count.
+double now(int threads);
+
 /// Reads `bytes` (a multiple of 256) once, prefetched 8 KB ahead as the kernels
 /// do, split evenly over `threads`; gives seconds. `sink` keeps the reads
 /// alive.
 double timeRead(const uint8_t *data, int64_t bytes, int threads,
                 uint64_t &sink);
 
-/// Multiply-adds a second (times 2: operations) of the widest four-way dot of
-/// bytes that `level` (qk_cpu_level) has, on `threads` threads for about a
-/// millisecond; 0 where the level has none.
+/// Multiply-adds a second (times 2: operations) of the widest dot of bytes that
+/// `level` (qk_cpu_level) has, on `threads` threads for about a millisecond; 0
+/// where the level has none. With AVX2 alone that is vpmaddubsw and an add in
+/// 16 bits.
 double dotPeak(int level, int threads, uint64_t &sink);
 
 } // namespace qk::bench

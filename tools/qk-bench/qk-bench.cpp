@@ -5,6 +5,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "KernelBench.h"
+#include "KernelSuite.h"
 #include "SolveBench.h"
 
 #include "llvm/Support/InitLLVM.h"
@@ -17,12 +18,16 @@ static int usage() {
   std::fprintf(stderr, "usage: qk-bench solve [N K]\n"
                        "  solve  time of statistics, round-to-nearest and GPTQ "
                        "(default N = K = 2048)\n"
+                       "       qk-bench suite [options]: all kernels beside "
+                       "their goals, see qk-bench suite --help\n"
                        "       qk-bench [options]: a kernel, see --help\n");
   return 1;
 }
 
 int main(int argc, char **argv) {
   llvm::InitLLVM initialise(argc, argv);
+  if (argc >= 2 && std::strcmp(argv[1], "suite") == 0)
+    return benchSuite(argc - 1, argv + 1);
   if (argc < 2 || std::strcmp(argv[1], "solve") != 0)
     return benchKernel(argc, argv);
   if (argc != 2 && argc != 4)

@@ -122,5 +122,29 @@ LogicalResult DotOp::verify() {
   return success();
 }
 
+//===----------------------------------------------------------------------===//
+// DotPairsOp, AddPairsOp
+//===----------------------------------------------------------------------===//
+
+LogicalResult DotPairsOp::verify() {
+  // dot_pairs_c1
+  int64_t lanes = cast<VectorType>(getAcc().getType()).getNumElements();
+  int64_t bytes = cast<VectorType>(getLhs().getType()).getNumElements();
+  if (bytes != 2 * lanes)
+    return emitOpError("expected ")
+           << 2 * lanes << " bytes for " << lanes << " lanes, got " << bytes;
+  return success();
+}
+
+LogicalResult AddPairsOp::verify() {
+  // add_pairs_c1
+  int64_t lanes = cast<VectorType>(getAcc().getType()).getNumElements();
+  int64_t pairs = cast<VectorType>(getPairs().getType()).getNumElements();
+  if (pairs != 2 * lanes)
+    return emitOpError("expected ") << 2 * lanes << " lanes of pairs for "
+                                    << lanes << " lanes, got " << pairs;
+  return success();
+}
+
 #define GET_OP_CLASSES
 #include "qk/Dialect/Kernel/KernelOps.cpp.inc"

@@ -167,6 +167,89 @@ struct LowerDot : OpRewritePattern<DotOp> {
   }
 };
 
+//===----------------------------------------------------------------------===//
+// dot_pairs, add_pairs
+//===----------------------------------------------------------------------===//
+
+/// Element `j` of every pair of `type`'s half-width elements, widened where it
+/// is: bits [0, half) or [half, 2*half) of a lane.
+Value widenHalf(OpBuilder &b, Location loc, Value pairs, VectorType type,
+                int64_t j, bool isSigned) {
+  int64_t half = type.getElementTypeBitWidth() / 2;
+  Value lanes = vector::BitCastOp::create(b, loc, type, pairs);
+  Value shift = splat(b, loc, type, half);
+  if (!isSigned)
+    return j == 1 ? Value(arith::ShRUIOp::create(b, loc, lanes, shift))
+                  : Value(arith::AndIOp::create(
+                        b, loc, lanes,
+                        splat(b, loc, type, (int64_t(1) << half) - 1)));
+  if (j == 0)
+    lanes = arith::ShLIOp::create(b, loc, lanes, shift);
+  return arith::ShRSIOp::create(b, loc, lanes, shift);
+}
+
+/// `value`, of which LLVM knows nothing more: no instruction. Adds on either
+/// side of it keep their order. Where they could be made a tree, as is good for
+/// short chains, more sums would live than there are registers.
+Value opaque(OpBuilder &b, Location loc, Value value) {
+  return LLVM::InlineAsmOp::create(
+             b, loc, value.getType(), value, /*asm_string=*/"",
+             /*constraints=*/"=x,0", /*has_side_effects=*/false,
+             /*is_align_stack=*/false, LLVM::TailCallKind::None,
+             LLVM::AsmDialectAttr(), ArrayAttr())
+      .getResult(0);
+}
+
+struct LowerDotPairs : OpRewritePattern<DotPairsOp> {
+  using OpRewritePattern::OpRewritePattern;
+
+  LogicalResult matchAndRewrite(DotPairsOp op,
+                                PatternRewriter &rewriter) const override {
+    Location loc = op.getLoc();
+    auto type = cast<VectorType>(op.getAcc().getType());
+    Value sum = op.getAcc();
+    if (levelOf(op) != "portable" && type.getNumElements() == 16) {
+      Value products = intrinsic(rewriter, loc, "llvm.x86.avx2.pmadd.ub.sw",
+                                 type, {op.getLhs(), op.getRhs()});
+      sum = arith::AddIOp::create(rewriter, loc, opaque(rewriter, loc, sum),
+                                  products);
+    } else {
+      for (int64_t j = 0; j < 2; ++j) {
+        Value u = widenHalf(rewriter, loc, op.getLhs(), type, j, false);
+        Value s = widenHalf(rewriter, loc, op.getRhs(), type, j, true);
+        Value product = arith::MulIOp::create(rewriter, loc, u, s);
+        sum = arith::AddIOp::create(rewriter, loc, sum, product);
+      }
+    }
+    rewriter.replaceOp(op, sum);
+    return success();
+  }
+};
+
+struct LowerAddPairs : OpRewritePattern<AddPairsOp> {
+  using OpRewritePattern::OpRewritePattern;
+
+  LogicalResult matchAndRewrite(AddPairsOp op,
+                                PatternRewriter &rewriter) const override {
+    Location loc = op.getLoc();
+    auto type = cast<VectorType>(op.getAcc().getType());
+    Value sum = op.getAcc();
+    if (levelOf(op) != "portable" && type.getNumElements() == 8) {
+      auto pairs = cast<VectorType>(op.getPairs().getType());
+      Value both = intrinsic(rewriter, loc, "llvm.x86.avx2.pmadd.wd", type,
+                             {op.getPairs(), splat(rewriter, loc, pairs, 1)});
+      sum = arith::AddIOp::create(rewriter, loc, sum, both);
+    } else {
+      for (int64_t j = 0; j < 2; ++j) {
+        Value one = widenHalf(rewriter, loc, op.getPairs(), type, j, true);
+        sum = arith::AddIOp::create(rewriter, loc, sum, one);
+      }
+    }
+    rewriter.replaceOp(op, sum);
+    return success();
+  }
+};
+
 struct LowerKernel : qk::kernel::impl::QKKernelLowerBase<LowerKernel> {
   void runOnOperation() override {
     WalkResult known = getOperation()->walk([](FunctionOpInterface function) {
@@ -183,7 +266,8 @@ struct LowerKernel : qk::kernel::impl::QKKernelLowerBase<LowerKernel> {
     if (known.wasInterrupted())
       return signalPassFailure();
     RewritePatternSet patterns(&getContext());
-    patterns.add<LowerUnpack, LowerDot>(&getContext());
+    patterns.add<LowerUnpack, LowerDot, LowerDotPairs, LowerAddPairs>(
+        &getContext());
     walkAndApplyPatterns(getOperation(), std::move(patterns));
   }
 };

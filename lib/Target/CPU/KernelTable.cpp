@@ -183,6 +183,19 @@ KernelChoice chooseKernel(const KernelSpec &spec, Level level) {
                     "16 codes, which six rows share; 12 chains hide the FMA";
     return choice;
   }
+  if (integer && level == Level::AVX2 && spec.scheme.bits() <= 4) {
+    // Eight fields, of at most 15 times 128 and two to a sum, fit 16 bits:
+    // 8 * 2 * 15 * 128 = 30720.
+    const int fields = spec.scheme.bits() == 3 ? 8 : 8 / spec.scheme.bits();
+    const int units = 8 / fields;
+    choice.pairs = true;
+    choice.tiles = {{3, halves ? 1 : 2, units}, {1, halves ? 1 : 4, units}};
+    choice.reason =
+        "without VNNI: one vpmaddubsw and one add in 16 bits a dot, "
+        "and to 32 bits once in eight; 16 registers hold six "
+        "accumulators of either kind";
+    return choice;
+  }
   if (integer) {
     choice.tiles = {{halves ? 2 : 4, 2, 1}, {1, halves ? 2 : 4, 1}};
     choice.reason = "16 registers of 256 bits: 8 accumulators, two codes, one "

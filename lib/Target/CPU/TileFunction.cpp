@@ -143,19 +143,32 @@ private:
     return result;
   }
 
+  using UnitBody = llvm::function_ref<Values(Value, Value, ValueRange)>;
+
   /// Runs `body(address of the unit's codes, k of its first code, carried)`
   /// over `units` units.
   Values unitLoop(Value codes, Value k, int64_t units, Values carried,
-                  llvm::function_ref<Values(Value, Value, ValueRange)> body) {
+                  UnitBody body) {
     int64_t step = std::min<int64_t>(unroll, units);
     int64_t whole = units / step * step;
     auto run = [&](Value u, int64_t count, ValueRange carried) {
       Value unit = e.add(codes, e.mul(u, layout.unitBytes()));
       Value first = e.add(k, e.mul(u, layout.unitK()));
+      auto units = [&](Values values) {
+        for (int64_t i = 0; i < count; ++i)
+          values = body(e.add(unit, i * layout.unitBytes()),
+                        e.add(first, i * layout.unitK()), values);
+        return values;
+      };
       Values values = llvm::to_vector(carried);
-      for (int64_t i = 0; i < count; ++i)
-        values = body(e.add(unit, i * layout.unitBytes()),
-                      e.add(first, i * layout.unitK()), values);
+      if (!integer || !choice.pairs)
+        return units(values);
+      // In 16 bits first.
+      Type pairs = e.vec(2 * lanes, e.b.getI16Type());
+      Values sums = units(Values(values.size(), e.zero(pairs)));
+      for (auto [value, sum] : llvm::zip_equal(values, sums))
+        value =
+            kernel::AddPairsOp::create(e.b, e.loc, value.getType(), value, sum);
       return values;
     };
     if (whole == step)
@@ -188,7 +201,7 @@ private:
   }
 
   void prefetch(Value unit) {
-    if (rows != 1 || choice.prefetchBytes == 0)
+    if (choice.prefetchBytes == 0)
       return;
     // A line a vector of 16 channels, plane by plane.
     for (int64_t offset = 0; offset < layout.planes() * kPlaneBytes;
@@ -321,8 +334,11 @@ private:
           int64_t first = (h * classes + (inPlace ? f : 0)) * count;
           for (int64_t v = 0; v < vectors; ++v) {
             Value &acc = sum[first + at(r, v)];
-            acc = kernel::DotOp::create(e.b, e.loc, acc.getType(), acc,
-                                        codes[v][f], bytes);
+            acc = choice.pairs
+                      ? Value(kernel::DotPairsOp::create(
+                            e.b, e.loc, acc.getType(), acc, codes[v][f], bytes))
+                      : Value(kernel::DotOp::create(e.b, e.loc, acc.getType(),
+                                                    acc, codes[v][f], bytes));
           }
         }
     return sum;

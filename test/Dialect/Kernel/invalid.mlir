@@ -53,3 +53,19 @@ func.func @dot_c1(%a: vector<16xi32>, %u: vector<32xi8>) {
 func.func @level() attributes {qk_kernel.level = "sse"} {
   return
 }
+
+// -----
+
+func.func @dot_pairs_c1(%a: vector<16xi16>, %u: vector<16xi8>) {
+  // expected-error@below {{expected 32 bytes for 16 lanes, got 16}}
+  %0 = qk_kernel.dot_pairs %a, %u, %u : vector<16xi16>, vector<16xi8>
+  return
+}
+
+// -----
+
+func.func @add_pairs_c1(%a: vector<8xi32>, %p: vector<8xi16>) {
+  // expected-error@below {{expected 16 lanes of pairs for 8 lanes, got 8}}
+  %0 = qk_kernel.add_pairs %a, %p : vector<8xi32>, vector<8xi16>
+  return
+}

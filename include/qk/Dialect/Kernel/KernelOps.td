@@ -73,6 +73,8 @@ def QKKernel_UnpackOp : QKKernel_Op<"unpack", [Pure]> {
   }];
 }
 
+def QKKernel_PairVector : FixedVectorOfRankAndType<[1], [I16]>;
+
 def QKKernel_DotOp : QKKernel_Op<"dot", [
     Pure, AllTypesMatch<["acc", "result"]>,
     AllTypesMatch<["lhs", "rhs"]>]> {
@@ -97,6 +99,59 @@ def QKKernel_DotOp : QKKernel_Op<"dot", [
   let results = (outs QKKernel_WordVector:$result);
   let assemblyFormat =
       "$acc `,` $lhs `,` $rhs attr-dict `:` type($acc) `,` type($lhs)";
+  let hasVerifier = 1;
+}
+
+def QKKernel_DotPairsOp : QKKernel_Op<"dot_pairs", [
+    Pure, AllTypesMatch<["acc", "result"]>,
+    AllTypesMatch<["lhs", "rhs"]>]> {
+  let summary = "two-way dot product of u7 and s8, added to i16 lanes";
+  let description = [{
+    `result[i] = acc[i] + zext(lhs[2i]) * sext(rhs[2i]) + zext(lhs[2i+1]) *
+    sext(rhs[2i+1])`, modulo 2^16, for bytes of lhs of at most 127: with those a
+    pair of products fits 16 bits, and nothing saturates. `vpmaddubsw` where
+    there is one. Codes of up to 4 bits are far below 127, and several products
+    fit before `add_pairs` must take the sums to 32 bits.
+
+    ```mlir
+    func.func @dot_pairs(%acc: vector<16xi16>, %u7: vector<32xi8>, %s8: vector<32xi8>) -> vector<16xi16> {
+      %r = qk_kernel.dot_pairs %acc, %u7, %s8 : vector<16xi16>, vector<32xi8>
+      return %r : vector<16xi16>
+    }
+    ```
+
+    Constraints:
+    - (C1) the operands of the product have twice as many lanes as the
+      accumulator.
+  }];
+  let arguments = (ins QKKernel_PairVector:$acc, QKKernel_CodeVector:$lhs,
+                   QKKernel_CodeVector:$rhs);
+  let results = (outs QKKernel_PairVector:$result);
+  let assemblyFormat =
+      "$acc `,` $lhs `,` $rhs attr-dict `:` type($acc) `,` type($lhs)";
+  let hasVerifier = 1;
+}
+
+def QKKernel_AddPairsOp : QKKernel_Op<"add_pairs", [
+    Pure, AllTypesMatch<["acc", "result"]>]> {
+  let summary = "neighbouring i16 lanes, added to i32 lanes";
+  let description = [{
+    `result[i] = acc[i] + sext(pairs[2i]) + sext(pairs[2i+1])`, modulo 2^32.
+
+    ```mlir
+    func.func @add_pairs(%acc: vector<8xi32>, %pairs: vector<16xi16>) -> vector<8xi32> {
+      %r = qk_kernel.add_pairs %acc, %pairs : vector<8xi32>, vector<16xi16>
+      return %r : vector<8xi32>
+    }
+    ```
+
+    Constraints:
+    - (C1) there are twice as many lanes of pairs as of the accumulator.
+  }];
+  let arguments = (ins QKKernel_WordVector:$acc, QKKernel_PairVector:$pairs);
+  let results = (outs QKKernel_WordVector:$result);
+  let assemblyFormat =
+      "$acc `,` $pairs attr-dict `:` type($acc) `,` type($pairs)";
   let hasVerifier = 1;
 }
 

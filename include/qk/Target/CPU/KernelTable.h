@@ -76,7 +76,10 @@ struct KernelChoice {
   /// 4 bits, one row: leave the high nibble in place with an accumulator of its
   /// own, shifted down once a segment.
   bool highNibbleInPlace = false;
-  /// One row: bytes ahead of the stream that are prefetched; 0: none.
+  /// Up to 4 bits, without VNNI: the products of an iteration (`unroll` units)
+  /// are summed in 16 bits before they go to the 32-bit accumulators.
+  bool pairs = false;
+  /// Bytes ahead of the stream that are prefetched; 0: none.
   int prefetchBytes = 0;
   /// Codes after which integer accumulators go to float.
   int64_t segment = 256;

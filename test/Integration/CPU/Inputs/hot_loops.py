@@ -28,7 +28,7 @@ for line in sys.stdin:
             # Another jump inside: not innermost.
             if any(re.match(r"^j", b) for b in body[:-1]):
                 continue
-            dots = sum(b.startswith("vpdpbusd") for b in body)
+            dots = sum(b.startswith(("vpdpbusd", "vpmaddubsw")) for b in body)
             if dots == 0:
                 continue
             loads = sum(bool(re.match(r"vmov\w+\s+[^%]*\(.*, %[yz]mm", b)) for b in body)
