@@ -30,6 +30,12 @@ struct Calibrate : public calibration::impl::CalibratePassBase<Calibrate> {
           << (inputs.empty() ? "none" : "both");
       return signalPassFailure();
     }
+    if (sequential && inputs.empty()) {
+      emitError(module.getLoc())
+          << "expected inputs=FILE with sequential, got stats=FILE: statistics "
+             "of the model with quantised layers come from running it";
+      return signalPassFailure();
+    }
     StringRef path = inputs.empty() ? stats : inputs;
     if (auto file = storage::SafetensorsFile::open(path); !file) {
       emitError(module.getLoc())
@@ -42,6 +48,8 @@ struct Calibrate : public calibration::impl::CalibratePassBase<Calibrate> {
                 builder.getStringAttr(quant_llm::getModulePath(module, path)));
     if (!entry.empty())
       entries.set("entry", builder.getStringAttr(entry));
+    if (sequential)
+      entries.set("sequential", builder.getStringAttr("true"));
     if (profile)
       entries.set("profile", builder.getStringAttr("true"));
     module->setAttr(quant_llm::QuantLLMDialect::kCalibrationAttr,

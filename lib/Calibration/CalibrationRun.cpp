@@ -7,6 +7,7 @@
 #include "qk/Calibration/CalibrationRun.h"
 
 #include "ObservedModel.h"
+#include "Stopwatch.h"
 
 #include "qk/Execution/Executable.h"
 #include "qk/Execution/SampleFile.h"
@@ -15,7 +16,6 @@
 #include "mlir/IR/Diagnostics.h"
 #include "llvm/Support/Format.h"
 
-#include <chrono>
 #include <cstring>
 #include <utility>
 
@@ -120,34 +120,7 @@ private:
   std::string message;
 };
 
-/// Wall seconds since it was made.
-class Stopwatch {
-public:
-  double seconds() const {
-    return std::chrono::duration<double>(std::chrono::steady_clock::now() -
-                                         start)
-        .count();
-  }
-
-private:
-  std::chrono::steady_clock::time_point start =
-      std::chrono::steady_clock::now();
-};
-
 } // namespace
-
-/// The arguments of one run; views of the sample file.
-static std::vector<Tensor> getArguments(const execution::Sample &sample) {
-  std::vector<Tensor> arguments;
-  for (const execution::SampleTensor &value : sample.arguments) {
-    Tensor tensor;
-    tensor.type = value.type;
-    tensor.shape.assign(value.shape.begin(), value.shape.end());
-    tensor.data = value.bytes.data();
-    arguments.push_back(std::move(tensor));
-  }
-  return arguments;
-}
 
 /// How long the model ran, beside its contractions alone.
 static void printProfile(size_t samples, int64_t tokens, double seconds) {
@@ -173,7 +146,7 @@ LogicalResult CalibrationRun::prepare(ModuleOp module,
     return emitError(module.getLoc())
            << "calibration failed: " << llvm::toString(std::move(error));
   };
-  auto executable = Executable::compile(*model->module);
+  auto executable = Executable::compile(model->copy->getModule());
   if (!executable)
     return fail(executable.takeError());
   auto function = (*executable)->entry(entry);
@@ -195,7 +168,7 @@ LogicalResult CalibrationRun::prepare(ModuleOp module,
     }
     const execution::Sample &sample = (*samples)[i];
     collector.startSample(i, sample.mask);
-    auto results = (*executable)->call(**function, getArguments(sample));
+    auto results = (*executable)->call(**function, tensorsOf(sample));
     if (!results)
       return fail(storage::makeError("sample " + llvm::Twine(i) + ": " +
                                      llvm::toString(results.takeError())));

@@ -7,22 +7,16 @@
 #ifndef QK_LIB_CALIBRATION_OBSERVEDMODEL_H
 #define QK_LIB_CALIBRATION_OBSERVEDMODEL_H
 
-#include "mlir/IR/BuiltinOps.h"
-#include "mlir/IR/MLIRContext.h"
-#include "mlir/IR/OwningOpRef.h"
-#include "llvm/ADT/StringMap.h"
+#include "ModelCopy.h"
 
-#include <memory>
 #include <string>
 #include <vector>
 
 namespace qk::calibration {
 
-/// A copy of a module in a context of its own (loading dialects inside a pass
-/// is illegal), with every recipe replaced by the float layer it quantises and
-/// a `quant_llm.observe` of each distinct input of the layers asked for,
-/// lowered to the LLVM dialect. Where the module has observes of its own for a
-/// layer, those say what its statistics are taken of.
+/// The float model with a `quant_llm.observe` of each distinct input of the
+/// layers asked for, lowered to the LLVM dialect. Where the module has observes
+/// of its own for a layer, those say what its statistics are taken of.
 struct ObservedModel {
   /// Layers that read the same tensors (one, or several for a weight used more
   /// than once) share their statistics.
@@ -32,12 +26,15 @@ struct ObservedModel {
     int64_t k = 0;
   };
 
-  std::unique_ptr<mlir::MLIRContext> context;
-  mlir::OwningOpRef<mlir::ModuleOp> module;
+  std::unique_ptr<ModelCopy> copy;
   std::vector<Group> groups;
   /// Observers report a site number; sites[i] is a group.
   std::vector<size_t> sites;
 };
+
+/// Where a module says itself what is observed of a layer, the layer must be
+/// able to read it; an error at the observe where not.
+mlir::LogicalResult checkObservers(mlir::ModuleOp module);
 
 /// Errors: an observe whose last dimension is not its layer's K (at the op); a
 /// layer that the module lacks, a module that can't be copied or lowered (at

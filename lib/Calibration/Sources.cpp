@@ -6,6 +6,8 @@
 
 #include "qk/Calibration/Sources.h"
 
+#include "SequentialRun.h"
+
 #include "qk/Calibration/CalibrationRun.h"
 #include "qk/Calibration/StatisticsFile.h"
 #include "qk/Dialect/QuantLLM/IR/ParameterData.h"
@@ -16,6 +18,18 @@
 using namespace mlir;
 using namespace qk;
 using namespace qk::calibration;
+
+/// Whether a recipe needs the float model's inputs beside those of the model
+/// with quantised layers.
+static bool asksForCrossMoments(ModuleOp module) {
+  return module
+      .walk([](quant_llm::StatisticOp op) {
+        return op.getKind() == quant_llm::StatisticKind::Cross
+                   ? WalkResult::interrupt()
+                   : WalkResult::advance();
+      })
+      .wasInterrupted();
+}
 
 FailureOr<std::unique_ptr<quant_llm::StatisticsSource>>
 qk::calibration::createStatisticsSource(ModuleOp module) {
@@ -39,6 +53,12 @@ qk::calibration::createStatisticsSource(ModuleOp module) {
            << calibration;
   auto entry = calibration.getAs<StringAttr>("entry");
   bool terminal = llvm::sys::Process::StandardErrIsDisplayed();
+  if (calibration.contains("sequential") || asksForCrossMoments(module))
+    return std::unique_ptr<quant_llm::StatisticsSource>(
+        std::make_unique<SequentialRun>(SequentialRun::Options{
+            quant_llm::resolveModulePath(module, inputs),
+            entry ? entry.str() : "", terminal,
+            terminal || calibration.contains("profile")}));
   return std::unique_ptr<quant_llm::StatisticsSource>(
       std::make_unique<CalibrationRun>(
           quant_llm::resolveModulePath(module, inputs),

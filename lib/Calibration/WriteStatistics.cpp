@@ -48,6 +48,13 @@ private:
       return emitError(module.getLoc(),
                        "no linear layer to collect statistics of; run "
                        "quant-llm-raise-linear first");
+    if (auto calibration = module->getAttrOfType<DictionaryAttr>(
+            quant_llm::QuantLLMDialect::kCalibrationAttr);
+        calibration && calibration.contains("sequential"))
+      return emitError(module.getLoc(),
+                       "can't write statistics of a sequential calibration: "
+                       "those of a layer are known when the layers before it "
+                       "have been rounded; leave out sequential");
     auto source = calibration::createStatisticsSource(module);
     if (failed(source))
       return failure();

@@ -119,6 +119,11 @@ struct CalibratePipelineOptions
       *this, "entry",
       llvm::cl::desc("Function to run; default: the only public one"),
       llvm::cl::init("")};
+  Option<bool> sequential{
+      *this, "sequential",
+      llvm::cl::desc("Take each layer's statistics in the model whose earlier "
+                     "layers are quantised already"),
+      llvm::cl::init(false)};
   Option<bool> profile{
       *this, "profile",
       llvm::cl::desc(
@@ -133,6 +138,7 @@ static void buildCalibratePipeline(OpPassManager &manager,
   calibrate.inputs = options.inputs;
   calibrate.stats = options.stats;
   calibrate.entry = options.entry;
+  calibrate.sequential = options.sequential;
   calibrate.profile = options.profile;
   manager.addPass(calibration::createCalibratePass(calibrate));
 }

@@ -14,8 +14,9 @@
 namespace qk::calibration {
 
 /// The source that the module attribute `quant_llm.calibration` names: a
-/// statistics file, or a run of the model on samples. Null where the module
-/// names none. Errors are emitted at the module.
+/// statistics file, or a run of the model on samples, in one piece or (where
+/// asked for, or a recipe needs a cross moment) block by block. Null where the
+/// module names none. Errors are emitted at the module.
 mlir::FailureOr<std::unique_ptr<quant_llm::StatisticsSource>>
 createStatisticsSource(mlir::ModuleOp module);
 

@@ -9,6 +9,7 @@
 
 #include "mlir/Bytecode/BytecodeImplementation.h"
 #include "mlir/IR/BuiltinOps.h"
+#include "mlir/Transforms/InliningUtils.h"
 
 using namespace mlir;
 using namespace qk;
@@ -49,13 +50,23 @@ struct BytecodeInterface : public BytecodeDialectInterface {
   }
 };
 
+/// No op depends on the function that it is in.
+struct Inlining : public DialectInlinerInterface {
+  using DialectInlinerInterface::DialectInlinerInterface;
+
+  bool isLegalToInline(Operation *, Region *, bool,
+                       IRMapping &) const override {
+    return true;
+  }
+};
+
 } // namespace
 
 void QuantLLMDialect::initialize() {
   store = std::make_shared<storage::ParameterStore>();
   registerAttributes();
   registerOps();
-  addInterfaces<BytecodeInterface>();
+  addInterfaces<BytecodeInterface, Inlining>();
 }
 
 /// A dictionary of strings.

@@ -6,17 +6,16 @@
 
 #include "qk/Dialect/QuantLLM/Transforms/Evaluate.h"
 
-#include "Recipe.h"
-
+#include "Evaluation/EffectiveWeight.h"
 #include "Evaluation/RecipeEvaluator.h"
 #include "Evaluation/Report.h"
 #include "Evaluation/ResultWriter.h"
+#include "Evaluation/Tasks.h"
 
 #include "qk/Dialect/QuantLLM/IR/QuantLLM.h"
 
 #include "mlir/IR/Iterators.h"
 #include "mlir/Interfaces/SideEffectInterfaces.h"
-#include "llvm/ADT/SetVector.h"
 #include "llvm/ADT/StringSet.h"
 #include "llvm/Support/raw_ostream.h"
 
@@ -26,105 +25,6 @@
 using namespace mlir;
 using namespace qk;
 using namespace qk::quant_llm;
-
-namespace {
-
-/// One thing to compute: a rounding of `layer`, or a tensor of a recipe that
-/// the model itself reads (a norm's weight after folding, factors that divide
-/// an activation, a static scale), to be called `name`.
-struct Task {
-  Operation *op;
-  std::string layer;
-  std::string name;
-
-  bool isRounding() const { return name.empty(); }
-};
-
-} // namespace
-
-static bool isRounding(Operation *op) {
-  return isa<RoundToNearestOp, RoundCompensatedOp>(op);
-}
-
-/// The layers whose statistics a recipe names.
-static void collectStatisticLayers(Operation *op,
-                                   llvm::SetVector<StringRef> &layers) {
-  if (auto statistic = dyn_cast<StatisticOp>(op))
-    layers.insert(statistic.getLayer());
-  for (Value operand : op->getOperands())
-    if (Operation *producer = operand.getDefiningOp())
-      collectStatisticLayers(producer, layers);
-}
-
-/// Whether a use is part of a recipe, rather than of the model.
-static bool isInRecipe(OpOperand &use) {
-  Operation *user = use.getOwner();
-  return isRounding(user) ||
-         (user->getNumResults() == 1 && isRecipeValue(user->getResult(0)));
-}
-
-/// What the tensor that `op` computes is called: as the parameter that it is
-/// made from, or after the layer whose input it is for.
-static std::string getTensorName(Operation *op) {
-  Operation *root = op;
-  while (root->getNumOperands() > 0 &&
-         !isa<SmoothingFactorsOp, SearchSmoothingFactorsOp, SaliencyFactorsOp,
-              GatherFactorsOp, ActivationScaleOp, ScaleStatisticOp>(root))
-    root = root->getOperand(0).getDefiningOp();
-  if (auto parameter = dyn_cast<ParameterOp>(root))
-    return parameter.getName().str();
-  llvm::SetVector<StringRef> layers;
-  collectStatisticLayers(op, layers);
-  std::string layer = layers.empty() ? "unnamed" : layers.front().str();
-  return layer +
-         (isa<ActivationScaleOp>(op) ? ".input_scale" : ".input_factors");
-}
-
-static std::vector<Task> collectTasks(ModuleOp module) {
-  std::vector<Task> roundings, tensors;
-  llvm::SmallPtrSet<Operation *, 32> seen;
-  llvm::StringSet<> names;
-  module.walk([&](Operation *op) {
-    if (auto matmul = dyn_cast<MatmulOp>(op)) {
-      Operation *codes = matmul.getCodes().getDefiningOp();
-      if (codes && isRounding(codes) && seen.insert(codes).second)
-        roundings.push_back({codes, matmul.getLayer().str(), ""});
-      return;
-    }
-    // A constant of the model is no recipe by itself.
-    if (op->getNumResults() != 1 || isa<StatisticOp>(op) ||
-        isParameterView(op->getResult(0)) || !isRecipeValue(op->getResult(0)) ||
-        llvm::all_of(op->getResult(0).getUses(), isInRecipe))
-      return;
-    std::string name = getTensorName(op), unique = name;
-    for (int64_t i = 1; !names.insert(unique).second; ++i)
-      unique = name + "_" + std::to_string(i);
-    tensors.push_back({op, unique, unique});
-  });
-  // Each after the first rounding that needs the same statistics, so that these
-  // can be dropped.
-  std::vector<std::vector<Task>> after(roundings.size() + 1);
-  for (Task &tensor : tensors) {
-    llvm::SetVector<StringRef> layers;
-    collectStatisticLayers(tensor.op, layers);
-    size_t at = 0;
-    for (; at < roundings.size(); ++at) {
-      llvm::SetVector<StringRef> needed;
-      collectStatisticLayers(roundings[at].op, needed);
-      if (llvm::any_of(layers,
-                       [&](StringRef layer) { return needed.contains(layer); }))
-        break;
-    }
-    after[at].push_back(std::move(tensor));
-  }
-  std::vector<Task> tasks;
-  for (size_t i = 0; i <= roundings.size(); ++i) {
-    if (i < roundings.size())
-      tasks.push_back(std::move(roundings[i]));
-    llvm::append_range(tasks, after[i]);
-  }
-  return tasks;
-}
 
 bool qk::quant_llm::hasRecipe(ModuleOp module) {
   return !collectTasks(module).empty();
@@ -309,6 +209,13 @@ LogicalResult Evaluation::evaluate(const Task &rounding,
     for (Operation *user : rounding.op->getUsers())
       user->setAttr("quant_llm.uncalibrated",
                     UnitAttr::get(module.getContext()));
+  if (source && source->wantsRounded(rounding.layer)) {
+    FailureOr<std::vector<float>> effective = computeEffectiveWeight(
+        rounding.op, rounding.layer, rounded->weight, evaluator);
+    if (failed(effective) ||
+        failed(source->setRounded(rounding.layer, *effective)))
+      return failure();
+  }
   if (failed(writer.write(rounding.op, rounding.layer, rounded->weight)))
     return failure();
   entry.seconds =
@@ -335,6 +242,8 @@ LogicalResult Evaluation::run() {
     return success();
   if (failed(checkStatistics()))
     return failure();
+  if (source)
+    sortTasks(tasks, source->order());
   ResultWriter writer(module, options.outputWeights);
   for (const Task &task : tasks)
     if (failed(task.isRounding()

@@ -62,6 +62,22 @@ public:
   /// Called once for a layer, when nothing will ask for its statistics again:
   /// after the last rounding whose recipe names it.
   virtual void release(llvm::StringRef layer) {}
+
+  /// The order in which the source can give statistics, once it is prepared;
+  /// evaluate keeps to it. Empty: any.
+  virtual llvm::ArrayRef<std::string> order() const { return {}; }
+
+  /// Whether the source wants to know what became of a layer's weight.
+  virtual bool wantsRounded(llvm::StringRef layer) const { return false; }
+
+  /// Called once the layer was rounded, where it wants to know. `weight` [N,K]
+  /// is what the float model computes with in place of the layer's weight to
+  /// give what the quantised layer gives: dequantised, scales of the recipe
+  /// taken out. Errors are emitted.
+  virtual mlir::LogicalResult setRounded(llvm::StringRef layer,
+                                         llvm::ArrayRef<float> weight) {
+    return mlir::success();
+  }
 };
 
 /// What evaluate does beside computing; from the module attribute
@@ -87,8 +103,8 @@ struct EvaluateOptions {
 /// Computes codes, scales, zero points and permutations of every `matmul` whose
 /// recipe isn't evaluated yet, and replaces the recipe by parameters. A module
 /// without a recipe is left as it is (idempotent). `source` may be null: no
-/// statistics. The order of layers is that of the module; the result does not
-/// depend on the number of threads.
+/// statistics. The order of layers is that of the module, or the source's; the
+/// result does not depend on the number of threads.
 ///
 /// Errors, each naming the layer: weights or statistics that are not finite,
 /// statistics of another K than the layer's, missing statistics for some

@@ -1,0 +1,46 @@
+//===- CrossMoment.h - Two inputs of one layer, together --------*- C++ -*-===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef QK_NUMERICS_CROSSMOMENT_H
+#define QK_NUMERICS_CROSSMOMENT_H
+
+#include "qk/Numerics/Result.h"
+
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+namespace qk::numerics {
+
+/// Collects C = Σ fᵀ·x / tokens, [K,K], of what a layer is fed in the float
+/// model (f) and in a model whose earlier layers are quantised (x), token by
+/// token: what a retarget of weights needs beside the Hessian of x. One caller
+/// at a time; threads are used inside. Summed as StatisticsAccumulator sums,
+/// with the same promise: the result depends on the sequence of tokens alone.
+class CrossMomentAccumulator {
+public:
+  explicit CrossMomentAccumulator(int64_t k);
+  ~CrossMomentAccumulator();
+  CrossMomentAccumulator(CrossMomentAccumulator &&);
+  CrossMomentAccumulator &operator=(CrossMomentAccumulator &&);
+
+  /// Adds `rows` tokens, f and x row-major [rows,k]. With `mask` [rows], only
+  /// those whose entry is not 0.
+  void add(const float *f, const float *x, int64_t rows,
+           const uint8_t *mask = nullptr);
+
+  /// [K,K] row-major, of all tokens added; 0 where there were none. Errors: an
+  /// element that is not finite, as some token's was not.
+  Result<std::vector<float>> finish();
+
+private:
+  struct State;
+  std::unique_ptr<State> state;
+};
+
+} // namespace qk::numerics
+
+#endif // QK_NUMERICS_CROSSMOMENT_H

@@ -1,0 +1,268 @@
+//===- SegmentPlan.cpp - Where a function is cut --------------------------===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "SegmentPlan.h"
+
+#include "mlir/Dialect/ControlFlow/IR/ControlFlowOps.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "llvm/ADT/MapVector.h"
+#include "llvm/ADT/STLExtras.h"
+
+#include <limits>
+
+using namespace mlir;
+using namespace qk;
+using namespace qk::calibration;
+using Group = SegmentPlan::Group;
+using Step = SegmentPlan::Step;
+
+/// A cut that keeps more than this many times what a neighbour keeps is left
+/// out. A multi-layer perceptron keeps up to about 4 times (its inner vector
+/// and the residual) what the cut before it keeps.
+static constexpr double kTooMuch = 4;
+
+namespace {
+
+class Planner {
+public:
+  Planner(ModelCopy &copy, SegmentPlan &plan) : copy(copy), plan(plan) {}
+
+  LogicalResult findGroups(ArrayRef<std::string> layers);
+  void findNeeded();
+  void chooseCuts(const StatisticUses &uses);
+  void makeSteps();
+
+private:
+  /// A place where some groups' inputs have just been computed.
+  struct Cut {
+    int64_t position;
+    std::vector<size_t> groups;
+    SmallVector<Value> live;
+    double bytes = 0;
+    bool kept = true;
+  };
+  void findLive(Cut &cut) const;
+
+  ModelCopy &copy;
+  SegmentPlan &plan;
+  llvm::DenseSet<Operation *> needed;
+  std::vector<Cut> cuts;
+};
+
+} // namespace
+
+/// The same tensor, with all that is known of its shape.
+static Value stripCasts(Value x) {
+  while (auto cast = x.getDefiningOp<tensor::CastOp>())
+    x = cast.getSource();
+  return x;
+}
+
+LogicalResult Planner::findGroups(ArrayRef<std::string> layers) {
+  // What each layer reads, and what the module itself observes instead.
+  llvm::StringMap<SmallVector<std::pair<Value, Operation *>>> inputs, observed;
+  walkLayers(plan.function, [&](Operation *op, StringRef layer, Value x) {
+    inputs[layer].emplace_back(stripCasts(x), op);
+  });
+  plan.function.walk([&](quant_llm::ObserveOp op) {
+    observed[op.getLayer()].emplace_back(stripCasts(op.getX()), op);
+  });
+  llvm::StringMap<int64_t> sizes;
+  walkLayers(copy.getModule(), [&](Operation *, StringRef layer, Value x) {
+    sizes[layer] = cast<RankedTensorType>(x.getType()).getShape().back();
+  });
+
+  llvm::MapVector<Value, Group> groups;
+  std::vector<Group> unreached;
+  for (const std::string &layer : layers) {
+    if (!inputs.contains(layer)) {
+      if (!sizes.contains(layer))
+        return emitError(copy.getLocation())
+               << "layer '" << layer << "' is not in the module";
+      Group group;
+      group.layers = {layer};
+      group.k = sizes[layer];
+      unreached.push_back(group);
+      continue;
+    }
+    auto own = observed.find(layer);
+    auto &read = own == observed.end() ? inputs[layer] : own->second;
+    for (auto [x, op] : read)
+      if (x != read.front().first)
+        return copy.errorAt(op)
+               << "can't calibrate block by block: layer '" << layer
+               << "' reads several tensors, and would have to be rounded "
+                  "before "
+                  "the last of them is known; leave out sequential";
+    Value input = read.front().first;
+    if (plan.flow.isCheap(input) ||
+        input.getParentBlock() != &plan.function.getBody().front())
+      return copy.errorAt(read.front().second)
+             << "can't calibrate block by block: what layer '" << layer
+             << "' reads is not computed from the function's inputs directly "
+                "in "
+                "function '"
+             << plan.function.getName() << "'; leave out sequential";
+    Group &group = groups[input];
+    group.input = input;
+    group.k = cast<RankedTensorType>(input.getType()).getShape().back();
+    group.layers.push_back(layer);
+  }
+  for (auto &[input, group] : groups)
+    plan.groups.push_back(std::move(group));
+  llvm::sort(plan.groups, [&](const Group &a, const Group &b) {
+    return plan.flow.comesBefore(a.input, b.input);
+  });
+  llvm::append_range(plan.groups, unreached);
+  for (auto [index, group] : llvm::enumerate(plan.groups)) {
+    if (!group.input)
+      continue;
+    int64_t position = plan.flow.positionOf(group.input);
+    if (cuts.empty() || cuts.back().position != position)
+      cuts.push_back({position, {}, {}});
+    cuts.back().groups.push_back(index);
+  }
+  return success();
+}
+
+/// The ops that the groups' inputs depend on, and the assertions before the
+/// last of these; cheap ones apart.
+void Planner::findNeeded() {
+  if (cuts.empty())
+    return;
+  SmallVector<Value> worklist;
+  for (const Group &group : plan.groups)
+    if (group.input)
+      worklist.push_back(group.input);
+  llvm::DenseSet<Value> checked;
+  for (Operation *op : plan.flow.ops().take_front(cuts.back().position + 1))
+    if (auto assertion = dyn_cast<cf::AssertOp>(op);
+        assertion && checked.insert(assertion.getArg()).second) {
+      needed.insert(op);
+      worklist.push_back(assertion.getArg());
+    }
+  while (!worklist.empty()) {
+    Value value = worklist.pop_back_val();
+    Operation *op = value.getDefiningOp();
+    if (!op || plan.flow.isCheap(value) || !needed.insert(op).second)
+      continue;
+    llvm::append_range(worklist, FunctionFlow::inputsOf(op));
+  }
+}
+
+/// What is alive after the op at the cut.
+void Planner::findLive(Cut &cut) const {
+  llvm::SetVector<Value> live;
+  auto consider = [&](Value value) {
+    if (!isa<BlockArgument>(value) && !plan.flow.isCheap(value) &&
+        plan.flow.positionOf(value) <= cut.position)
+      live.insert(value);
+  };
+  for (size_t group : cut.groups)
+    consider(plan.groups[group].input);
+  for (Operation *op : plan.flow.ops().drop_front(cut.position + 1)) {
+    if (!needed.contains(op))
+      continue;
+    for (Value value : FunctionFlow::inputsOf(op))
+      consider(value);
+  }
+  cut.live = live.takeVector();
+  llvm::sort(cut.live,
+             [&](Value a, Value b) { return plan.flow.comesBefore(a, b); });
+  for (Value value : cut.live)
+    if (plan.flow.dependsOnData(value))
+      cut.bytes += FunctionFlow::bytesOf(value);
+}
+
+void Planner::chooseCuts(const StatisticUses &uses) {
+  for (Cut &cut : cuts) {
+    findLive(cut);
+    // At the arguments nothing is kept.
+    cut.kept =
+        cut.position < 0 || llvm::all_of(cut.live, FunctionFlow::canKeep);
+  }
+  for (size_t i = 0; i < cuts.size(); ++i) {
+    double least = std::numeric_limits<double>::infinity();
+    for (size_t neighbour : {i - 1, i + 1})
+      if (neighbour < cuts.size() && cuts[neighbour].bytes > 0)
+        least = std::min(least, cuts[neighbour].bytes);
+    if (cuts[i].bytes > kTooMuch * least)
+      cuts[i].kept = false;
+  }
+  llvm::StringMap<size_t> cutOf;
+  for (auto [index, cut] : llvm::enumerate(cuts))
+    for (size_t group : cut.groups)
+      for (const std::string &layer : plan.groups[group].layers)
+        cutOf[layer] = index;
+  for (const auto &[layer, statistic] : uses) {
+    auto from = cutOf.find(layer), to = cutOf.find(statistic);
+    if (from == cutOf.end() || to == cutOf.end())
+      continue;
+    for (size_t i = from->second + 1; i <= to->second; ++i)
+      cuts[i].kept = false;
+  }
+}
+
+void Planner::makeSteps() {
+  // From the arguments to the first cut.
+  plan.steps.emplace_back();
+  for (const Cut &cut : cuts) {
+    if (cut.kept && cut.position >= 0) {
+      Step &step = plan.steps.emplace_back();
+      step.position = cut.position;
+      step.live = cut.live;
+    }
+    for (size_t group : cut.groups) {
+      plan.groups[group].step = plan.steps.size() - 1;
+      plan.steps.back().groups.push_back(group);
+    }
+  }
+  for (auto [index, group] : llvm::enumerate(plan.groups))
+    if (!group.input)
+      plan.steps.front().groups.push_back(index);
+  for (auto [index, step] : llvm::enumerate(plan.steps)) {
+    int64_t end = index + 1 < plan.steps.size()
+                      ? plan.steps[index + 1].position
+                      : (cuts.empty() ? -1 : cuts.back().position);
+    for (int64_t i = step.position + 1; i <= end; ++i)
+      if (Operation *op = plan.flow.ops()[i];
+          isa<cf::AssertOp>(op) && needed.contains(op))
+        step.assertions.push_back(op);
+  }
+}
+
+FailureOr<SegmentPlan> qk::calibration::planSegments(
+    ModelCopy &copy, func::FuncOp function, ArrayRef<std::string> layers,
+    const llvm::StringSet<> &rounded, const StatisticUses &uses) {
+  SegmentPlan plan;
+  plan.function = function;
+  FailureOr<FunctionFlow> flow = FunctionFlow::analyse(copy, function, rounded);
+  if (failed(flow))
+    return failure();
+  plan.flow = std::move(*flow);
+  Planner planner(copy, plan);
+  if (failed(planner.findGroups(layers)))
+    return failure();
+  planner.findNeeded();
+  planner.chooseCuts(uses);
+  planner.makeSteps();
+  return plan;
+}
+
+void SegmentPlan::print(llvm::raw_ostream &stream) const {
+  for (auto [index, step] : llvm::enumerate(steps)) {
+    stream << "calibration: step " << index << ":";
+    for (size_t group : step.groups) {
+      stream << " [";
+      llvm::interleave(groups[group].layers, stream, ", ");
+      stream << "]";
+    }
+    stream << (step.groups.empty() ? " no layer; keeps" : "; keeps");
+    for (Value value : step.live)
+      stream << " " << value.getType();
+    stream << (step.live.empty() ? " nothing\n" : "\n");
+  }
+}

@@ -1,0 +1,77 @@
+//===- SegmentPlan.h - Where a function is cut ------------------*- C++ -*-===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+///
+/// \file
+/// A function is run in parts, so that a layer is rounded before what reads its
+/// result runs. Layers that read one tensor are a group; the function is cut
+/// where each group's tensor has been computed. What is alive at a cut is kept
+/// for every sample. A cut is left out, and the groups on both sides of it
+/// become one step, where
+/// - a value is alive that can't be kept,
+/// - it keeps far more alive than the cut before or after it,
+/// - a recipe of the first needs the statistics of the second (scales folded
+///   into the rows of the layer before).
+///
+//===----------------------------------------------------------------------===//
+
+#ifndef QK_LIB_CALIBRATION_SEGMENTPLAN_H
+#define QK_LIB_CALIBRATION_SEGMENTPLAN_H
+
+#include "FunctionFlow.h"
+
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace qk::calibration {
+
+struct SegmentPlan {
+  struct Group {
+    std::vector<std::string> layers;
+    /// What they read, or what the module observes for them; null where the
+    /// function that runs has none of them.
+    mlir::Value input;
+    int64_t k = 0;
+    /// The step in which it is rounded.
+    size_t step = 0;
+  };
+  /// From one cut to the next.
+  struct Step {
+    std::vector<size_t> groups;
+    /// The number of the last op before the cut; -1: none.
+    int64_t position = -1;
+    /// What is kept at the cut, in the order of definition.
+    llvm::SmallVector<mlir::Value> live;
+    /// Conditions to check on the way to the next cut (cf.assert).
+    llvm::SmallVector<mlir::Operation *> assertions;
+  };
+
+  mlir::func::FuncOp function;
+  FunctionFlow flow;
+  /// In the order of data flow; those that do not run last.
+  std::vector<Group> groups;
+  std::vector<Step> steps;
+
+  /// One line a step: its layers and what is kept for them.
+  void print(llvm::raw_ostream &stream) const;
+};
+
+/// Layers of which a recipe of the first needs a statistic of the second.
+using StatisticUses = std::vector<std::pair<std::string, std::string>>;
+
+/// Plans the run of `function`, in `copy`, for the statistics of `layers`, of
+/// which those in `rounded` change. Errors: those of FunctionFlow; a layer that
+/// the module lacks; a rounded layer that reads several tensors (at the second
+/// op).
+mlir::FailureOr<SegmentPlan> planSegments(ModelCopy &copy,
+                                          mlir::func::FuncOp function,
+                                          llvm::ArrayRef<std::string> layers,
+                                          const llvm::StringSet<> &rounded,
+                                          const StatisticUses &uses);
+
+} // namespace qk::calibration
+
+#endif // QK_LIB_CALIBRATION_SEGMENTPLAN_H

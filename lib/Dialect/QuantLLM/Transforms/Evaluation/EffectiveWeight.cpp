@@ -1,0 +1,51 @@
+//===- EffectiveWeight.cpp - What a rounded layer computes with -----------===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "EffectiveWeight.h"
+
+#include "qk/Numerics/Elementwise.h"
+#include "qk/Numerics/RoundToNearest.h"
+
+using namespace mlir;
+using namespace qk;
+using namespace qk::quant_llm;
+
+FailureOr<std::vector<float>>
+qk::quant_llm::computeEffectiveWeight(Operation *rounding, StringRef layer,
+                                      const numerics::QuantizedWeight &rounded,
+                                      RecipeEvaluator &evaluator) {
+  std::vector<float> weight = numerics::dequantize(rounded);
+  // From the last op of the recipe to the parameter. What changes the weight
+  // otherwise (clipping, another target) is what it was rounded for.
+  Value value = rounding->getOperand(0);
+  while (Operation *op = value.getDefiningOp()) {
+    if (isa<ParameterOp, TransposeOp>(op) || op->getNumOperands() == 0)
+      break;
+    numerics::Status status;
+    if (auto columns = dyn_cast<ScaleColumnsOp>(op)) {
+      FailureOr<std::vector<float>> factors =
+          evaluator.compute(columns.getFactors(), layer);
+      if (failed(factors))
+        return failure();
+      status = numerics::scaleColumns(weight.data(), rounded.n, rounded.k,
+                                      factors->data(), !columns.getInverse(),
+                                      weight.data(),
+                                      columns.getOffset().convertToDouble());
+    } else if (auto rows = dyn_cast<ScaleRowsOp>(op)) {
+      FailureOr<std::vector<float>> factors =
+          evaluator.compute(rows.getFactors(), layer);
+      if (failed(factors))
+        return failure();
+      status = numerics::scaleRows(weight.data(), rounded.n, rounded.k,
+                                   factors->data(), !rows.getInverse(),
+                                   weight.data());
+    }
+    if (!status)
+      return emitLayerError(op, layer, status.error());
+    value = op->getOperand(0);
+  }
+  return weight;
+}
