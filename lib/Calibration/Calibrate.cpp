@@ -36,6 +36,18 @@ struct Calibrate : public calibration::impl::CalibratePassBase<Calibrate> {
              "of the model with quantised layers come from running it";
       return signalPassFailure();
     }
+    if (firstTokenWeight != 0 && !(firstTokenWeight >= 1)) {
+      emitError(module.getLoc())
+          << "expected first-token-weight to be at least 1, got "
+          << firstTokenWeight;
+      return signalPassFailure();
+    }
+    if (firstTokenWeight != 0 && inputs.empty()) {
+      emitError(module.getLoc())
+          << "expected inputs=FILE with first-token-weight, got stats=FILE: "
+             "statistics in a file are weighted when they are made";
+      return signalPassFailure();
+    }
     StringRef path = inputs.empty() ? stats : inputs;
     if (auto file = storage::SafetensorsFile::open(path); !file) {
       emitError(module.getLoc())
@@ -50,6 +62,9 @@ struct Calibrate : public calibration::impl::CalibratePassBase<Calibrate> {
       entries.set("entry", builder.getStringAttr(entry));
     if (sequential)
       entries.set("sequential", builder.getStringAttr("true"));
+    if (firstTokenWeight != 0)
+      entries.set("first_token_weight", builder.getStringAttr(std::to_string(
+                                            firstTokenWeight.getValue())));
     if (profile)
       entries.set("profile", builder.getStringAttr("true"));
     module->setAttr(quant_llm::QuantLLMDialect::kCalibrationAttr,

@@ -28,7 +28,8 @@ namespace {
 /// Feeds accumulators with what the running model shows.
 class Collector {
 public:
-  explicit Collector(const ObservedModel &model) : model(model) {
+  Collector(const ObservedModel &model, double firstTokenWeight)
+      : model(model), firstTokenWeight(static_cast<float>(firstTokenWeight)) {
     for (const ObservedModel::Group &group : model.groups)
       accumulators.emplace_back(group.k);
     qk_set_observer(observe, this);
@@ -74,7 +75,7 @@ private:
     }
     const float *rows = toRows(element, tokens, k, x, rowStride);
     numerics::Status status = accumulators[group].add(
-        rows, tokens, mask->empty() ? nullptr : mask->data());
+        rows, tokens, mask->empty() ? nullptr : mask->data(), firstTokenWeight);
     if (!status)
       message = describe(group) + status.error().message;
   }
@@ -113,6 +114,7 @@ private:
   }
 
   const ObservedModel &model;
+  float firstTokenWeight;
   std::vector<numerics::StatisticsAccumulator> accumulators;
   std::vector<float> buffer;
   const std::vector<uint8_t> *mask = nullptr;
@@ -157,7 +159,7 @@ LogicalResult CalibrationRun::prepare(ModuleOp module,
   if (!samples)
     return fail(samples.takeError());
 
-  Collector collector(*model);
+  Collector collector(*model, firstTokenWeight);
   qk_profile_start();
   Stopwatch watch;
   for (size_t i = 0; i < samples->size(); ++i) {

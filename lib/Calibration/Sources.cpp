@@ -31,6 +31,82 @@ static bool asksForCrossMoments(ModuleOp module) {
       .wasInterrupted();
 }
 
+/// Whether recipes do without them where they can't be had.
+static bool canDoWithoutCrossMoments(ModuleOp module) {
+  return !module
+              .walk([](quant_llm::RetargetOp op) {
+                return op.getOptional() ? WalkResult::advance()
+                                        : WalkResult::interrupt();
+              })
+              .wasInterrupted();
+}
+
+namespace {
+
+/// Block by block where that can be done, else in one run. Nobody asked for
+/// blocks: they are what an effort prefers.
+class BlocksIfPossible : public quant_llm::StatisticsSource {
+public:
+  BlocksIfPossible(std::unique_ptr<StatisticsSource> blocks,
+                   std::unique_ptr<StatisticsSource> whole)
+      : chosen(std::move(blocks)), whole(std::move(whole)) {}
+
+  LogicalResult prepare(ModuleOp module,
+                        ArrayRef<std::string> layers) override {
+    std::string reason;
+    {
+      ScopedDiagnosticHandler handler(
+          module.getContext(), [&](Diagnostic &diagnostic) {
+            if (diagnostic.getSeverity() != DiagnosticSeverity::Error)
+              return failure();
+            if (reason.empty())
+              reason = diagnostic.str();
+            return success();
+          });
+      if (succeeded(chosen->prepare(module, layers)))
+        return success();
+    }
+    chosen = std::move(whole);
+    // What is wrong with samples or the model is so either way.
+    if (failed(chosen->prepare(module, layers)))
+      return failure();
+    emitRemark(module.getLoc())
+        << "calibrated in one run, and weights are not retargeted: " << reason;
+    return success();
+  }
+  FailureOr<const quant_llm::LayerStatistics *> get(StringRef layer) override {
+    return chosen->get(layer);
+  }
+  void release(StringRef layer) override { chosen->release(layer); }
+  ArrayRef<std::string> order() const override { return chosen->order(); }
+  bool wantsRounded(StringRef layer) const override {
+    return chosen->wantsRounded(layer);
+  }
+  LogicalResult setRounded(StringRef layer, ArrayRef<float> weight) override {
+    return chosen->setRounded(layer, weight);
+  }
+
+private:
+  std::unique_ptr<StatisticsSource> chosen, whole;
+};
+
+} // namespace
+
+/// How often the first token of a sample counts: as calibrate says, else as the
+/// method does.
+static double getFirstTokenWeight(ModuleOp module, DictionaryAttr calibration) {
+  double weight = 1;
+  if (auto given = calibration.getAs<StringAttr>("first_token_weight")) {
+    given.getValue().getAsDouble(weight);
+    return weight;
+  }
+  if (auto settings = module->getAttrOfType<DictionaryAttr>(
+          quant_llm::QuantLLMDialect::kEvaluateAttr))
+    if (auto own = settings.getAs<FloatAttr>("first_token_weight"))
+      weight = own.getValueAsDouble();
+  return weight;
+}
+
 FailureOr<std::unique_ptr<quant_llm::StatisticsSource>>
 qk::calibration::createStatisticsSource(ModuleOp module) {
   auto calibration = module->getAttrOfType<DictionaryAttr>(
@@ -53,15 +129,29 @@ qk::calibration::createStatisticsSource(ModuleOp module) {
            << calibration;
   auto entry = calibration.getAs<StringAttr>("entry");
   bool terminal = llvm::sys::Process::StandardErrIsDisplayed();
-  if (calibration.contains("sequential") || asksForCrossMoments(module))
-    return std::unique_ptr<quant_llm::StatisticsSource>(
-        std::make_unique<SequentialRun>(SequentialRun::Options{
-            quant_llm::resolveModulePath(module, inputs),
-            entry ? entry.str() : "", terminal,
-            terminal || calibration.contains("profile")}));
+  bool sequential =
+      calibration.contains("sequential") || asksForCrossMoments(module);
+  if (sequential) {
+    // A weighted Hessian beside an unweighted cross moment would move targets
+    // to where nothing is.
+    if (calibration.contains("first_token_weight"))
+      return emitError(module.getLoc())
+             << "expected no first-token-weight with calibration block by "
+                "block, which 'sequential' or a method's retarget ask for; "
+                "leave it out, or give effort=fast or retarget=0";
+  }
+  std::string path = quant_llm::resolveModulePath(module, inputs);
+  std::string function = entry ? entry.str() : "";
+  bool profile = terminal || calibration.contains("profile");
+  auto whole =
+      std::make_unique<CalibrationRun>(path, function, terminal, profile);
+  whole->setFirstTokenWeight(getFirstTokenWeight(module, calibration));
+  if (!sequential)
+    return std::unique_ptr<quant_llm::StatisticsSource>(std::move(whole));
+  auto blocks = std::make_unique<SequentialRun>(
+      SequentialRun::Options{path, function, terminal, profile});
+  if (calibration.contains("sequential") || !canDoWithoutCrossMoments(module))
+    return std::unique_ptr<quant_llm::StatisticsSource>(std::move(blocks));
   return std::unique_ptr<quant_llm::StatisticsSource>(
-      std::make_unique<CalibrationRun>(
-          quant_llm::resolveModulePath(module, inputs),
-          entry ? entry.str() : "", terminal,
-          terminal || calibration.contains("profile")));
+      std::make_unique<BlocksIfPossible>(std::move(blocks), std::move(whole)));
 }

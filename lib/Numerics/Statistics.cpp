@@ -19,6 +19,8 @@ namespace qk::numerics {
 /// element, then take a tenth of the time.
 static constexpr int64_t kChunk = 512;
 static constexpr int64_t kTile = 256;
+/// Tokens that count more than once, gathered for one product.
+static constexpr int64_t kExtra = 64;
 
 struct StatisticsAccumulator::State {
   StatisticsOptions options;
@@ -33,6 +35,10 @@ struct StatisticsAccumulator::State {
   /// Tokens not yet part of a whole chunk, [kChunk, K].
   std::unique_ptr<float[]> staged;
   int64_t stagedRows = 0;
+  /// What the Hessian gets beside the tokens, [kExtra, K]: those that count
+  /// more than once, times the root of how much more.
+  std::unique_ptr<float[]> extra;
+  int64_t extraRows = 0;
 
   int64_t stripes() const { return (k + kTile - 1) / kTile; }
   int64_t width(int64_t stripe) const {
@@ -40,6 +46,9 @@ struct StatisticsAccumulator::State {
   }
 
   void addChunk(const float *x, int64_t rows);
+  void addExtra(const float *x, float weight);
+  void flushExtra();
+  void addTileNumber(int64_t item, const float *x, int64_t rows);
   void addTile(int64_t i, int64_t j, const float *x, int64_t rows);
   void addColumns(int64_t stripe, const float *x, int64_t rows);
 };
@@ -112,16 +121,39 @@ void StatisticsAccumulator::State::addColumns(int64_t stripe, const float *x,
   }
 }
 
+void StatisticsAccumulator::State::addTileNumber(int64_t item, const float *x,
+                                                 int64_t rows) {
+  int64_t j = 0;
+  while ((j + 1) * (j + 2) / 2 <= item)
+    ++j;
+  addTile(item - j * (j + 1) / 2, j, x, rows);
+}
+
+void StatisticsAccumulator::State::addExtra(const float *x, float weight) {
+  if (!extra)
+    extra = uninitialized<float>(kExtra * k);
+  float root = std::sqrt(weight - 1.0f);
+  for (int64_t i = 0; i < k; ++i)
+    extra[extraRows * k + i] = root * x[i];
+  if (++extraRows == kExtra)
+    flushExtra();
+}
+
+void StatisticsAccumulator::State::flushExtra() {
+  if (extraRows)
+    parallelFor(static_cast<int64_t>(tiles.size()), [&](int64_t item) {
+      addTileNumber(item, extra.get(), extraRows);
+    });
+  extraRows = 0;
+}
+
 void StatisticsAccumulator::State::addChunk(const float *x, int64_t rows) {
   int64_t columnItems = options.absmax || options.absmean ? stripes() : 0;
   int64_t tileItems = static_cast<int64_t>(tiles.size());
   parallelFor(tileItems + columnItems, [&](int64_t item) {
     if (item >= tileItems)
       return addColumns(item - tileItems, x, rows);
-    int64_t j = 0;
-    while ((j + 1) * (j + 2) / 2 <= item)
-      ++j;
-    addTile(item - j * (j + 1) / 2, j, x, rows);
+    addTileNumber(item, x, rows);
   });
 }
 
@@ -164,15 +196,23 @@ static int64_t findNonFinite(const float *x, int64_t rows, int64_t k,
 }
 
 Status StatisticsAccumulator::add(const float *x, int64_t rows,
-                                  const uint8_t *mask) {
+                                  const uint8_t *mask, float firstWeight) {
   State &s = *state;
   int64_t k = s.k;
+  if (!(std::isfinite(firstWeight) && firstWeight >= 1.0f))
+    return Error{"weight " + std::to_string(firstWeight) +
+                 " of the first token is not allowed: expected at least 1"};
   if (int64_t bad = findNonFinite(x, rows, k, mask); bad >= 0)
     return Error{std::string("input is ") +
                  (std::isnan(x[bad]) ? "NaN" : "infinite") + " at token " +
                  std::to_string(s.seen + bad / k) + ", column " +
                  std::to_string(bad % k)};
   s.seen += rows;
+  int64_t first = 0;
+  while (mask && first < rows && !mask[first])
+    ++first;
+  if (firstWeight > 1.0f && first < rows && s.options.hessian)
+    s.addExtra(x + first * k, firstWeight);
   for (int64_t row = 0; row < rows;) {
     if (!mask && s.stagedRows == 0 && rows - row >= kChunk) {
       s.addChunk(x + row * k, kChunk);
@@ -204,6 +244,8 @@ Statistics StatisticsAccumulator::finish() {
     s.addChunk(s.staged.get(), s.stagedRows);
   s.stagedRows = 0;
   s.staged.reset();
+  s.flushExtra();
+  s.extra.reset();
 
   Statistics result;
   result.k = k;

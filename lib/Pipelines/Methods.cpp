@@ -55,6 +55,22 @@ void qk::buildRtnPipeline(OpPassManager &manager,
       getRounding<quant_llm::ApplyRtnPassOptions>(options)));
 }
 
+/// What an effort sets of options that were not given.
+static void applyEffort(const GptqPipelineOptions &options,
+                        quant_llm::ApplyGptqPassOptions &gptq) {
+  Effort effort = options.effort;
+  if (!options.scaleSearch.hasValue())
+    gptq.scaleSearch = "weighted";
+  if (!options.sweeps.hasValue() && effort == Effort::Best)
+    gptq.sweeps = 3;
+  if (!options.retarget.hasValue() && effort != Effort::Fast) {
+    gptq.retarget = 0.5;
+    gptq.retargetOptional = true;
+  }
+  if (!options.firstTokenWeight.hasValue() && effort == Effort::Fast)
+    gptq.firstTokenWeight = 8;
+}
+
 void qk::buildGptqPipeline(OpPassManager &manager,
                            const GptqPipelineOptions &options) {
   addRaising(manager, options);
@@ -65,6 +81,8 @@ void qk::buildGptqPipeline(OpPassManager &manager,
   gptq.blockSize = options.blockSize;
   gptq.sweeps = options.sweeps;
   gptq.retarget = options.retarget;
+  gptq.firstTokenWeight = options.firstTokenWeight;
+  applyEffort(options, gptq);
   manager.addPass(quant_llm::createApplyGptqPass(gptq));
 }
 
@@ -124,6 +142,12 @@ struct CalibratePipelineOptions
       llvm::cl::desc("Take each layer's statistics in the model whose earlier "
                      "layers are quantised already"),
       llvm::cl::init(false)};
+  Option<double> firstTokenWeight{
+      *this, "first-token-weight",
+      llvm::cl::desc(
+          "How often the first token of a sample counts in Hessians; "
+          "default: as the method says"),
+      llvm::cl::init(0)};
   Option<bool> profile{
       *this, "profile",
       llvm::cl::desc(
@@ -139,6 +163,7 @@ static void buildCalibratePipeline(OpPassManager &manager,
   calibrate.stats = options.stats;
   calibrate.entry = options.entry;
   calibrate.sequential = options.sequential;
+  calibrate.firstTokenWeight = options.firstTokenWeight;
   calibrate.profile = options.profile;
   manager.addPass(calibration::createCalibratePass(calibrate));
 }

@@ -34,6 +34,10 @@ public:
       : inputs(std::move(inputs)), entry(std::move(entry)), progress(progress),
         profile(profile) {}
 
+  /// The first token of a sample counts this often in Hessians (at least 1); to
+  /// be called before prepare.
+  void setFirstTokenWeight(double weight) { firstTokenWeight = weight; }
+
   /// Runs the model. Errors, emitted at the module: those of the sample file, a
   /// failed assertion of the model, activations that are not finite (with
   /// layer, sample and token), a mask that does not fit a layer's tokens.
@@ -54,6 +58,7 @@ private:
   std::string inputs;
   std::string entry;
   bool progress, profile;
+  double firstTokenWeight = 1;
   std::vector<std::unique_ptr<Entry>> entries;
   /// Null: released.
   llvm::StringMap<Entry *> byLayer;

@@ -41,6 +41,9 @@ def CalibratePass : Pass<"quant-llm-calibrate", "::mlir::ModuleOp"> {
     Option<"sequential", "sequential", "bool", "false",
            "Take each layer's statistics in the model whose earlier layers are "
            "quantised already">,
+    Option<"firstTokenWeight", "first-token-weight", "double", "0.0",
+           "How often the first token of a sample counts in Hessians (not with "
+           "stats); 0: as the method says, or once">,
     Option<"profile", "profile", "bool", "false",
            "Print how long the model ran, beside its contractions alone">,
   ];

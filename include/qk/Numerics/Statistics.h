@@ -59,10 +59,16 @@ public:
   /// Adds `rows` tokens, row-major [rows,k]. With `mask` [rows], only those
   /// whose entry is not 0: padding does not count.
   ///
+  /// The first of them counts `firstWeight` times in the Hessian, which is
+  /// still divided by the number of tokens: the first token of a text draws
+  /// attention far beyond its share of the Hessian, and errors in it spoil all
+  /// others.
+  ///
   /// Errors: a value that is not finite in a token that counts. Its number
   /// (from 0, over all calls, tokens that do not count included) and column are
   /// in the message, and nothing of this call has been added.
-  Status add(const float *x, int64_t rows, const uint8_t *mask = nullptr);
+  Status add(const float *x, int64_t rows, const uint8_t *mask = nullptr,
+             float firstWeight = 1.0f);
 
   /// Length of a token.
   int64_t k() const;

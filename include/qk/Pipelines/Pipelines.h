@@ -87,7 +87,31 @@ struct RoundingPipelineOptions : mlir::PassPipelineOptions<Derived> {
 
 struct RtnPipelineOptions : RoundingPipelineOptions<RtnPipelineOptions> {};
 
+/// How much time GPTQ takes for accuracy; docs/Accuracy.md has what each gives.
+enum class Effort {
+  /// One run of the float model; scales searched by the solver's loss, the
+  /// first
+  /// token of a sample counting more.
+  Fast,
+  /// Block by block, each layer's target moved to make up for the errors of
+  /// those before it.
+  Default,
+  /// The same with sweeps over the codes.
+  Best,
+};
+
 struct GptqPipelineOptions : RoundingPipelineOptions<GptqPipelineOptions> {
+  /// Sets the options below and scale-search where they are not given.
+  Option<Effort> effort{
+      *this, "effort", llvm::cl::desc("What options that are not given are"),
+      llvm::cl::values(
+          clEnumValN(Effort::Fast, "fast",
+                     "scale-search=weighted first-token-weight=8"),
+          clEnumValN(Effort::Default, "default",
+                     "scale-search=weighted retarget=0.5, which calibrates "
+                     "block by block"),
+          clEnumValN(Effort::Best, "best", "the same with sweeps=3")),
+      llvm::cl::init(Effort::Default)};
   Option<std::string> order{
       *this, "order",
       llvm::cl::desc("Order of columns: none, activation (falling diagonal of "
@@ -117,6 +141,11 @@ struct GptqPipelineOptions : RoundingPipelineOptions<GptqPipelineOptions> {
                      "errors of the layers before: 0 to 1; needs sequential "
                      "calibration"),
       llvm::cl::init(0.0)};
+  Option<double> firstTokenWeight{
+      *this, "first-token-weight",
+      llvm::cl::desc("How often the first token of a sample counts, where "
+                     "calibrate doesn't say it and is not sequential"),
+      llvm::cl::init(1.0)};
 };
 
 struct AwqPipelineOptions : RoundingPipelineOptions<AwqPipelineOptions> {

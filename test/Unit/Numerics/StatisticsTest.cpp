@@ -81,6 +81,43 @@ TEST(Statistics, MaskedTokensDoNotCount) {
   EXPECT_TRUE(same(masked.finish(), plain.finish()));
 }
 
+TEST(Statistics, FirstTokensCountMoreInTheHessian) {
+  // More calls than weighted tokens are gathered for one product.
+  constexpr int64_t k = 270, step = 9, calls = 100;
+  Layer layer(1, k, step * calls, 7);
+  std::vector<uint8_t> mask(step, 1);
+  mask[0] = mask[3] = 0;
+  for (bool masked : {false, true}) {
+    StatisticsAccumulator accumulator(k), plain(k);
+    for (int64_t t = 0; t < layer.tokens; t += step) {
+      const uint8_t *entries = masked ? mask.data() : nullptr;
+      ASSERT_TRUE(accumulator.add(layer.x.data() + t * k, step, entries, 8.0f));
+      ASSERT_TRUE(plain.add(layer.x.data() + t * k, step, entries));
+    }
+    Statistics s = accumulator.finish(), p = plain.finish();
+    EXPECT_EQ(s.tokens, p.tokens);
+    EXPECT_EQ(s.absmax, p.absmax);
+    EXPECT_EQ(s.absmean, p.absmean);
+    for (int64_t i = 0; i < k; ++i)
+      for (int64_t j = 0; j < k; ++j) {
+        double sum = 0;
+        for (int64_t t = masked ? 1 : 0; t < layer.tokens; t += step)
+          sum += 7.0 * layer.x[t * k + i] * layer.x[t * k + j];
+        ASSERT_NEAR(s.hessian[i * k + j], p.hessian[i * k + j] + sum / s.tokens,
+                    4e-6 * std::sqrt(s.hessian[i * (k + 1)]) *
+                        std::sqrt(s.hessian[j * (k + 1)]));
+      }
+  }
+}
+
+TEST(Statistics, RejectsWeightsBelowOne) {
+  StatisticsAccumulator accumulator(2);
+  float x[2] = {1, 2};
+  EXPECT_EQ(accumulator.add(x, 1, nullptr, 0.5f).error().message,
+            "weight 0.500000 of the first token is not allowed: expected at "
+            "least 1");
+}
+
 TEST(Statistics, NamesTheFirstValueThatIsNotFinite) {
   Layer layer(1, 40, 300, 4);
   StatisticsAccumulator accumulator(40);

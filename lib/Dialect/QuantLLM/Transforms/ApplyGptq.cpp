@@ -30,7 +30,15 @@ struct ApplyGptq
     method.sweeps = sweeps;
     method.retarget = retarget;
     method.retargetOptional = retargetOptional;
+    if (!(firstTokenWeight >= 1)) {
+      emitError(getOperation().getLoc())
+          << "expected first-token-weight to be at least 1, got "
+          << firstTokenWeight;
+      return signalPassFailure();
+    }
     roundAll(method);
+    if (firstTokenWeight > 1)
+      recordFirstTokenWeight(getOperation(), firstTokenWeight);
   }
 };
 } // namespace

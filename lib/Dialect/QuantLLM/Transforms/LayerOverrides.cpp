@@ -153,6 +153,11 @@ LayerOverrides::apply(StringRef layer, LayerMethod method, Location location) {
       continue;
     entry.matched = true;
     last = &entry;
+    // Rounding to nearest has no Hessian to weigh by; a search it still makes.
+    const JSONValue *kind = entry.settings->find("method");
+    if (kind && kind->isString() && kind->text == "rtn" &&
+        method.scaleSearch == "weighted")
+      method.scaleSearch = "mse";
     for (const auto &[key, value] : entry.settings->members())
       findSetting(key)->set(method, value);
   }

@@ -224,3 +224,14 @@ bool qk::quant_llm::isParameterView(Value value) {
   }
   return false;
 }
+
+void qk::quant_llm::recordFirstTokenWeight(ModuleOp module, double weight) {
+  Builder builder(module.getContext());
+  NamedAttrList entries;
+  if (auto old =
+          module->getAttrOfType<DictionaryAttr>(QuantLLMDialect::kEvaluateAttr))
+    entries.append(old.getValue());
+  entries.set("first_token_weight", builder.getF64FloatAttr(weight));
+  module->setAttr(QuantLLMDialect::kEvaluateAttr,
+                  entries.getDictionary(module.getContext()));
+}

@@ -105,6 +105,10 @@ struct EvaluateSettings {
 mlir::LogicalResult recordSettings(mlir::ModuleOp module,
                                    const EvaluateSettings &settings);
 
+/// Records how often the first token of a sample counts, for a calibration
+/// whose options don't say it.
+void recordFirstTokenWeight(mlir::ModuleOp module, double weight);
+
 } // namespace qk::quant_llm
 
 #endif // QK_LIB_DIALECT_QUANTLLM_TRANSFORMS_RECIPE_H

@@ -216,6 +216,9 @@ def ApplyGptqPass : Pass<"quant-llm-apply-gptq", "::mlir::ModuleOp"> {
     Option<"retargetOptional", "retarget-optional", "bool", "false",
            "Don't retarget where the statistics lack what it needs, instead of "
            "an error">,
+    Option<"firstTokenWeight", "first-token-weight", "double", "1.0",
+           "How often the first token of a sample counts in Hessians, where "
+           "calibrate doesn't say it and is not sequential">,
   ]);
   let dependentDialects = ["::qk::quant_llm::QuantLLMDialect"];
 }
