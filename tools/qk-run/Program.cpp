@@ -7,6 +7,7 @@
 #include "Program.h"
 #include "mlir/Dialect/OpenMP/OpenMPDialect.h"
 #include "mlir/IR/AsmState.h"
+#include "mlir/IR/Verifier.h"
 #include "mlir/InitAllDialects.h"
 #include "mlir/InitAllExtensions.h"
 #include "mlir/Parser/Parser.h"
@@ -14,6 +15,7 @@
 #include "qk/Conversion/HostToLLVM/Passes.h"
 #include "qk/Conversion/Passes.h"
 #include "qk/Dialect/QuantLLM/IR/QuantLLM.h"
+#include "qk/Dialect/QuantLLM/Transforms/Passes.h"
 #include "qk/Input/ModuleInput.h"
 #include "qk/Pipelines/Register.h"
 #include "llvm/Support/SourceMgr.h"
@@ -21,6 +23,17 @@
 using namespace mlir;
 using namespace qk;
 using storage::makeError;
+
+/// Whether arguments have names: as JAX gives weights that are arguments.
+static bool hasNamedArguments(ModuleOp module) {
+  for (auto function : module.getOps<func::FuncOp>())
+    if (function.isPublic() && !function.isExternal() &&
+        llvm::any_of(function.getArguments(), [](BlockArgument argument) {
+          return isa<NameLoc>(argument.getLoc());
+        }))
+      return true;
+  return false;
+}
 
 /// Which of two stages a module is at.
 namespace {
@@ -79,10 +92,24 @@ llvm::Expected<Program> qk::loadProgram(StringRef path,
     HostToLLVMOptions lowering;
     for (const std::string &file : options.weights)
       lowering.weights.push_back(file);
-    if (stage.recipes)
-      passes.addPass(createQuantLLMToReference());
+    bool binds =
+        !options.weightNames.empty() ||
+        (options.weights.size() == 1 && hasNamedArguments(*program.module));
+    if (binds) {
+      quant_llm::BindParametersPassOptions bind;
+      bind.weights = options.weights.front();
+      bind.weightNames = options.weightNames;
+      passes.addPass(quant_llm::createBindParametersPass(bind));
+    }
+    // A model in float that only binding brought ops of quant_llm to goes to
+    // BLAS.
+    if (stage.recipes || binds)
+      passes.addPass(createQuantLLMToReference({/*plain=*/stage.recipes}));
+    // What the user gave was verified when it was read, and what is translated
+    // is; after each of sixty passes it would be a quarter of their time.
+    passes.enableVerifier(false);
     buildHostToLLVMPipeline(passes, lowering);
-    if (failed(passes.run(*program.module)))
+    if (failed(passes.run(*program.module)) || failed(verify(*program.module)))
       return makeError(Twine(path) + ": cannot be lowered to the LLVM dialect");
   } else if (!options.weights.empty() && options.warnOfUnusedWeights) {
     llvm::errs() << "warning: " << path

@@ -25,6 +25,9 @@ struct Program {
 struct ProgramOptions {
   std::string entry;
   std::vector<std::string> weights;
+  /// JSON: which tensors of the one file of `weights` handles and arguments
+  /// are; or empty.
+  std::string weightNames;
   unsigned optimization = 3;
   /// Where `weights` may be meant for another module, a lowered one that needs
   /// none is no surprise.

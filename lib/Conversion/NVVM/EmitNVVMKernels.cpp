@@ -29,6 +29,9 @@ using namespace qk;
 using namespace qk::nvvm;
 using namespace qk::quant_llm;
 
+/// Functions of IREE's modules.
+static constexpr llvm::StringLiteral kUtilFunction = "util.func";
+
 namespace {
 
 struct EmitNVVMKernels : qk::impl::EmitNVVMKernelsBase<EmitNVVMKernels> {
@@ -142,8 +145,19 @@ private:
              << " packed bytes in layout " << op.getLayout() << ", got "
              << bytes.getDimSize(0);
 
-    Value y =
-        inStableHLO ? createCustomCall(op, *problem) : createCall(op, *problem);
+    // Symbols inside an op that MLIR doesn't know are that dialect's business.
+    Operation *unknown = op->getParentOp();
+    while (unknown && unknown->getDialect())
+      unknown = unknown->getParentOp();
+    bool inUtil = unknown && unknown->getName().getStringRef() == kUtilFunction;
+    if (unknown && !inUtil && !inStableHLO)
+      return op.emitError("layer '")
+             << op.getLayer() << "': can't write a call inside of '"
+             << unknown->getName()
+             << "', whose dialect is not linked; expected func.func or "
+             << kUtilFunction;
+    Value y = inStableHLO ? createCustomCall(op, *problem)
+                          : createCall(op, *problem, inUtil);
     op.getResult().replaceAllUsesWith(y);
     op.erase();
     return success();
@@ -188,7 +202,37 @@ private:
                                                 std::to_string(op.getN()));
   }
 
-  Value createCall(PackedMatmulOp op, const MatmulProblem &problem) {
+  /// A declaration of `name`, of func or (for calls in IREE's functions) util.
+  void declare(OpBuilder &b, StringAttr name, FunctionType signature,
+               bool inUtil) {
+    Location loc = getOperation().getLoc();
+    if (!inUtil) {
+      func::FuncOp::create(b, loc, name, signature).setPrivate();
+      return;
+    }
+    OperationState state(loc, kUtilFunction);
+    state.addRegion();
+    state.propertiesAttr = b.getDictionaryAttr(
+        {b.getNamedAttr("function_type", TypeAttr::get(signature)),
+         b.getNamedAttr("sym_name", name),
+         b.getNamedAttr("sym_visibility", b.getStringAttr("private"))});
+    b.create(state);
+  }
+
+  static Operation *call(OpBuilder &b, Location loc, StringAttr name,
+                         TypeRange results, ValueRange operands, bool inUtil) {
+    if (!inUtil)
+      return func::CallOp::create(b, loc, name, results, operands);
+    OperationState state(loc, "util.call");
+    state.addOperands(operands);
+    state.addTypes(results);
+    state.propertiesAttr = b.getDictionaryAttr(
+        {b.getNamedAttr("callee", FlatSymbolRefAttr::get(name))});
+    return b.create(state);
+  }
+
+  Value createCall(PackedMatmulOp op, const MatmulProblem &problem,
+                   bool inUtil) {
     OpBuilder b(op);
     Location loc = op.getLoc();
     StringAttr name = nameOf(op, problem);
@@ -196,8 +240,7 @@ private:
     if (describeCallee(name, signature, problem)) {
       OpBuilder::InsertionGuard guard(b);
       b.setInsertionPoint(kernels);
-      func::FuncOp::create(b, getOperation().getLoc(), name, signature)
-          .setPrivate();
+      declare(b, name, signature, inUtil);
     }
     // M is the function's own business.
     auto castTo = [&](Value value, Type type) -> Value {
@@ -207,9 +250,8 @@ private:
     };
     SmallVector<Value> operands = operandsOf(op);
     operands.front() = castTo(operands.front(), signature.getInput(0));
-    Value y =
-        func::CallOp::create(b, loc, name, signature.getResults(), operands)
-            .getResult(0);
+    Value y = call(b, loc, name, signature.getResults(), operands, inUtil)
+                  ->getResult(0);
     return castTo(y, op.getY().getType());
   }
 

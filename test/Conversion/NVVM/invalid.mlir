@@ -5,6 +5,7 @@
 // RUN: qk-opt %t/format.mlir --verify-diagnostics --quant-llm-serialize-nvvm-kernels=format=elf
 // RUN: qk-opt %t/pack.mlir --verify-diagnostics --split-input-file --quant-llm-pack-for-nvvm
 // RUN: qk-opt %t/emit.mlir --verify-diagnostics --split-input-file --quant-llm-emit-nvvm-kernels
+// RUN: qk-opt %t/unknown.mlir --allow-unregistered-dialect --verify-diagnostics --quant-llm-emit-nvvm-kernels
 // What the passes refuse.
 
 //--- chip.mlir
@@ -74,3 +75,11 @@ func.func @rank(%x: tensor<2x3x10xf32>, %b: tensor<1792xi8>) -> tensor<2x3x4xf32
 
 // expected-error@+1 {{malformed kernel specification; it must be as quant-llm-pack-for-nvvm wrote it}}
 func.func private @spec(memref<?x?xf32>) attributes {qk_kernel.nvvm_matmul = {k = 10 : i64}}
+
+//--- unknown.mlir
+"other.func"() ({
+^bb0(%x: tensor<3x10xf32>, %w: tensor<1792xi8>):
+  // expected-error@+1 {{layer 'a': can't write a call inside of 'other.func', whose dialect is not linked; expected func.func or util.func}}
+  %y = quant_llm.packed_matmul %x, %w scheme(<u4, group = 4, scale = f16>) n = 4 k = 10 layout("nvvm-simt") name("a") : (tensor<3x10xf32>, tensor<1792xi8>) -> tensor<3x4xf32>
+  "other.return"(%y) : (tensor<3x4xf32>) -> ()
+}) : () -> ()

@@ -14,6 +14,8 @@
 
 #include "qk/Dialect/QuantLLM/IR/QuantLLM.h"
 
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/IR/Iterators.h"
 #include "mlir/Interfaces/SideEffectInterfaces.h"
 #include "llvm/ADT/StringSet.h"
@@ -225,14 +227,15 @@ LogicalResult Evaluation::evaluate(const Task &rounding,
   return success();
 }
 
-/// What only the recipe used: statistics, factors, the float weights.
+/// What only the recipe used: statistics, factors, the float weights, and what
+/// binding made of a file's tensor to get them.
 void Evaluation::eraseDeadRecipe() {
   module.walk<WalkOrder::PostOrder, ReverseIterator>([&](Operation *op) {
-    if (op->getDialect() &&
-        op->getDialect()->getNamespace() ==
-            QuantLLMDialect::getDialectNamespace() &&
-        isOpTriviallyDead(op))
-      op->erase();
+    if (isa_and_present<QuantLLMDialect>(op->getDialect()) ||
+        isa<tensor::CollapseShapeOp, tensor::ExpandShapeOp, arith::ExtFOp,
+            arith::TruncFOp>(op))
+      if (isOpTriviallyDead(op))
+        op->erase();
   });
 }
 

@@ -1,0 +1,170 @@
+//===- Measure.cpp - How fast and how well a program predicts -------------===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "Measure.h"
+#include "Results.h"
+#include "qk/Execution/Loss.h"
+#include "qk/Runtime/Runtime.h"
+#include "llvm/Support/Format.h"
+#include "llvm/Support/raw_ostream.h"
+#include <chrono>
+#include <cmath>
+
+using namespace qk;
+using llvm::Error;
+using llvm::Expected;
+using llvm::StringRef;
+using llvm::Twine;
+using storage::makeError;
+
+static double now() {
+  return std::chrono::duration<double>(
+             std::chrono::steady_clock::now().time_since_epoch())
+      .count();
+}
+
+/// The best of several forwards, after one to warm up, and its contractions.
+Error qk::runProfile(Program &program, const std::vector<Tensor> &inputs) {
+  if (auto warm = program.executable->call(*program.entry, inputs); !warm)
+    return warm.takeError();
+  double best = INFINITY, contractions = 0, flops = 0;
+  int64_t calls = 0;
+  // At least five, and a second's worth: other programs disturb.
+  double end = now() + 1;
+  for (int run = 0; run < 5 || now() < end; ++run) {
+    qk_profile_start();
+    double begin = now();
+    auto results = program.executable->call(*program.entry, inputs);
+    double seconds = now() - begin;
+    if (!results)
+      return results.takeError();
+    if (seconds < best) {
+      best = seconds;
+      qk_profile_read(QK_PROFILE_CONTRACTION, &calls, &contractions, &flops);
+    }
+  }
+  llvm::outs() << llvm::format("forward: %.3f ms\n", best * 1e3)
+               << llvm::format("contractions: %.3f ms in %lld calls",
+                               contractions * 1e3, (long long)calls);
+  if (contractions > 0)
+    llvm::outs() << llvm::format(
+        ", %.1f GFLOP/s; a forward takes %.2fx the time of its contractions",
+        flops / contractions * 1e-9, best / contractions);
+  llvm::outs() << "\n";
+  return Error::success();
+}
+
+/// Adds one sequence's loss, running the program and the reference on it.
+static Error addSequence(LossSums &sums, Program &program, Program *other,
+                         const std::vector<Tensor> &inputs,
+                         llvm::ArrayRef<uint8_t> mask) {
+  auto results = program.executable->call(*program.entry, inputs);
+  if (!results)
+    return results.takeError();
+  if (results->size() != 1)
+    return makeError("function '" + program.entry->name +
+                     "': expected one result, logits, got " +
+                     Twine(results->size()));
+  std::optional<Tensor> logits;
+  if (other) {
+    auto references = other->executable->call(*other->entry, inputs);
+    if (!references)
+      return makeError("reference: " + toString(references.takeError()));
+    if (references->size() != 1)
+      return makeError("reference: expected one result, got " +
+                       Twine(references->size()));
+    logits = references->front();
+  }
+  return addLoss(sums, results->front(), inputs.front(),
+                 logits ? &*logits : nullptr, mask);
+}
+
+bool qk::holdsTokens(const Entry &entry) {
+  return !entry.arguments.empty() &&
+         (entry.arguments[0].type == storage::DataType::I64 ||
+          entry.arguments[0].type == storage::DataType::I32);
+}
+
+static void printLoss(const LossSums &sums, bool withReference) {
+  llvm::outs() << llvm::format("loss: %.5f\n", sums.meanLoss());
+  if (withReference)
+    llvm::outs() << llvm::format("kl: %.5g\n", sums.meanDivergence());
+  llvm::outs() << "predictions: " << sums.predictions << "\n";
+}
+
+Error qk::runLoss(Program &program, Program *other,
+                  const execution::SampleFile &samples) {
+  LossSums sums;
+  for (size_t s = 0; s < samples.size(); ++s)
+    if (Error error = addSequence(sums, program, other, tensorsOf(samples[s]),
+                                  samples[s].mask))
+      return makeError("sample " + Twine(s) + ": " +
+                       toString(std::move(error)));
+  if (!sums.predictions)
+    return makeError("nothing to predict: every sample has fewer than two "
+                     "tokens that count");
+  printLoss(sums, other != nullptr);
+  return Error::success();
+}
+
+/// One window's arguments: the tokens, and ones for every further integer
+/// argument (attention masks).
+static Expected<std::vector<Tensor>>
+windowInputs(const Entry &entry, llvm::ArrayRef<int64_t> tokens) {
+  std::vector<Tensor> inputs;
+  for (const TensorSpec &spec : entry.arguments) {
+    bool wide = spec.type == storage::DataType::I64;
+    if (!wide && spec.type != storage::DataType::I32)
+      return makeError("function '" + entry.name +
+                       "': --perplexity needs integer arguments only (tokens "
+                       "and masks), got " +
+                       spec.describe());
+    std::vector<int64_t> shape(spec.shape.size(), 1);
+    if (!shape.empty())
+      shape.back() = tokens.size();
+    Tensor tensor = Tensor::allocate(spec.type, shape);
+    for (int64_t i = 0; i < tensor.numElements(); ++i) {
+      int64_t value = inputs.empty() ? tokens[i] : 1;
+      if (wide)
+        const_cast<int64_t *>(tensor.as<int64_t>().data())[i] = value;
+      else
+        const_cast<int32_t *>(tensor.as<int32_t>().data())[i] = value;
+    }
+    inputs.push_back(std::move(tensor));
+  }
+  return inputs;
+}
+
+Error qk::runPerplexity(Program &program, Program *other, StringRef perplexity,
+                        int64_t window, int64_t windows) {
+  Expected<Tensor> text = readNpy(perplexity);
+  if (!text)
+    return text.takeError();
+  if (text->type != storage::DataType::I64 || text->shape.size() != 1)
+    return makeError(Twine(perplexity) + ": expected tokens as I64[n], got " +
+                     text->describe());
+  if (window < 2 || windows < 1)
+    return makeError("expected --window of at least 2 and --windows of at "
+                     "least 1, got " +
+                     Twine(window) + " and " + Twine(windows));
+  int64_t available = text->shape[0] / window;
+  if (available == 0)
+    return makeError(Twine(perplexity) + ": expected at least one window of " +
+                     Twine(window) + " tokens, got " + Twine(text->shape[0]));
+  LossSums sums;
+  for (int64_t w = 0, end = std::min(available, windows); w < end; ++w) {
+    auto inputs = windowInputs(*program.entry,
+                               text->as<int64_t>().slice(w * window, window));
+    if (!inputs)
+      return inputs.takeError();
+    if (Error error = addSequence(sums, program, other, *inputs, {}))
+      return makeError("window " + Twine(w) + ": " +
+                       toString(std::move(error)));
+  }
+  llvm::outs() << llvm::format("perplexity: %.4f\n", std::exp(sums.meanLoss()));
+  printLoss(sums, other != nullptr);
+  return Error::success();
+}

@@ -1,0 +1,35 @@
+//===- Measure.h - How fast and how well a program predicts -----*- C++ -*-===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef QK_TOOLS_QK_RUN_MEASURE_H
+#define QK_TOOLS_QK_RUN_MEASURE_H
+
+#include "Program.h"
+#include "qk/Execution/SampleFile.h"
+
+namespace qk {
+
+/// Prints the time of a forward and of its contractions.
+llvm::Error runProfile(Program &program, const std::vector<Tensor> &inputs);
+
+/// Whether the first argument is token ids.
+bool holdsTokens(const Entry &entry);
+
+/// Prints the mean cross-entropy of predicting each next token of the samples'
+/// first argument; with `other`, the reference, also the mean Kullback-Leibler
+/// divergence to what it predicts.
+llvm::Error runLoss(Program &program, Program *other,
+                    const execution::SampleFile &samples);
+
+/// The same, and the perplexity, of the first `windows` disjoint windows of
+/// `window` tokens of the .npy file `perplexity`.
+llvm::Error runPerplexity(Program &program, Program *other,
+                          llvm::StringRef perplexity, int64_t window,
+                          int64_t windows);
+
+} // namespace qk
+
+#endif // QK_TOOLS_QK_RUN_MEASURE_H
