@@ -51,7 +51,10 @@ struct Calibrate : public calibration::impl::CalibratePassBase<Calibrate> {
     StringRef path = inputs.empty() ? stats : inputs;
     if (auto file = storage::SafetensorsFile::open(path); !file) {
       emitError(module.getLoc())
-          << "can't calibrate: " << llvm::toString(file.takeError());
+          << "can't calibrate: " << llvm::toString(file.takeError())
+          << (inputs.empty()
+                  ? "; quant-llm-write-statistics writes a file of statistics"
+                  : "; python -m qk.tokens makes a file of samples from text");
       return signalPassFailure();
     }
     Builder builder(module.getContext());

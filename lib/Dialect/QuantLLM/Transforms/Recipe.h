@@ -61,8 +61,8 @@ void hoistBefore(mlir::Value value, mlir::Operation *point);
 /// ops that evaluate can compute (not a rounding's result).
 bool isRecipeValue(mlir::Value value);
 
-/// Whether `value` is a parameter, or one reshaped, transposed or converted: the
-/// model's own, which no recipe made.
+/// Whether `value` is a parameter, or one reshaped, transposed or converted:
+/// the model's own, which no recipe made.
 bool isParameterView(mlir::Value value);
 
 /// The layers of `module` in the order of their first use.
