@@ -33,20 +33,16 @@ double now(int threads) {
 
 namespace {
 
-constexpr int64_t kLine = 64, kStep = 4 * kLine, kAhead = 8192;
+constexpr int64_t kLine = 64, kStep = 4 * kLine;
 
 #if defined(__x86_64__)
 __attribute__((target("avx512f"))) uint64_t readAVX512(const uint8_t *data,
                                                        int64_t bytes) {
   __m512i sum[4] = {};
   for (int64_t i = 0; i < bytes; i += kStep)
-    for (int j = 0; j < 4; ++j) {
+    for (int j = 0; j < 4; ++j)
       sum[j] =
           _mm512_xor_si512(sum[j], _mm512_loadu_si512(data + i + kLine * j));
-      _mm_prefetch(reinterpret_cast<const char *>(data + i + kLine * j) +
-                       kAhead,
-                   _MM_HINT_T0);
-    }
   __m512i all = _mm512_xor_si512(_mm512_xor_si512(sum[0], sum[1]),
                                  _mm512_xor_si512(sum[2], sum[3]));
   return static_cast<uint64_t>(_mm512_reduce_add_epi64(all));

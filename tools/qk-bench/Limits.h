@@ -24,7 +24,7 @@ double now();
 /// the CPU time, so that other programs do not count.
 double now(int threads);
 
-/// Reads `bytes` (a multiple of 256) once, prefetched 8 KB ahead as the kernels
+/// Reads `bytes` (a multiple of 256) once and in order, as kernels of one row
 /// do, split evenly over `threads`; gives seconds. `sink` keeps the reads
 /// alive.
 double timeRead(const uint8_t *data, int64_t bytes, int threads,

@@ -41,49 +41,83 @@ Value splat(OpBuilder &b, Location loc, VectorType type, int64_t value) {
 // unpack: masks and shifts, the same for every level
 //===----------------------------------------------------------------------===//
 
+/// The first user of `value` if all are in the block that computes it.
+Operation *firstUser(Value value) {
+  Operation *first = nullptr;
+  for (Operation *user : value.getUsers()) {
+    if (user->getBlock() != value.getParentBlock())
+      return nullptr;
+    if (!first || user->isBeforeInBlock(first))
+      first = user;
+  }
+  return first;
+}
+
+/// Bytes shifted right (left where `by` is negative) as 16-bit words, which is
+/// what vector units have: bits of the neighbour come in.
+Value shiftBytes(OpBuilder &b, Location loc, Value bytes, int64_t by) {
+  auto type = cast<VectorType>(bytes.getType());
+  if (by == 0)
+    return bytes;
+  // Odd counts of bytes have no words.
+  auto words =
+      type.getNumElements() % 2
+          ? type
+          : VectorType::get({type.getNumElements() / 2}, b.getI16Type());
+  Value lanes = vector::BitCastOp::create(b, loc, words, bytes);
+  Value amount = splat(b, loc, words, by < 0 ? -by : by);
+  lanes = by < 0 ? Value(arith::ShLIOp::create(b, loc, lanes, amount))
+                 : Value(arith::ShRUIOp::create(b, loc, lanes, amount));
+  return vector::BitCastOp::create(b, loc, type, lanes);
+}
+
+Value maskBytes(OpBuilder &b, Location loc, Value bytes, int64_t mask) {
+  return arith::AndIOp::create(b, loc, bytes,
+                               splat(b, loc, cast<VectorType>(bytes.getType()),
+                                     static_cast<int8_t>(mask)));
+}
+
+/// Field f of codes of 2 or 4 bits.
+Value wholeBits(OpBuilder &b, UnpackOp op, int64_t f) {
+  const int64_t bits = op.getBits(), mask = (int64_t(1) << bits) - 1;
+  Value plane = op.getPlanes()[0];
+  if (op.getInPlace())
+    return maskBytes(b, op.getLoc(), plane, mask << (bits * f));
+  return maskBytes(b, op.getLoc(), shiftBytes(b, op.getLoc(), plane, bits * f),
+                   mask);
+}
+
+/// Field f of codes of 3 bits: two bits of one plane, one of another.
+Value threeBits(OpBuilder &b, UnpackOp op, int64_t f) {
+  Location loc = op.getLoc();
+  Value low = shiftBytes(b, loc, op.getPlanes()[f / 4], 2 * (f % 4));
+  Value high = shiftBytes(b, loc, op.getPlanes()[2], f - 2);
+  // Bits 0 and 1 of low, the others of high: one instruction of three inputs
+  // where there is one.
+  Value differ = arith::XOrIOp::create(b, loc, low, high);
+  differ = maskBytes(b, loc, differ, 3);
+  return maskBytes(b, loc, arith::XOrIOp::create(b, loc, differ, high), 7);
+}
+
 struct LowerUnpack : OpRewritePattern<UnpackOp> {
   using OpRewritePattern::OpRewritePattern;
 
   LogicalResult matchAndRewrite(UnpackOp op,
                                 PatternRewriter &rewriter) const override {
-    Location loc = op.getLoc();
-    auto type = cast<VectorType>(op.getPlanes().front().getType());
     int64_t bits = op.getBits();
     if (bits == 8) {
       rewriter.replaceOp(op, op.getPlanes());
       return success();
     }
-    // Bits [shift, shift + width) of every byte, moved up to bit `to`.
-    auto field = [&](Value plane, int64_t width, int64_t shift,
-                     int64_t to) -> Value {
-      int64_t mask = (1 << width) - 1;
-      if (shift == to)
-        return arith::AndIOp::create(
-            rewriter, loc, plane,
-            splat(rewriter, loc, type, static_cast<int8_t>(mask << to)));
-      Value moved = shift > to ? Value(arith::ShRUIOp::create(
-                                     rewriter, loc, plane,
-                                     splat(rewriter, loc, type, shift - to)))
-                               : Value(arith::ShLIOp::create(
-                                     rewriter, loc, plane,
-                                     splat(rewriter, loc, type, to - shift)));
-      if (shift + width == 8 && to == 0)
-        return moved; // The shift already dropped everything else.
-      return arith::AndIOp::create(
-          rewriter, loc, moved,
-          splat(rewriter, loc, type, static_cast<int8_t>(mask << to)));
-    };
     SmallVector<Value> fields;
-    for (int64_t f = 0, e = op.getFields().size(); f < e; ++f) {
-      if (bits != 3) {
-        int64_t shift = bits * f;
-        fields.push_back(
-            field(op.getPlanes()[0], bits, shift, op.getInPlace() ? shift : 0));
-        continue;
-      }
-      Value low = field(op.getPlanes()[f / 4], 2, 2 * (f % 4), 0);
-      Value high = field(op.getPlanes()[2], 1, f, 2);
-      fields.push_back(arith::OrIOp::create(rewriter, loc, low, high));
+    for (auto [f, result] : llvm::enumerate(op.getFields())) {
+      // Where it is first used: fields that wait take registers.
+      OpBuilder::InsertionGuard guard(rewriter);
+      if (Operation *user = firstUser(result))
+        rewriter.setInsertionPoint(user);
+      auto field = static_cast<int64_t>(f);
+      fields.push_back(bits == 3 ? threeBits(rewriter, op, field)
+                                 : wholeBits(rewriter, op, field));
     }
     rewriter.replaceOp(op, fields);
     return success();

@@ -201,7 +201,7 @@ private:
   }
 
   void prefetch(Value unit) {
-    if (choice.prefetchBytes == 0)
+    if (rows == 1 || choice.prefetchBytes == 0)
       return;
     // A line a vector of 16 channels, plane by plane.
     for (int64_t offset = 0; offset < layout.planes() * kPlaneBytes;

@@ -4,11 +4,14 @@
 
 // CHECK-LABEL: func.func @unpack4
 // CHECK: qk_kernel.unpack 4 %{{.*}} : vector<64xi8> -> 2
-// The mask alone, and the shift alone: one instruction a field.
+// The mask alone; and shifted as words, which is what vector units have.
 // LOWER-LABEL: func.func @unpack4
 // LOWER-SAME: %[[W:.*]]: vector<64xi8>
 // LOWER: %[[LO:.*]] = arith.andi %[[W]], %{{.*}} : vector<64xi8>
-// LOWER: %[[HI:.*]] = arith.shrui %[[W]], %{{.*}} : vector<64xi8>
+// LOWER: %[[WORDS:.*]] = vector.bitcast %[[W]] : vector<64xi8> to vector<32xi16>
+// LOWER: %[[S:.*]] = arith.shrui %[[WORDS]], %{{.*}} : vector<32xi16>
+// LOWER: %[[B:.*]] = vector.bitcast %[[S]]
+// LOWER: %[[HI:.*]] = arith.andi %[[B]], %{{.*}} : vector<64xi8>
 // LOWER-NEXT: return %[[LO]], %[[HI]]
 func.func @unpack4(%w: vector<64xi8>) -> (vector<64xi8>, vector<64xi8>) {
   %0:2 = qk_kernel.unpack 4 %w : vector<64xi8> -> 2
@@ -30,7 +33,9 @@ func.func @unpack4_in_place(%w: vector<64xi8>) -> (vector<64xi8>, vector<64xi8>)
 // CHECK-LABEL: func.func @unpack3
 // CHECK: qk_kernel.unpack 3 %{{.*}}, %{{.*}}, %{{.*}} : vector<32xi8> -> 8
 // LOWER-LABEL: func.func @unpack3
-// LOWER-COUNT-8: arith.ori
+// Two bits of one plane and one of another are selected by a mask, then the rest
+// is cleared.
+// LOWER-COUNT-8: dense<7> : vector<32xi8>
 func.func @unpack3(%a: vector<32xi8>, %b: vector<32xi8>, %h: vector<32xi8>) -> vector<32xi8> {
   %0:8 = qk_kernel.unpack 3 %a, %b, %h : vector<32xi8> -> 8
   return %0#7 : vector<32xi8>

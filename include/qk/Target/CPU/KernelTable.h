@@ -79,7 +79,9 @@ struct KernelChoice {
   /// Up to 4 bits, without VNNI: the products of an iteration (`unroll` units)
   /// are summed in 16 bits before they go to the 32-bit accumulators.
   bool pairs = false;
-  /// Bytes ahead of the stream that are prefetched; 0: none.
+  /// Several rows: bytes ahead that are prefetched; 0: none. (One row reads one
+  /// stream, which the hardware prefetches better: from memory on Zen 4 28
+  /// GB/s, and 24, 18, 17 with 8, 4, 1 KB ahead.)
   int prefetchBytes = 0;
   /// Codes after which integer accumulators go to float.
   int64_t segment = 256;
