@@ -55,7 +55,8 @@ static Value reshapeOne(TensorProgram &program, Value tensor, int64_t rank) {
 
 namespace {
 
-/// s = max |x| / cmax; c = clamp(round(x / s), -cmax, cmax)
+/// s = max |x| / cmax; c = clamp(round(x / s), -cmax, cmax), x divided by
+/// factors first
 struct LowerQuantize : public OpConversionPattern<QuantizeOp> {
   using OpConversionPattern::OpConversionPattern;
 
@@ -65,6 +66,13 @@ struct LowerQuantize : public OpConversionPattern<QuantizeOp> {
     TensorProgram program(op.getLoc(), rewriter);
     ActivationSchemeAttr scheme = op.getScheme();
     Value x = program.toF32(program.flatten(adaptor.getX()));
+    if (Value factors = adaptor.getFactors())
+      x = program.compute(
+          program.sizesOf(x), program.getF32Type(),
+          {Input{x, {0, 1}}, Input{factors, {1}}},
+          [](ImplicitLocOpBuilder &b, ValueRange args) -> Value {
+            return arith::DivFOp::create(b, args[0], args[1]);
+          });
     int64_t k = TensorProgram::typeOf(x).getDimSize(1);
     int64_t rank = TensorProgram::typeOf(adaptor.getX()).getRank();
     bool perTensor = scheme.getGranularity() == Granularity::PerTensor;

@@ -91,7 +91,27 @@ func.func @half(%x: tensor<7xf32>, %s: tensor<1xf32>) -> (tensor<7xi16>, tensor<
   return %r#0, %r#1 : tensor<7xi16>, tensor<1xf32>
 }
 
+// Divided by factors first: codes 127, 64 and -32 in the second token.
+func.func @divided8(%x: tensor<2x3xf32>, %f: tensor<3xf32>) -> (tensor<2x3xi8>, tensor<2x1xf32>) {
+  %r:2 = quant_llm.quantize %x divided_by(%f : tensor<3xf32>) scheme(<8, per_token>) : tensor<2x3xf32> -> tensor<2x3xi8>, tensor<2x1xf32>
+  return %r#0, %r#1 : tensor<2x3xi8>, tensor<2x1xf32>
+}
+
 func.func @main() {
+  // divided8
+  // CHECK: [127, 127, 127]
+  // CHECK: [127, 64, -32]
+  // CHECK: [1]
+  // CHECK: [0.5]
+  %divided8_x = arith.constant dense<[[127.0, 254.0, 508.0], [63.5, 64.0, -64.0]]> : tensor<2x3xf32>
+  %divided8_f = arith.constant dense<[1.0, 2.0, 4.0]> : tensor<3xf32>
+  %divided8:2 = call @divided8(%divided8_x, %divided8_f) : (tensor<2x3xf32>, tensor<3xf32>) -> (tensor<2x3xi8>, tensor<2x1xf32>)
+  %d1f = arith.sitofp %divided8#0 : tensor<2x3xi8> to tensor<2x3xf32>
+  %d1 = tensor.cast %d1f : tensor<2x3xf32> to tensor<*xf32>
+  call @printMemrefF32(%d1) : (tensor<*xf32>) -> ()
+  %d2 = tensor.cast %divided8#1 : tensor<2x1xf32> to tensor<*xf32>
+  call @printMemrefF32(%d2) : (tensor<*xf32>) -> ()
+
   // u4
   // CHECK: [0, 8, 15, 6, 8, 8, 8, 8, 6, 15]
   // CHECK: [0, 7, 13, 11, 15, 5, 3, 1, 0, 0]

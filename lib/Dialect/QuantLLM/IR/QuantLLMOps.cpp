@@ -166,5 +166,5 @@ void QuantizeOp::build(OpBuilder &builder, OperationState &state, Value x,
   build(builder, state,
         TypeRange{type.clone(builder.getIntegerType(scheme.getBits())),
                   RankedTensorType::get(shape, builder.getF32Type())},
-        x, Value(), scheme);
+        x, /*static_scale=*/Value(), /*factors=*/Value(), scheme);
 }

@@ -121,17 +121,20 @@ LogicalResult QuantizeOp::verify() {
     return emitOpError() << "expected scales of type " << expectedScales
                          << ", got " << scales;
   // (C4)
-  Value scale = getStaticScale();
-  if (!scale)
-    return success();
-  if (getScheme().getGranularity() != Granularity::PerTensor)
-    return emitOpError() << "expected a static scale with per_tensor only, got "
-                            "one with "
-                         << stringifyGranularity(getScheme().getGranularity());
-  if (scale.getType() != scales)
-    return emitOpError() << "expected the static scale to have the type of the "
-                            "scales "
-                         << scales << ", got " << scale.getType();
+  if (Value scale = getStaticScale()) {
+    if (getScheme().getGranularity() != Granularity::PerTensor)
+      return emitOpError()
+             << "expected a static scale with per_tensor only, got one with "
+             << stringifyGranularity(getScheme().getGranularity());
+    if (scale.getType() != scales)
+      return emitOpError()
+             << "expected the static scale to have the type of the scales "
+             << scales << ", got " << scale.getType();
+  }
+  // (C5)
+  if (Value factors = getFactors())
+    return checkSize(*this, "the number of factors", lastSize(factors),
+                     lastSize(getX()), "last dimension of x");
   return success();
 }
 

@@ -167,6 +167,22 @@ LogicalResult Evaluation::evaluateTensor(const Task &task,
   return writer.writeTensor(value, task.name, *elements, isInRecipe);
 }
 
+/// Scales that f16 had to make larger than they are, in a weight whose others
+/// are not so much larger that their weights don't matter.
+static int64_t countUnderflows(const numerics::QuantizedWeight &weight) {
+  if (weight.scheme.scaleType != numerics::ScaleType::F16)
+    return 0;
+  constexpr float smallest = 0x1p-24f, irrelevant = 1e4f * smallest;
+  int64_t count = 0;
+  for (float scale : weight.scales) {
+    // A group of zeros has 1.
+    if (scale > irrelevant && scale != 1.0f)
+      return 0;
+    count += scale == smallest;
+  }
+  return count;
+}
+
 LogicalResult Evaluation::evaluate(const Task &rounding,
                                    RecipeEvaluator &evaluator,
                                    ResultWriter &writer) {
@@ -175,6 +191,13 @@ LogicalResult Evaluation::evaluate(const Task &rounding,
       evaluator.round(rounding.op, rounding.layer);
   if (failed(rounded))
     return failure();
+
+  if (int64_t underflows = countUnderflows(rounded->weight))
+    rounding.op->emitWarning()
+        << "layer '" << rounding.layer << "': " << underflows << " of "
+        << rounded->weight.scales.size()
+        << " scales are too small for f16, which loses weights; "
+           "scale-type=bf16 or f32 keeps them";
 
   ReportEntry entry;
   entry.layer = rounding.layer;

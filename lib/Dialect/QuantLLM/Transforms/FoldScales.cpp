@@ -85,6 +85,26 @@ struct FoldScales : public qk::quant_llm::impl::FoldScalesPassBase<FoldScales> {
   }
 
 private:
+  /// Where only `quantize` reads the divided values: it divides.
+  static bool mergeIntoQuantize(Value factors,
+                                ArrayRef<ScaleColumnsOp> divisions) {
+    for (ScaleColumnsOp op : divisions)
+      for (Operation *user : op.getResult().getUsers()) {
+        auto quantize = dyn_cast<QuantizeOp>(user);
+        if (!quantize || quantize.getFactors())
+          return false;
+      }
+    for (ScaleColumnsOp op : divisions)
+      for (Operation *user :
+           llvm::make_early_inc_range(op.getResult().getUsers())) {
+        auto quantize = cast<QuantizeOp>(user);
+        hoistBefore(factors, quantize);
+        quantize.getXMutable().assign(op.getInput());
+        quantize.getFactorsMutable().assign(factors);
+      }
+    return true;
+  }
+
   LogicalResult fold(Value factors, ArrayRef<ScaleColumnsOp> divisions) {
     std::vector<std::string> layers = getLayers(divisions);
     std::string names = "'" + llvm::join(layers, "', '") + "'";
@@ -101,11 +121,17 @@ private:
       finding.location = first.getLoc();
     }
     if (!finding.plan) {
-      InFlightDiagnostic remark = first.emitRemark();
+      bool merged = mergeIntoQuantize(factors, divisions);
+      InFlightDiagnostic remark = emitRemark(first.getLoc());
       remark << "the scale of the input of " << names
-             << " stays an op that runs: " << finding.reason;
+             << (merged ? " is applied as it is quantised: "
+                        : " stays an op that runs: ")
+             << finding.reason;
       if (finding.location)
         remark.attachNote(*finding.location) << "here";
+      if (merged)
+        for (ScaleColumnsOp op : divisions)
+          op.erase();
       return success();
     }
     auto folded = applyFold(*finding.plan, factors, layers.front());

@@ -70,7 +70,7 @@ static LinearFinding findLinear(Operation *op) {
 
 std::vector<Candidate> RaiseLinear::findCandidates() {
   std::vector<Candidate> candidates;
-  LayerNames names;
+  LayerNames names(getOperation());
   Embeddings embeddings(getOperation());
   for (const Function &function : findFunctions(getOperation()))
     function.body->walk([&](Operation *op) {

@@ -54,3 +54,11 @@ func.func @quantize_c4_type(%x: tensor<4x10xf32>, %s: tensor<f32>) {
   %0:2 = quant_llm.quantize %x static_scale(%s : tensor<f32>) scheme(<8, per_tensor>) : tensor<4x10xf32> -> tensor<4x10xi8>, tensor<1x1xf32>
   return
 }
+
+// -----
+
+func.func @quantize_c5(%x: tensor<4x10xf32>, %f: tensor<9xf32>) {
+  // expected-error @+1 {{'quant_llm.quantize' op expected the number of factors to be 10 (last dimension of x), got 9}}
+  %0:2 = quant_llm.quantize %x divided_by(%f : tensor<9xf32>) scheme(<8, per_token>) : tensor<4x10xf32> -> tensor<4x10xi8>, tensor<4x1xf32>
+  return
+}

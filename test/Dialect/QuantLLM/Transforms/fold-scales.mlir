@@ -339,3 +339,42 @@ func.func @overlapping_slices(%x: tensor<2x4xf32>) -> (tensor<2x3xf32>, tensor<2
   %y = quant_llm.linear %1, %w2 name("down") : (tensor<2x8xf32>, tensor<3x8xf32>) -> tensor<2x3xf32>
   return %y, %gate : tensor<2x3xf32>, tensor<2x9xf32>
 }
+
+// -----
+
+// What nothing before can take is divided as it is quantised; factors come
+// before all that reads them.
+// CHECK-LABEL: @into_quantize
+// CHECK: %[[F:.*]] = quant_llm.smoothing_factors
+// CHECK: quant_llm.quantize %arg0 divided_by(%[[F]] : tensor<8xf32>) scheme(<8, per_token>)
+// CHECK-NOT: by inverse
+// expected-note@+1 {{here}}
+func.func @into_quantize(%x: tensor<2x8xf32>) -> tensor<2x3xf32> {
+  %w = quant_llm.parameter ""::"fc.weight" : tensor<3x8xf32> = dense<1.0> : tensor<3x8xf32>
+  %a = quant_llm.statistic absmax of "fc" : tensor<8xf32>
+  %f = quant_llm.smoothing_factors %a, (%w) alpha = 0.5 : tensor<8xf32>, (tensor<3x8xf32>)
+  %s = quant_llm.scale_columns %w by %f : tensor<3x8xf32>, tensor<8xf32>
+  %c, %cs = quant_llm.round_to_nearest %s scheme(<s8, group = -1, scale = f16>) symmetric : tensor<3x8xf32> -> tensor<3x8xi8>, tensor<3x1xf16>
+  // expected-remark@+1 {{the scale of the input of 'fc' is applied as it is quantised: it is an argument of the function}}
+  %1 = quant_llm.scale_columns %x by inverse %f : tensor<2x8xf32>, tensor<8xf32>
+  %q, %qs = quant_llm.quantize %1 scheme(<8, per_token>) : tensor<2x8xf32> -> tensor<2x8xi8>, tensor<2x1xf32>
+  %y = quant_llm.matmul %q, %c, %cs x_scales(%qs) scheme(<s8, group = -1, scale = f16>) x_scheme(<8, per_token>) name("fc") : (tensor<2x8xi8>, tensor<3x8xi8>, tensor<3x1xf16>, tensor<2x1xf32>) -> tensor<2x3xf32>
+  return %y : tensor<2x3xf32>
+}
+
+// -----
+
+// Read as a float too: the division stays.
+// CHECK-LABEL: @not_only_quantize
+// CHECK: %[[D:.*]] = quant_llm.scale_columns %arg0 by inverse
+// CHECK: quant_llm.quantize %[[D]] scheme
+// expected-note@+1 {{here}}
+func.func @not_only_quantize(%x: tensor<2x8xf32>) -> (tensor<2x3xf32>, tensor<2x8xi8>) {
+  %w = quant_llm.parameter ""::"fc.weight" : tensor<3x8xf32> = dense<1.0> : tensor<3x8xf32>
+  %f = quant_llm.parameter ""::"f" : tensor<8xf32> = dense<2.0> : tensor<8xf32>
+  // expected-remark@+1 {{the scale of the input of 'fc' stays an op that runs: it is an argument of the function}}
+  %1 = quant_llm.scale_columns %x by inverse %f : tensor<2x8xf32>, tensor<8xf32>
+  %q, %qs = quant_llm.quantize %1 scheme(<8, per_token>) : tensor<2x8xf32> -> tensor<2x8xi8>, tensor<2x1xf32>
+  %y = quant_llm.linear %1, %w name("fc") : (tensor<2x8xf32>, tensor<3x8xf32>) -> tensor<2x3xf32>
+  return %y, %q : tensor<2x3xf32>, tensor<2x8xi8>
+}

@@ -58,7 +58,8 @@ def QuantLLM_MatmulOp
   let hasCanonicalizer = 1;
 }
 
-def QuantLLM_QuantizeOp : QuantLLM_PureOp<"quantize"> {
+def QuantLLM_QuantizeOp
+    : QuantLLM_PureOp<"quantize", [AttrSizedOperandSegments]> {
   let summary = "quantises an activation";
   let description = [{
     For each scale's elements (the tensor, a token, a group of a token):
@@ -67,6 +68,8 @@ def QuantLLM_QuantizeOp : QuantLLM_PureOp<"quantize"> {
     c = clamp(round(x / s), -cmax, cmax). Codes have x's shape, scales are
     [..., 1] or [..., groups] (per tensor: all leading dimensions 1), f32. A NaN
     makes its scale NaN, so that it is seen in the result.
+    With factors x is divided by them first, x[..., k] / factors[k] in f32: the
+    column scale of a smoothed layer that nothing before could take.
 
     ```mlir
     func.func @quantize(%x: tensor<?x10xf32>) -> (tensor<?x10xi16>, tensor<?x3xf32>) {
@@ -80,14 +83,17 @@ def QuantLLM_QuantizeOp : QuantLLM_PureOp<"quantize"> {
     - (C2) codes have x's shape and the scheme's bits.
     - (C3) scales are [..., groups], for per_tensor all ones.
     - (C4) a static scale only for per_tensor, of the type of the scales.
+    - (C5) as many factors as the last dimension of x.
   }];
   let arguments = (ins QuantLLM_FloatTensor:$x,
                        Optional<RankedTensorOf<[F32]>>:$static_scale,
+                       Optional<QuantLLM_Factors>:$factors,
                        QuantLLM_ActivationSchemeAttr:$scheme);
   let results = (outs RankedTensorOf<[I8, I16]>:$codes,
                       RankedTensorOf<[F32]>:$scales);
   let assemblyFormat = [{
-    $x (`static_scale` `(` $static_scale^ `:` type($static_scale) `)`)?
+    $x (`divided_by` `(` $factors^ `:` type($factors) `)`)?
+    (`static_scale` `(` $static_scale^ `:` type($static_scale) `)`)?
     `scheme` `(` $scheme `)` attr-dict `:` type($x) `->` type($codes) `,`
     type($scales)
   }];

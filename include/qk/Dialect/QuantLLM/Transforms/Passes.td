@@ -320,7 +320,9 @@ def FoldScalesPass : Pass<"quant-llm-fold-scales", "::mlir::ModuleOp"> {
     %gamma1 = quant_llm.scale_columns %gamma by inverse %s
     %1 = linalg.generic ... ins(%x, %gamma1) { mulf }
     ```
-    Remarks say what was folded where, and what stays an op that runs, and why.
+    A division that only `quantize` reads and that nothing else takes becomes
+    its factors. Remarks say what was folded where, and what stays an op that
+    runs, and why.
   }];
   let options = [
     Option<"quiet", "quiet", "bool", "false",

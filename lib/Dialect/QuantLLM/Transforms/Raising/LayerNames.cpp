@@ -12,6 +12,24 @@
 using namespace mlir;
 using namespace qk::quant_llm;
 
+LayerNames::LayerNames(ModuleOp module) {
+  module.walk([&](Operation *op) {
+    StringRef name;
+    if (auto linear = dyn_cast<LinearOp>(op))
+      name = linear.getLayer();
+    else if (auto matmul = dyn_cast<MatmulOp>(op))
+      name = matmul.getLayer();
+    else
+      return;
+    used.insert(name);
+    // Numbers go on where they ended.
+    auto [function, number] = name.rsplit('.');
+    int64_t value;
+    if (!number.empty() && !number.getAsInteger(10, value) && value >= 0)
+      numbers[function] = std::max(numbers[function], value + 1);
+  });
+}
+
 std::string LayerNames::get(Value weight, bool transposed, StringRef function) {
   // The same constant may be loaded by several ops.
   Attribute key = getConstantKey(weight);

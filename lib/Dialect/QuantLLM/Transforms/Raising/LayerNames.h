@@ -7,6 +7,7 @@
 #ifndef QK_LIB_DIALECT_QUANTLLM_TRANSFORMS_RAISING_LAYERNAMES_H
 #define QK_LIB_DIALECT_QUANTLLM_TRANSFORMS_RAISING_LAYERNAMES_H
 
+#include "mlir/IR/BuiltinOps.h"
 #include "mlir/IR/Value.h"
 #include "llvm/ADT/DenseMap.h"
 #include "llvm/ADT/StringMap.h"
@@ -21,6 +22,10 @@ namespace qk::quant_llm {
 /// weight share a name; a weight that is also used transposed is two layers.
 class LayerNames {
 public:
+  /// Takes the names of the layers that `module` has already: an earlier
+  /// method's, whatever is raised now.
+  explicit LayerNames(mlir::ModuleOp module);
+
   std::string get(mlir::Value weight, bool transposed,
                   llvm::StringRef function);
 
