@@ -8,6 +8,7 @@
 
 #include "qk/Conversion/HostToLLVM/StorageTypes.h"
 
+#include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/ControlFlow/IR/ControlFlowOps.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
@@ -17,6 +18,18 @@
 using namespace mlir;
 using namespace qk;
 using namespace qk::calibration;
+
+bool qk::calibration::isParameterView(Value value) {
+  while (Operation *op = value.getDefiningOp()) {
+    if (isa<quant_llm::ParameterOp>(op))
+      return true;
+    if (!isa<quant_llm::TransposeOp, tensor::CollapseShapeOp,
+             tensor::ExpandShapeOp, arith::ExtFOp, arith::TruncFOp>(op))
+      return false;
+    value = op->getOperand(0);
+  }
+  return false;
+}
 
 bool qk::calibration::hasOnlyAssertions(Operation *op) {
   WalkResult result = op->walk([](Operation *nested) {
@@ -83,8 +96,8 @@ bool FunctionFlow::isCheapOp(Operation *op, ArrayRef<Value> inputs) const {
   if (!llvm::all_of(inputs, [&](Value value) { return isCheap(value); }))
     return false;
   if (op->hasTrait<OpTrait::ConstantLike>() ||
-      isa<quant_llm::ParameterOp, quant_llm::TransposeOp, tensor::EmptyOp,
-          linalg::FillOp, tensor::FromElementsOp>(op))
+      isa<tensor::EmptyOp, linalg::FillOp, tensor::FromElementsOp>(op) ||
+      (op->getNumResults() == 1 && isParameterView(op->getResult(0))))
     return true;
   return op->getNumRegions() == 0 && isMemoryEffectFree(op) &&
          llvm::all_of(op->getResultTypes(),

@@ -57,6 +57,9 @@ private:
   llvm::DenseSet<mlir::Value> cheap, data, layers;
 };
 
+/// Whether a value is a parameter, or one reshaped, transposed or converted.
+bool isParameterView(mlir::Value value);
+
 /// Whether an op does nothing but compute its results and check assertions.
 bool hasOnlyAssertions(mlir::Operation *op);
 

@@ -139,18 +139,23 @@ LogicalResult Extraction::clone(Operation *op) {
   if (auto linear = dyn_cast<quant_llm::LinearOp>(op)) {
     Value weight;
     if (isRounded(op)) {
-      quant_llm::ParameterOp parameter = getWeightParameter(linear);
-      if (!parameter)
+      Value source = linear.getWeight();
+      if (!isParameterView(source))
         return copy.errorAt(op)
                << "can't calibrate block by block: expected the weight of "
                   "layer '"
                << linear.getLayer()
                << "' to be a parameter, got a computed one; leave out "
                   "sequential";
-      auto type = cast<RankedTensorType>(parameter.getResult().getType());
-      weight = addArgument(SegmentArgument::Weight, parameter.getResult(),
+      quant_llm::ParameterOp parameter = getWeightParameter(linear);
+      bool transposed =
+          parameter && source.getDefiningOp<quant_llm::TransposeOp>();
+      if (parameter)
+        source = parameter.getResult();
+      auto type = cast<RankedTensorType>(source.getType());
+      weight = addArgument(SegmentArgument::Weight, source,
                            type.clone(builder.getF32Type()), linear.getLayer());
-      if (linear.getWeight().getDefiningOp<quant_llm::TransposeOp>())
+      if (transposed)
         weight = quant_llm::TransposeOp::create(
             builder, builder.getUnknownLoc(), weight);
     } else {

@@ -26,8 +26,8 @@ struct SegmentArgument {
     Kept,
     /// A parameter of the model, the same for every run.
     Parameter,
-    /// The weight of a layer that is rounded, as f32, in the order in which the
-    /// model stores it.
+    /// The weight of a layer that is rounded, as f32: the parameter as the
+    /// model stores it, or [N,K] where it is reshaped or converted first.
     Weight
   };
   Kind kind;
@@ -73,8 +73,7 @@ private:
   double spent = 0;
 };
 
-/// What a layer's weight is made of: a parameter, read as it lies or
-/// transposed. Null where it is computed otherwise.
+/// The parameter that a layer reads as it lies, or transposed only; else null.
 quant_llm::ParameterOp getWeightParameter(quant_llm::LinearOp layer);
 
 } // namespace qk::calibration

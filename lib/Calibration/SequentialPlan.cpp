@@ -20,8 +20,10 @@
 #include "mlir/Conversion/TosaToLinalg/TosaToLinalg.h"
 #include "mlir/Conversion/TosaToTensor/TosaToTensor.h"
 #include "mlir/Dialect/Arith/Transforms/Passes.h"
-#include "mlir/Dialect/Linalg/Passes.h"
+#include "mlir/Dialect/Linalg/IR/Linalg.h"
+#include "mlir/Dialect/Linalg/Transforms/Transforms.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "mlir/Transforms/DialectConversion.h"
 #include "mlir/Transforms/GreedyPatternRewriteDriver.h"
 #include "mlir/Transforms/Passes.h"
 
@@ -169,6 +171,22 @@ struct FoldCastIntoLinear : OpRewritePattern<quant_llm::LinearOp> {
 };
 } // namespace
 
+/// All but conversions of weights, which are recognised as they are.
+static LogicalResult elementwiseToLinalg(ModuleOp module) {
+  MLIRContext *context = module.getContext();
+  context->loadDialect<linalg::LinalgDialect>();
+  RewritePatternSet patterns(context);
+  linalg::populateElementwiseToLinalgConversionPatterns(patterns);
+  ConversionTarget target(*context);
+  target.markUnknownOpDynamicallyLegal([](Operation *op) {
+    return !OpTrait::hasElementwiseMappableTraits(op) ||
+           llvm::none_of(op->getOperandTypes(),
+                         llvm::IsaPred<RankedTensorType>) ||
+           (op->getNumResults() == 1 && isParameterView(op->getResult(0)));
+  });
+  return applyPartialConversion(module, target, std::move(patterns));
+}
+
 /// Carries what is known of shapes through the function.
 static LogicalResult refineShapes(ModuleOp module) {
   MLIRContext *context = module.getContext();
@@ -203,10 +221,10 @@ LogicalResult SequentialRun::prepare(ModuleOp original,
                          functions.addPass(tosa::createTosaToLinalg());
                          functions.addPass(createTosaToArithPass());
                          functions.addPass(createTosaToTensorPass());
-                         functions.addPass(
-                             createConvertElementwiseToLinalgPass());
                        })))
     return failure();
+  if (failed(elementwiseToLinalg(copy->getModule())))
+    return copy->fail("lowering it to linalg failed");
   if (failed(refineShapes(copy->getModule())))
     return copy->fail("simplifying it failed");
   // Sizes and assertions that can be decided are, so that equal blocks are

@@ -10,6 +10,7 @@
 #include "qk/Dialect/QuantLLM/IR/ParameterData.h"
 #include "qk/Numerics/Elementwise.h"
 
+#include "mlir/Dialect/Arith/IR/Arith.h"
 #include "llvm/Support/Format.h"
 
 #include <cstring>
@@ -31,12 +32,6 @@ static quant_llm::LinearOp findLayer(func::FuncOp function, StringRef name) {
   return found;
 }
 
-static llvm::Error unreadable(const ModelCopy &copy,
-                              quant_llm::ParameterOp op) {
-  return storage::makeError("can't read parameter '" + op.getName() +
-                            "': " + copy.getReason());
-}
-
 /// The bytes of a parameter: mapped where generated code can read them in
 /// place.
 llvm::Expected<Tensor> SequentialRun::readParameter(quant_llm::ParameterOp op) {
@@ -44,7 +39,8 @@ llvm::Expected<Tensor> SequentialRun::readParameter(quant_llm::ParameterOp op) {
     return known->second;
   FailureOr<quant_llm::ParameterData> data = quant_llm::getParameterData(op);
   if (failed(data))
-    return unreadable(*copy, op);
+    return storage::makeError("can't read parameter '" + op.getName() +
+                              "': " + copy->getReason());
   auto type = cast<RankedTensorType>(op.getResult().getType());
   Tensor tensor;
   tensor.type = *storageTypeOf(type.getElementType());
@@ -62,18 +58,43 @@ llvm::Expected<Tensor> SequentialRun::readParameter(quant_llm::ParameterOp op) {
   return tensor;
 }
 
+/// A weight that is a parameter, reshaped, transposed and converted.
+static FailureOr<std::vector<float>> readView(Value weight) {
+  Operation *op = weight.getDefiningOp();
+  if (auto parameter = dyn_cast<quant_llm::ParameterOp>(op))
+    return quant_llm::readAsFloat(parameter);
+  FailureOr<std::vector<float>> values = readView(op->getOperand(0));
+  if (failed(values))
+    return failure();
+  auto type = cast<RankedTensorType>(weight.getType());
+  if (isa<quant_llm::TransposeOp>(op)) {
+    std::vector<float> transposed(values->size());
+    numerics::transpose(values->data(), type.getDimSize(1), type.getDimSize(0),
+                        transposed.data());
+    return transposed;
+  }
+  if (isa<arith::TruncFOp>(op))
+    numerics::roundElements(values->data(), values->size(),
+                            type.getElementType().isF16()
+                                ? numerics::ScaleType::F16
+                                : numerics::ScaleType::BF16);
+  // Others keep the elements and their order.
+  return values;
+}
+
 llvm::Expected<Tensor>
 SequentialRun::readWeight(const SegmentArgument &argument, bool exact) {
   if (!exact)
     if (auto known = weights.find(argument.layer); known != weights.end())
       return known->second;
+  auto type = cast<RankedTensorType>(argument.value.getType());
   auto op = argument.value.getDefiningOp<quant_llm::ParameterOp>();
-  auto type = cast<RankedTensorType>(op.getResult().getType());
-  if (type.getElementType().isF32())
+  if (op && type.getElementType().isF32())
     return readParameter(op);
-  FailureOr<std::vector<float>> values = quant_llm::readAsFloat(op);
+  FailureOr<std::vector<float>> values = readView(argument.value);
   if (failed(values))
-    return unreadable(*copy, op);
+    return storage::makeError("can't read the weight of layer '" +
+                              argument.layer + "': " + copy->getReason());
   llvm::Expected<Tensor> tensor =
       buffers->allocate(storage::DataType::F32, type.getShape());
   if (tensor)
@@ -90,8 +111,8 @@ LogicalResult SequentialRun::setRounded(StringRef layer,
     return success();
   auto type = cast<RankedTensorType>(op.getWeight().getType());
   int64_t n = type.getDimSize(0), k = type.getDimSize(1);
-  bool transposed =
-      static_cast<bool>(op.getWeight().getDefiningOp<quant_llm::TransposeOp>());
+  bool transposed = getWeightParameter(op) &&
+                    op.getWeight().getDefiningOp<quant_llm::TransposeOp>();
   SmallVector<int64_t> shape = {n, k};
   if (transposed)
     std::swap(shape[0], shape[1]);

@@ -6,6 +6,8 @@
 
 #include "EffectiveWeight.h"
 
+#include "../Recipe.h"
+
 #include "qk/Numerics/Elementwise.h"
 #include "qk/Numerics/RoundToNearest.h"
 
@@ -21,9 +23,8 @@ qk::quant_llm::computeEffectiveWeight(Operation *rounding, StringRef layer,
   // From the last op of the recipe to the parameter. What changes the weight
   // otherwise (clipping, another target) is what it was rounded for.
   Value value = rounding->getOperand(0);
-  while (Operation *op = value.getDefiningOp()) {
-    if (isa<ParameterOp, TransposeOp>(op) || op->getNumOperands() == 0)
-      break;
+  while (!isParameterView(value)) {
+    Operation *op = value.getDefiningOp();
     numerics::Status status;
     if (auto columns = dyn_cast<ScaleColumnsOp>(op)) {
       FailureOr<std::vector<float>> factors =
@@ -42,6 +43,13 @@ qk::quant_llm::computeEffectiveWeight(Operation *rounding, StringRef layer,
       status = numerics::scaleRows(weight.data(), rounded.n, rounded.k,
                                    factors->data(), !rows.getInverse(),
                                    weight.data());
+    } else if (isa<TransposeOp>(op)) {
+      return op->emitError()
+             << "layer '" << layer
+             << "': expected a recipe that scales the weight as the layer "
+                "reads "
+                "it, [N,K], to calibrate block by block, got one that "
+                "transposes it after that; leave out sequential";
     }
     if (!status)
       return emitLayerError(op, layer, status.error());
