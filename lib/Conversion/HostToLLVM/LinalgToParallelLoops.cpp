@@ -5,6 +5,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "NestWriter.h"
+#include "RowConflicts.h"
 #include "mlir/Dialect/Affine/IR/AffineOps.h"
 #include "mlir/Dialect/Arith/Utils/Utils.h"
 #include "mlir/Dialect/ControlFlow/IR/ControlFlowOps.h"
@@ -20,42 +21,18 @@ namespace qk {
 } // namespace qk
 
 using namespace mlir;
-using qk::NestWriter;
-
-/// The buffer that a view shows a part of.
-static Value rootOf(Value buffer) {
-  while (auto view = buffer.getDefiningOp<ViewLikeOpInterface>())
-    buffer = view.getViewSource();
-  return buffer;
-}
+using namespace qk;
 
 namespace {
 
-/// An operation in a group: its loops' extents, and which of them are the
-/// group's, in order. Its other outer loops have extent one.
-struct Member {
-  linalg::LinalgOp op;
-  SmallVector<OpFoldResult> extents;
-  SmallVector<unsigned> outer;
-  Value initialValue;
-
-  OpFoldResult outerExtent(unsigned which) const {
-    return extents[outer[which]];
-  }
-};
-
 /// Operations that share one parallel loop.
 struct Group {
-  SmallVector<Member> members;
+  SmallVector<NestMember> members;
   /// Releases of buffers that stand between them.
   SmallVector<Operation *> releases;
 
   unsigned depth() const { return members.front().outer.size(); }
 };
-
-/// Which of the group's loops indexes each dimension of a buffer; -1: none of
-/// them, or not alone.
-using Tags = SmallVector<int>;
 
 struct LinalgToParallelLoops
     : qk::impl::LinalgToParallelLoopsBase<LinalgToParallelLoops> {
@@ -107,7 +84,7 @@ private:
       if (linalgOp && linalgOp.hasPureTensorSemantics())
         return op.emitError("expected buffers, got tensors: bufferize first");
       if (linalgOp) {
-        Member member = examine(linalgOp);
+        NestMember member = examine(linalgOp);
         if (group && mayJoin(*group, member)) {
           group->members.push_back(std::move(member));
           continue;
@@ -212,10 +189,10 @@ private:
     return work < minWork;
   }
 
-  Member examine(linalg::LinalgOp op) {
+  NestMember examine(linalg::LinalgOp op) {
     OpBuilder builder(op);
     NestWriter nest(builder, op);
-    Member member = {
+    NestMember member = {
         op, nest.extents(), {}, initialValues.lookup(op.getOperation())};
     if (mayFail(op) || isSmall(op))
       return member;
@@ -227,7 +204,7 @@ private:
 
   /// Whether iteration i of `next` needs from the group's members nothing but
   /// what they did in iteration i, for all outer dimensions.
-  bool mayJoin(const Group &group, const Member &next) {
+  bool mayJoin(const Group &group, const NestMember &next) {
     if (group.depth() == 0 || group.depth() != next.outer.size() ||
         readsFreely(next.op))
       return false;
@@ -235,7 +212,7 @@ private:
       if (!isEqualConstantIntOrValue(group.members.front().outerExtent(i),
                                      next.outerExtent(i)))
         return false;
-    for (const Member &member : group.members) {
+    for (const NestMember &member : group.members) {
       if (readsFreely(member.op))
         return false;
       for (OpOperand &mine : next.op->getOpOperands())
@@ -246,128 +223,28 @@ private:
     return true;
   }
 
-  static bool mayConflict(const Member &next, OpOperand &mine,
-                          const Member &member, OpOperand &theirs) {
-    linalg::LinalgOp a = next.op, b = member.op;
-    if (!isa<MemRefType>(mine.get().getType()) ||
-        !isa<MemRefType>(theirs.get().getType()))
-      return false;
-    if (!a.isDpsInit(&mine) && !b.isDpsInit(&theirs))
-      return false;
-    Value root = rootOf(mine.get()), other = rootOf(theirs.get());
-    if (root != other) {
-      // Two buffers are apart if one was made here; two arguments may not be.
-      return !root.getDefiningOp<memref::AllocOp>() &&
-             !other.getDefiningOp<memref::AllocOp>();
-    }
-    Value common = nearestCommonView(mine.get(), theirs.get());
-    Tags first = tagsOf(next, mine, common),
-         second = tagsOf(member, theirs, common);
-    for (int loop = 0, end = next.outer.size(); loop < end; ++loop) {
-      bool aligned = false;
-      for (auto [x, y] : llvm::zip_equal(first, second))
-        aligned |= x == loop && y == loop;
-      if (!aligned)
-        return true;
-    }
-    return false;
-  }
-
-  /// The last buffer or view from which both were made.
-  static Value nearestCommonView(Value a, Value b) {
-    llvm::SmallDenseSet<Value> seen = {a};
-    while (auto view = a.getDefiningOp<ViewLikeOpInterface>())
-      seen.insert(a = view.getViewSource());
-    while (!seen.contains(b))
-      b = b.getDefiningOp<ViewLikeOpInterface>().getViewSource();
-    return b;
-  }
-
-  /// The tags of the dimensions of `source` in an access through `operand`,
-  /// which is a view of it.
-  static Tags tagsOf(const Member &member, OpOperand &operand, Value source) {
-    linalg::LinalgOp op = member.op;
-    Tags tags;
-    for (AffineExpr expr : op.getMatchingIndexingMap(&operand).getResults()) {
-      auto dim = dyn_cast<AffineDimExpr>(expr);
-      auto *found = dim ? llvm::find(member.outer, dim.getPosition())
-                        : member.outer.end();
-      tags.push_back(found == member.outer.end()
-                         ? -1
-                         : std::distance(member.outer.begin(), found));
-    }
-    Value buffer = operand.get();
-    while (buffer != source) {
-      auto view = buffer.getDefiningOp<ViewLikeOpInterface>();
-      tags = tagsOfSource(view, tags);
-      buffer = view.getViewSource();
-    }
-    return tags;
-  }
-
-  /// What the dimensions of a view's source are indexed by.
-  static Tags tagsOfSource(Operation *view, const Tags &tags) {
-    auto source = cast<MemRefType>(
-        cast<ViewLikeOpInterface>(view).getViewSource().getType());
-    Tags result(source.getRank(), -1);
-    auto keepSingle = [](ArrayRef<int64_t> group, MemRefType type) {
-      int64_t single = -1;
-      for (int64_t dim : group)
-        if (type.getDimSize(dim) != 1) {
-          if (single >= 0)
-            return int64_t(-1);
-          single = dim;
-        }
-      return single;
-    };
-    if (auto expand = dyn_cast<memref::ExpandShapeOp>(view)) {
-      for (auto [dim, group] :
-           llvm::enumerate(expand.getReassociationIndices()))
-        if (int64_t one = keepSingle(group, expand.getResultType()); one >= 0)
-          result[dim] = tags[one];
-    } else if (auto collapse = dyn_cast<memref::CollapseShapeOp>(view)) {
-      for (auto [dim, group] :
-           llvm::enumerate(collapse.getReassociationIndices()))
-        if (int64_t one = keepSingle(group, source); one >= 0)
-          result[one] = tags[dim];
-    } else if (auto part = dyn_cast<memref::SubViewOp>(view)) {
-      llvm::SmallBitVector dropped = part.getDroppedDims();
-      for (int64_t dim = 0, next = 0; dim < source.getRank(); ++dim) {
-        if (dropped.test(dim))
-          continue;
-        if (isConstantIntValue(part.getMixedOffsets()[dim], 0) &&
-            isConstantIntValue(part.getMixedStrides()[dim], 1))
-          result[dim] = tags[next];
-        ++next;
-      }
-    } else if (isa<memref::CastOp>(view)) {
-      return tags;
-    }
-    return result;
-  }
-
   /// The member with its single inner loop among the outer ones.
-  static std::optional<Member> withInnerLoop(const Member &member) {
+  static std::optional<NestMember> withInnerLoop(const NestMember &member) {
     unsigned inner = member.extents.size() - 1;
     if (member.outer.empty() || member.outer.back() + 1 != inner)
       return std::nullopt;
-    Member wider = member;
+    NestMember wider = member;
     wider.outer.push_back(inner);
     return wider;
   }
 
   /// How many of the first members can share one inner loop: what they need of
   /// each other is of the same element.
-  static size_t sharedInnerLoop(ArrayRef<Member> members) {
-    SmallVector<Member> shared;
-    for (const Member &member : members) {
-      std::optional<Member> wider = withInnerLoop(member);
+  static size_t sharedInnerLoop(ArrayRef<NestMember> members) {
+    SmallVector<NestMember> shared;
+    for (const NestMember &member : members) {
+      std::optional<NestMember> wider = withInnerLoop(member);
       if (!wider)
         break;
       bool fits = shared.empty() ||
                   isEqualConstantIntOrValue(shared.front().extents.back(),
                                             wider->extents.back());
-      for (const Member &other : shared)
+      for (const NestMember &other : shared)
         for (OpOperand &mine : wider->op->getOpOperands())
           for (OpOperand &theirs : other.op->getOpOperands())
             fits = fits && !mayConflict(*wider, mine, other, theirs);
@@ -378,12 +255,12 @@ private:
     return std::max<size_t>(shared.size(), 1);
   }
 
-  static void writeTogether(OpBuilder &builder, ArrayRef<Member> members,
+  static void writeTogether(OpBuilder &builder, ArrayRef<NestMember> members,
                             scf::ParallelOp rows, Value zero, Value one) {
     std::vector<NestWriter> nests;
     std::vector<SmallVector<Value>> carried;
     SmallVector<Value> all;
-    for (const Member &member : members) {
+    for (const NestMember &member : members) {
       SmallVector<Value> ivs;
       if (!member.outer.empty())
         ivs.assign(member.outer.back() + 1, zero);
@@ -439,7 +316,7 @@ private:
                                   upper, SmallVector<Value>(depth, one));
       builder.setInsertionPointToStart(rows.getBody());
     }
-    ArrayRef<Member> rest = group.members;
+    ArrayRef<NestMember> rest = group.members;
     while (!rest.empty()) {
       size_t count = rows ? sharedInnerLoop(rest) : 1;
       writeTogether(builder, rest.take_front(count), rows, zero, one);
@@ -448,7 +325,7 @@ private:
     for (Operation *release : group.releases)
       if (rows && release->isBeforeInBlock(rows))
         release->moveAfter(rows);
-    for (Member &member : group.members)
+    for (NestMember &member : group.members)
       member.op.erase();
   }
 

@@ -45,3 +45,41 @@ std::optional<Function> qk::quant_llm::findParentFunction(Operation *op) {
       return function;
   return std::nullopt;
 }
+
+std::optional<Function> qk::quant_llm::getFunctionOf(BlockArgument argument) {
+  Operation *op = argument.getOwner()->getParentOp();
+  std::optional<Function> function = findParentFunction(op);
+  if (!function || function->op != op ||
+      argument.getOwner() != &function->entry())
+    return std::nullopt;
+  return function;
+}
+
+SmallVector<Operation *> qk::quant_llm::getCalls(const Function &function) {
+  auto visibility = function.op->getAttrOfType<StringAttr>("sym_visibility");
+  auto module = function.op->getParentOfType<ModuleOp>();
+  if (!visibility || visibility.getValue() != "private" || !module)
+    return {};
+  SmallVector<Operation *> calls;
+  bool known = true;
+  module.walk([&](Operation *user) {
+    auto callee = user->getAttrOfType<FlatSymbolRefAttr>("callee");
+    if (callee && callee.getValue() == function.name) {
+      calls.push_back(user);
+      known &= user->getNumOperands() == function.entry().getNumArguments();
+      return;
+    }
+    user->getAttrDictionary().walk([&](SymbolRefAttr reference) {
+      known &= reference.getLeafReference() != function.name;
+    });
+  });
+  return known ? calls : SmallVector<Operation *>();
+}
+
+SmallVector<Value> qk::quant_llm::getPassedValues(BlockArgument argument) {
+  SmallVector<Value> values;
+  if (std::optional<Function> function = getFunctionOf(argument))
+    for (Operation *call : getCalls(*function))
+      values.push_back(call->getOperand(argument.getArgNumber()));
+  return values;
+}

@@ -28,6 +28,19 @@ llvm::SmallVector<Function> findFunctions(mlir::ModuleOp module);
 /// The function around `op`; nullopt where there is none.
 std::optional<Function> findParentFunction(mlir::Operation *op);
 
+/// The function that `argument` is one of; nothing for those of other regions.
+std::optional<Function> getFunctionOf(mlir::BlockArgument argument);
+
+/// The calls of a private function; nothing where it has other uses too, or
+/// isn't private.
+llvm::SmallVector<mlir::Operation *> getCalls(const Function &function);
+
+/// What the callers of a private function pass for `argument`.
+llvm::SmallVector<mlir::Value> getPassedValues(mlir::BlockArgument argument);
+
+/// Calls may be recursive; no chain that means anything is this long.
+inline constexpr unsigned kMaxDepth = 64;
+
 } // namespace qk::quant_llm
 
 #endif // QK_LIB_DIALECT_QUANTLLM_TRANSFORMS_RAISING_FUNCTIONS_H

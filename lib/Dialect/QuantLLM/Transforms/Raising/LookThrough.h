@@ -69,6 +69,10 @@ mlir::Value convertedFrom(mlir::Operation *op);
 /// from integers: positions, or one-hot codes.
 bool isConvertedFromIntegers(mlir::Value value);
 
+/// Whether `op` is parallel, of one input and one result, and copies or
+/// converts each element.
+bool copiesElements(mlir::linalg::LinalgOp op);
+
 /// Whether the body of `op` yields its input `index`, as it is or converted to
 /// another float type.
 bool yieldsInput(mlir::linalg::LinalgOp op, unsigned index);

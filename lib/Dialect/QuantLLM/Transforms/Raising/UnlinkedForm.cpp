@@ -24,6 +24,7 @@
 #include "Constants.h"
 #include "UnlinkedEpilogue.h"
 #include "UnlinkedOps.h"
+#include "UnlinkedRewrite.h"
 #include "UnlinkedViews.h"
 
 using namespace mlir;
@@ -32,111 +33,6 @@ using namespace qk::quant_llm;
 static Type elementType(Value value) {
   return getTensorType(value).getElementType();
 }
-
-//===----------------------------------------------------------------------===//
-// Rewriting
-//===----------------------------------------------------------------------===//
-
-static Value createUnlinked(OpBuilder &builder, Location location,
-                            StringRef name, Type type, Value operand) {
-  OperationState state(location, name, operand, type);
-  return builder.create(state)->getResult(0);
-}
-
-/// `value` as a builtin tensor. Casts stay beside what they cast, and one value
-/// is cast once: layers that read the same tensor must be seen to do so.
-static Value toBuiltin(OpBuilder &builder, Value value) {
-  if (isa<RankedTensorType>(value.getType()))
-    return value;
-  RankedTensorType type = getTensorType(value);
-  Operation *producer = value.getDefiningOp();
-  if (producer && producer->getNumOperands() == 1 &&
-      getUnlinkedName(producer) == "torch_c.from_builtin_tensor" &&
-      producer->getOperand(0).getType() == type)
-    return producer->getOperand(0);
-  OpBuilder::InsertionGuard guard(builder);
-  builder.setInsertionPointAfterValue(value);
-  for (Operation *user : value.getUsers())
-    if (user->getBlock() == value.getParentBlock() &&
-        getUnlinkedName(user) == "torch_c.to_builtin_tensor" &&
-        user->getResult(0).getType() == type) {
-      user->moveBefore(builder.getInsertionBlock(),
-                       builder.getInsertionPoint());
-      return user->getResult(0);
-    }
-  return createUnlinked(builder, value.getLoc(), "torch_c.to_builtin_tensor",
-                        type, value);
-}
-
-namespace {
-
-/// Makes of a layer on builtin tensors [..., K] -> [..., N] what stood in the
-/// module.
-struct Rewrite {
-  Location location;
-  /// The layer's input, and its type as the layer takes it.
-  Value x;
-  RankedTensorType xType;
-  /// What the layer replaces.
-  Value result;
-  /// What the type of the product is to be, builtin or opaque.
-  Type productType;
-  /// Reshapes between the product and the result, done again.
-  SmallVector<Operation *> reshapes;
-  /// Operands that ask a value between for its sizes.
-  SmallVector<OpOperand *> sizes;
-
-  Value makeX(OpBuilder &builder) const {
-    Value value = toBuiltin(builder, x);
-    auto type = cast<RankedTensorType>(value.getType());
-    if (type.getShape() != xType.getShape())
-      value = createUnlinked(
-          builder, location, "stablehlo.reshape",
-          RankedTensorType::get(xType.getShape(), type.getElementType()),
-          value);
-    if (type.getElementType() != xType.getElementType())
-      value =
-          createUnlinked(builder, location, "stablehlo.convert", xType, value);
-    return value;
-  }
-
-  /// Lets layers that cast the result to a builtin tensor take it uncast.
-  void takeBuiltin(Value value) const {
-    for (Operation *user : llvm::make_early_inc_range(result.getUsers())) {
-      if (getUnlinkedName(user) != "torch_c.to_builtin_tensor" ||
-          user->getResult(0).getType() != value.getType())
-        continue;
-      user->getResult(0).replaceAllUsesWith(value);
-      user->erase();
-    }
-  }
-
-  Value makeResult(OpBuilder &builder, Value y) const {
-    Value value = y;
-    RankedTensorType tensor = getTensorType(productType);
-    if (value.getType() != tensor)
-      value =
-          createUnlinked(builder, location, "stablehlo.reshape", tensor, value);
-    if (tensor != productType && reshapes.empty())
-      takeBuiltin(value);
-    if (tensor != productType && !(result.use_empty() && sizes.empty()))
-      value = createUnlinked(builder, location, "torch_c.from_builtin_tensor",
-                             productType, value);
-    for (OpOperand *size : sizes)
-      size->set(value);
-    for (Operation *reshape : reshapes) {
-      // Its other operands may be computed after the product.
-      OpBuilder there(reshape);
-      Operation *copy = there.clone(*reshape);
-      copy->setOperand(0, value);
-      value = copy->getResult(0);
-      value.setType(withElementType(value.getType(), tensor.getElementType()));
-    }
-    return value;
-  }
-};
-
-} // namespace
 
 //===----------------------------------------------------------------------===//
 // The product
@@ -374,13 +270,13 @@ LinearFinding Product::findLayer() {
   SmallVector<int64_t> xShape(leading), yShape(leading);
   xShape.push_back(match.k);
   yShape.push_back(match.n);
-  Rewrite rewrite{op->getLoc(),
-                  match.x,
-                  RankedTensorType::get(xShape, element),
-                  match.result,
-                  withElementType(product.getType(), element),
-                  epilogue.reshapes,
-                  epilogue.sizes};
+  UnlinkedRewrite rewrite{op->getLoc(),
+                          match.x,
+                          RankedTensorType::get(xShape, element),
+                          match.result,
+                          withElementType(product.getType(), element),
+                          epilogue.reshapes,
+                          epilogue.sizes};
   match.yType = RankedTensorType::get(yShape, element);
   match.makeX = [=](OpBuilder &builder) { return rewrite.makeX(builder); };
   match.makeResult = [=](OpBuilder &builder, Value y) {

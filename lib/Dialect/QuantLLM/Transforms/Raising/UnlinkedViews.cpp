@@ -13,7 +13,6 @@
 #include "mlir/Dialect/Shape/IR/Shape.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/IR/SymbolTable.h"
-#include "llvm/ADT/MapVector.h"
 
 using namespace mlir;
 using namespace qk::quant_llm;
@@ -192,52 +191,6 @@ static std::optional<Dims> throughOp(Operation *op, UnlinkedKind kind,
 }
 
 //===----------------------------------------------------------------------===//
-// Functions
-//===----------------------------------------------------------------------===//
-
-/// The function that `argument` is one of; nothing for those of other regions.
-static std::optional<Function> getFunctionOf(BlockArgument argument) {
-  Operation *op = argument.getOwner()->getParentOp();
-  std::optional<Function> function = findParentFunction(op);
-  if (!function || function->op != op ||
-      argument.getOwner() != &function->entry())
-    return std::nullopt;
-  return function;
-}
-
-/// The calls of a private function; nothing where it has other uses too, or
-/// isn't private.
-static SmallVector<Operation *> getCalls(const Function &function) {
-  auto visibility = function.op->getAttrOfType<StringAttr>("sym_visibility");
-  auto module = function.op->getParentOfType<ModuleOp>();
-  if (!visibility || visibility.getValue() != "private" || !module)
-    return {};
-  SmallVector<Operation *> calls;
-  bool known = true;
-  module.walk([&](Operation *user) {
-    auto callee = user->getAttrOfType<FlatSymbolRefAttr>("callee");
-    if (callee && callee.getValue() == function.name) {
-      calls.push_back(user);
-      known &= user->getNumOperands() == function.entry().getNumArguments();
-      return;
-    }
-    user->getAttrDictionary().walk([&](SymbolRefAttr reference) {
-      known &= reference.getLeafReference() != function.name;
-    });
-  });
-  return known ? calls : SmallVector<Operation *>();
-}
-
-/// What the callers of a private function pass for `argument`.
-static SmallVector<Value> getPassedValues(BlockArgument argument) {
-  SmallVector<Value> values;
-  if (std::optional<Function> function = getFunctionOf(argument))
-    for (Operation *call : getCalls(*function))
-      values.push_back(call->getOperand(argument.getArgNumber()));
-  return values;
-}
-
-//===----------------------------------------------------------------------===//
 // The whole way
 //===----------------------------------------------------------------------===//
 
@@ -256,9 +209,6 @@ static UnlinkedView viewOfItself(Value value) {
   }
   return view;
 }
-
-/// Calls may be recursive; no chain that means anything is this long.
-static constexpr unsigned kMaxDepth = 64;
 
 /// What a repeated region gets for `argument` each time, if that doesn't
 /// change: the operand of a loop whose body yields the argument as it is.
@@ -348,163 +298,4 @@ static UnlinkedView viewOf(Value value, unsigned depth) {
 
 UnlinkedView qk::quant_llm::viewOfUnlinked(Value value) {
   return viewOf(value, 0);
-}
-
-/// What the user calls a function's argument: JAX writes the parameter's path
-/// in its location.
-static std::string nameArgument(BlockArgument argument) {
-  std::string name = "argument " + std::to_string(argument.getArgNumber());
-  if (auto location = dyn_cast<NameLoc>(argument.getLoc()))
-    name += " (\"" + location.getName().str() + "\")";
-  return name;
-}
-
-/// Where a function is used other than by calls: the composite whose
-/// decomposition it is, or nothing.
-static std::string getComposite(const Function &function) {
-  std::string name;
-  function.op->getParentOfType<ModuleOp>().walk([&](Operation *op) {
-    auto decomposition = op->getAttrOfType<FlatSymbolRefAttr>("decomposition");
-    if (decomposition && decomposition.getValue() == function.name)
-      if (auto composite = op->getAttrOfType<StringAttr>("name"))
-        name = composite.str();
-  });
-  return name;
-}
-
-static std::string explain(Value root, unsigned depth);
-
-static std::string explainArgument(BlockArgument argument, unsigned depth) {
-  std::string what = "the weight is " + nameArgument(argument) + " of ";
-  std::optional<Function> function = getFunctionOf(argument);
-  if (!function) {
-    Operation *op = argument.getOwner()->getParentOp();
-    return what + "a region of '" + op->getName().getStringRef().str() +
-           "', which changes as the region is repeated; unroll the loop";
-  }
-  what += "function '" + function->name.str() + "'";
-  std::string composite = getComposite(*function);
-  if (!composite.empty())
-    return what + ", which says what composite '" + composite +
-           "' is; turn composites into calls first";
-  // Rather what a caller passes, which is what can be changed.
-  SmallVector<Value> passed = getPassedValues(argument);
-  for (Value value : passed) {
-    UnlinkedView view = viewOfUnlinked(value);
-    if (!view.isConstant && view.root != argument && depth < kMaxDepth)
-      return explain(view.root, depth + 1);
-  }
-  if (!passed.empty())
-    return what + ", which calls itself";
-  what += "; --weights=FILE.safetensors binds such arguments to tensors";
-  // A printed module may have lost the locations.
-  if (!isa<NameLoc>(argument.getLoc()))
-    what += ", given --weight-names=MAP.json with \"arg" +
-            std::to_string(argument.getArgNumber()) +
-            "\", as its location doesn't say which";
-  return what;
-}
-
-static std::string explain(Value root, unsigned depth) {
-  if (auto argument = dyn_cast<BlockArgument>(root))
-    return explainArgument(argument, depth);
-  Operation *op = root.getDefiningOp();
-  // A result of a helper: what the helper returns.
-  auto callee = op->getAttrOfType<FlatSymbolRefAttr>("callee");
-  auto module = op->getParentOfType<ModuleOp>();
-  if (callee && module && depth < kMaxDepth)
-    for (const Function &function : findFunctions(module))
-      if (function.name == callee.getValue() && !function.entry().empty()) {
-        Operation *end = &function.body->back().back();
-        unsigned index = cast<OpResult>(root).getResultNumber();
-        if (index < end->getNumOperands())
-          return explain(viewOfUnlinked(end->getOperand(index)).root,
-                         depth + 1);
-      }
-  StringRef name =
-      op->isRegistered() ? op->getName().getStringRef() : getUnlinkedName(op);
-  if (name == "stablehlo.dynamic_slice" || name == "stablehlo.dynamic_gather" ||
-      name == "stablehlo.gather")
-    return "the weight is cut out of a stack of tensors by a computed index "
-           "('" +
-           name.str() + "'), as in a loop over layers; unroll the loop";
-  if (name == "stablehlo.slice" || name == "torch.aten.slice.Tensor" ||
-      name == "torch.aten.select.int" || name == "onnx.Slice" ||
-      name == "onnx.Split" || name == "stablehlo.real_dynamic_slice")
-    return "the weight is a part of a larger tensor ('" + name.str() +
-           "'); store it as a tensor of its own";
-  return "the weight is computed by '" + name.str() +
-         "'; it must be known when the model is compiled";
-}
-
-std::string qk::quant_llm::explainNotConstant(Value root) {
-  return explain(root, 0);
-}
-
-//===----------------------------------------------------------------------===//
-// Copies
-//===----------------------------------------------------------------------===//
-
-/// What a call passes: which constant, in which order of dimensions; null for
-/// what is none.
-static Attribute getPassedKey(Value value) {
-  UnlinkedView view = viewOfUnlinked(value);
-  if (!view.isConstant)
-    return {};
-  Builder builder(value.getContext());
-  return builder.getArrayAttr(
-      {getConstantKey(view.root), builder.getDenseI64ArrayAttr(view.dims)});
-}
-
-/// Has each constant passed for `argument` go to a function of its own. Whether
-/// anything changed.
-static bool specialise(BlockArgument argument, SymbolTable &symbols,
-                       unsigned depth) {
-  std::optional<Function> function = getFunctionOf(argument);
-  if (!function || depth == kMaxDepth)
-    return false;
-  llvm::MapVector<Attribute, SmallVector<Operation *>> groups;
-  for (Operation *call : getCalls(*function)) {
-    Value passed = call->getOperand(argument.getArgNumber());
-    Attribute key = getPassedKey(passed);
-    if (!key) {
-      // The caller's own argument may be several constants.
-      auto outer = dyn_cast<BlockArgument>(viewOfUnlinked(passed).root);
-      return outer && outer.getOwner() != argument.getOwner() &&
-             specialise(outer, symbols, depth + 1);
-    }
-    groups[key].push_back(call);
-  }
-  if (groups.size() < 2)
-    return false;
-  for (auto &[key, calls] : llvm::drop_begin(groups)) {
-    Operation *copy = function->op->clone();
-    // Gives it a name that is free.
-    StringAttr name =
-        symbols.insert(copy, std::next(Block::iterator(function->op)));
-    for (Operation *call : calls)
-      call->setAttr("callee", FlatSymbolRefAttr::get(name));
-  }
-  return true;
-}
-
-void qk::quant_llm::specialiseCalls(ModuleOp module) {
-  // Each copy is made for a call, and each call is of one copy in the end.
-  SymbolTable symbols(module);
-  bool changed = true;
-  while (changed) {
-    changed = false;
-    SmallVector<BlockArgument> arguments;
-    module.walk([&](Operation *op) {
-      if (getUnlinkedKind(op) != UnlinkedKind::Contraction)
-        return;
-      for (Value operand : op->getOperands())
-        if (auto argument =
-                dyn_cast<BlockArgument>(viewOfUnlinked(operand).root))
-          if (!llvm::is_contained(arguments, argument))
-            arguments.push_back(argument);
-    });
-    for (BlockArgument argument : arguments)
-      changed |= specialise(argument, symbols, 0);
-  }
 }

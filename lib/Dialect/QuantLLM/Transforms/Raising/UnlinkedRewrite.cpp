@@ -1,0 +1,90 @@
+//===- UnlinkedRewrite.cpp - A layer in an unlinked module ----------------===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "UnlinkedRewrite.h"
+
+#include "UnlinkedOps.h"
+
+using namespace mlir;
+using namespace qk::quant_llm;
+
+static Value createUnlinked(OpBuilder &builder, Location location,
+                            StringRef name, Type type, Value operand) {
+  OperationState state(location, name, operand, type);
+  return builder.create(state)->getResult(0);
+}
+
+/// `value` as a builtin tensor. Casts stay beside what they cast, and one value
+/// is cast once: layers that read the same tensor must be seen to do so.
+static Value toBuiltin(OpBuilder &builder, Value value) {
+  if (isa<RankedTensorType>(value.getType()))
+    return value;
+  RankedTensorType type = getTensorType(value);
+  Operation *producer = value.getDefiningOp();
+  if (producer && producer->getNumOperands() == 1 &&
+      getUnlinkedName(producer) == "torch_c.from_builtin_tensor" &&
+      producer->getOperand(0).getType() == type)
+    return producer->getOperand(0);
+  OpBuilder::InsertionGuard guard(builder);
+  builder.setInsertionPointAfterValue(value);
+  for (Operation *user : value.getUsers())
+    if (user->getBlock() == value.getParentBlock() &&
+        getUnlinkedName(user) == "torch_c.to_builtin_tensor" &&
+        user->getResult(0).getType() == type) {
+      user->moveBefore(builder.getInsertionBlock(),
+                       builder.getInsertionPoint());
+      return user->getResult(0);
+    }
+  return createUnlinked(builder, value.getLoc(), "torch_c.to_builtin_tensor",
+                        type, value);
+}
+
+Value UnlinkedRewrite::makeX(OpBuilder &builder) const {
+  Value value = toBuiltin(builder, x);
+  auto type = cast<RankedTensorType>(value.getType());
+  if (type.getShape() != xType.getShape())
+    value = createUnlinked(
+        builder, location, "stablehlo.reshape",
+        RankedTensorType::get(xType.getShape(), type.getElementType()), value);
+  if (type.getElementType() != xType.getElementType())
+    value =
+        createUnlinked(builder, location, "stablehlo.convert", xType, value);
+  return value;
+}
+
+void UnlinkedRewrite::takeBuiltin(Value value) const {
+  for (Operation *user : llvm::make_early_inc_range(result.getUsers())) {
+    if (getUnlinkedName(user) != "torch_c.to_builtin_tensor" ||
+        user->getResult(0).getType() != value.getType())
+      continue;
+    user->getResult(0).replaceAllUsesWith(value);
+    user->erase();
+  }
+}
+
+Value UnlinkedRewrite::makeResult(OpBuilder &builder, Value y) const {
+  Value value = y;
+  RankedTensorType tensor = getTensorType(productType);
+  if (value.getType() != tensor)
+    value =
+        createUnlinked(builder, location, "stablehlo.reshape", tensor, value);
+  if (tensor != productType && reshapes.empty())
+    takeBuiltin(value);
+  if (tensor != productType && !(result.use_empty() && sizes.empty()))
+    value = createUnlinked(builder, location, "torch_c.from_builtin_tensor",
+                           productType, value);
+  for (OpOperand *size : sizes)
+    size->set(value);
+  for (Operation *reshape : reshapes) {
+    // Its other operands may be computed after the product.
+    OpBuilder there(reshape);
+    Operation *copy = there.clone(*reshape);
+    copy->setOperand(0, value);
+    value = copy->getResult(0);
+    value.setType(withElementType(value.getType(), tensor.getElementType()));
+  }
+  return value;
+}
