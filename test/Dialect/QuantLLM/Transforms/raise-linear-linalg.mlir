@@ -464,3 +464,79 @@ func.func @repeated_by_maps(%x: tensor<2x5x3xf32>) -> tensor<2x5x2xf32> {
     ins(%x, %w : tensor<2x5x3xf32>, tensor<3x2xf32>) outs(%zero : tensor<2x5x2xf32>) -> tensor<2x5x2xf32>
   return %y : tensor<2x5x2xf32>
 }
+
+// W*x: the layer reads x transposed, and its result is transposed back. A bias
+// along the first dimension stays an addition.
+// CHECK-LABEL: func.func @constant_left(
+// CHECK-SAME: %[[X:.*]]: tensor<3x?xf32>
+// CHECK: %[[T:.*]] = linalg.transpose ins(%[[X]] : tensor<3x?xf32>) outs({{.*}} : tensor<?x3xf32>) permutation = [1, 0]
+// CHECK: %[[Y:.*]] = quant_llm.linear %{{.*}}, %{{.*}} name("constant_left.0") : (tensor<?x3xf32>, tensor<2x3xf32>) -> tensor<?x2xf32>
+// CHECK: linalg.transpose ins(%[[Y]] : tensor<?x2xf32>) outs({{.*}}) permutation = [1, 0]
+// CHECK: linalg.generic
+func.func @constant_left(%x: tensor<3x?xf32>) -> tensor<2x?xf32> {
+  %c1 = arith.constant 1 : index
+  %m = tensor.dim %x, %c1 : tensor<3x?xf32>
+  %c0 = arith.constant 0.0 : f32
+  %e = tensor.empty(%m) : tensor<2x?xf32>
+  %zero = linalg.fill ins(%c0 : f32) outs(%e : tensor<2x?xf32>) -> tensor<2x?xf32>
+  %w = arith.constant dense<[[1., 2., 3.], [4., 5., 6.]]> : tensor<2x3xf32>
+  %b = arith.constant dense<[0.5, -1.0]> : tensor<2xf32>
+  %p = linalg.matmul ins(%w, %x : tensor<2x3xf32>, tensor<3x?xf32>) outs(%zero : tensor<2x?xf32>) -> tensor<2x?xf32>
+  %y = linalg.generic {indexing_maps = [affine_map<(i, j) -> (i, j)>, affine_map<(i, j) -> (i)>, affine_map<(i, j) -> (i, j)>], iterator_types = ["parallel", "parallel"]}
+      ins(%p, %b : tensor<2x?xf32>, tensor<2xf32>) outs(%e : tensor<2x?xf32>) {
+  ^bb0(%in: f32, %bias: f32, %out: f32):
+    %s = arith.addf %in, %bias : f32
+    linalg.yield %s : f32
+  } -> tensor<2x?xf32>
+  return %y : tensor<2x?xf32>
+}
+
+// The same of f16, summed in f32.
+// CHECK-LABEL: func.func @constant_left_f16(
+// CHECK: quant_llm.linear {{.*}} -> tensor<4x2xf32>
+func.func @constant_left_f16(%x: tensor<3x4xf16>) -> tensor<2x4xf32> {
+  %zero = arith.constant dense<0.0> : tensor<2x4xf32>
+  %w = arith.constant dense<[[1., 2., 3.], [4., 5., 6.]]> : tensor<2x3xf16>
+  %y = linalg.matmul ins(%w, %x : tensor<2x3xf16>, tensor<3x4xf16>) outs(%zero : tensor<2x4xf32>) -> tensor<2x4xf32>
+  return %y : tensor<2x4xf32>
+}
+
+// Convolutions of size one with the channels first.
+// CHECK-LABEL: func.func @channels_first(
+// CHECK: linalg.transpose ins(%{{.*}} : tensor<2x3x4x5xf32>) outs(%{{.*}} : tensor<2x4x5x3xf32>) permutation = [0, 2, 3, 1]
+// CHECK: quant_llm.linear {{.*}} : (tensor<2x4x5x3xf32>, tensor<2x3xf32>) -> tensor<2x4x5x2xf32>
+// CHECK: linalg.transpose {{.*}} permutation = [0, 3, 1, 2]
+func.func @channels_first(%x: tensor<2x3x4x5xf32>) -> tensor<2x2x4x5xf32> {
+  %zero = arith.constant dense<0.0> : tensor<2x2x4x5xf32>
+  %w = arith.constant dense<[[[[1.]], [[2.]], [[3.]]], [[[4.]], [[5.]], [[6.]]]]> : tensor<2x3x1x1xf32>
+  %y = linalg.conv_2d_nchw_fchw ins(%x, %w : tensor<2x3x4x5xf32>, tensor<2x3x1x1xf32>) outs(%zero : tensor<2x2x4x5xf32>) -> tensor<2x2x4x5xf32>
+  return %y : tensor<2x2x4x5xf32>
+}
+// CHECK-LABEL: func.func @channels_first_1d(
+// CHECK: quant_llm.linear {{.*}} : (tensor<2x4x3xf32>, tensor<2x3xf32>) -> tensor<2x4x2xf32>
+func.func @channels_first_1d(%x: tensor<2x3x4xf32>) -> tensor<2x2x4xf32> {
+  %zero = arith.constant dense<0.0> : tensor<2x2x4xf32>
+  %w = arith.constant dense<[[[1.], [2.], [3.]], [[4.], [5.], [6.]]]> : tensor<2x3x1xf32>
+  %y = linalg.conv_1d_ncw_fcw ins(%x, %w : tensor<2x3x4xf32>, tensor<2x3x1xf32>) outs(%zero : tensor<2x2x4xf32>) -> tensor<2x2x4xf32>
+  return %y : tensor<2x2x4xf32>
+}
+
+// Rows of x in another order in the result; two input channels apart from each
+// other.
+// CHECK-LABEL: func.func @other_order(
+// CHECK: linalg.transpose {{.*}} permutation = [1, 2, 0, 3]
+// CHECK: quant_llm.linear {{.*}} : (tensor<5x4x6xf32>, tensor<2x6xf32>) -> tensor<5x4x2xf32>
+// CHECK: linalg.transpose {{.*}} permutation = [1, 2, 0]
+func.func @other_order(%x: tensor<2x5x4x3xf32>) -> tensor<4x2x5xf32> {
+  %zero = arith.constant dense<0.0> : tensor<4x2x5xf32>
+  %w = arith.constant dense<[[[1., 2., 3.], [4., 5., 6.]], [[7., 8., 9.], [1., 0., 2.]]]> : tensor<2x2x3xf32>
+  %y = linalg.generic {indexing_maps = [affine_map<(a, b, n, k, l) -> (k, a, b, l)>, affine_map<(a, b, n, k, l) -> (n, k, l)>, affine_map<(a, b, n, k, l) -> (b, n, a)>],
+                       iterator_types = ["parallel", "parallel", "parallel", "reduction", "reduction"]}
+      ins(%x, %w : tensor<2x5x4x3xf32>, tensor<2x2x3xf32>) outs(%zero : tensor<4x2x5xf32>) {
+  ^bb0(%a: f32, %b: f32, %out: f32):
+    %p = arith.mulf %a, %b : f32
+    %s = arith.addf %out, %p : f32
+    linalg.yield %s : f32
+  } -> tensor<4x2x5xf32>
+  return %y : tensor<4x2x5xf32>
+}

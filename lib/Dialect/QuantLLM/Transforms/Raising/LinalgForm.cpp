@@ -141,18 +141,6 @@ static LinearFinding findContraction(linalg::LinalgOp op) {
   SmallVector<int64_t> sizes = op.getStaticLoopRanges();
   if (llvm::all_of(loops->k, [&](unsigned loop) { return sizes[loop] == 1; }))
     return rejectOuterProduct();
-  // The contracted loops must be the last of x, the output channels the last
-  // of the result, and all others in the same order.
-  SmallVector<unsigned> kept = loopsOf(xMap, loops->k);
-  SmallVector<unsigned> xLoops(kept), resultLoops(kept);
-  llvm::append_range(xLoops, loops->k);
-  llvm::append_range(resultLoops, loops->n);
-  if (loopsOf(xMap, {}) != xLoops || loopsOf(maps[2], {}) != resultLoops)
-    return LinearFinding::rejected(
-        left ? "the constant is the left operand, a product W*x; expected x*W"
-             : "the contracted dimension isn't the last one of the "
-               "activation, or the output channels aren't the last dimension "
-               "of the result");
   Product product;
   product.op = op;
   product.x = left ? rhs : lhs;
@@ -164,6 +152,21 @@ static LinearFinding findContraction(linalg::LinalgOp op) {
   product.n = llvm::map_to_vector(loops->n, dimOf);
   product.k = llvm::map_to_vector(loops->k, dimOf);
   product.init = op.getDpsInitOperand(0)->get();
+  // A layer has the contracted loops last in x, the output channels last in the
+  // result, and all others in the same order.
+  SmallVector<unsigned> kept = loopsOf(xMap, loops->k);
+  SmallVector<unsigned> xLoops(kept), resultLoops(kept);
+  llvm::append_range(xLoops, loops->k);
+  llvm::append_range(resultLoops, loops->n);
+  SmallVector<unsigned> result = loopsOf(maps[2], {});
+  if (loopsOf(xMap, {}) != xLoops || result != resultLoops) {
+    for (unsigned loop : xLoops)
+      product.xOrder.push_back(
+          *xMap.getResultPosition(getAffineDimExpr(loop, op->getContext())));
+    for (unsigned loop : result)
+      product.resultOrder.push_back(
+          std::distance(resultLoops.begin(), llvm::find(resultLoops, loop)));
+  }
   return findLinearAround(product);
 }
 
@@ -173,7 +176,7 @@ struct FilterLayout {
   unsigned input, output;
 };
 
-/// Convolutions whose channels are the last dimension; nullopt for others.
+/// Nullopt for other convolutions.
 static std::optional<FilterLayout> getFilterLayout(Operation *op) {
   if (isa<linalg::Conv2DNhwcHwcfOp>(op))
     return FilterLayout{{0, 1}, 2, 3};
@@ -181,18 +184,16 @@ static std::optional<FilterLayout> getFilterLayout(Operation *op) {
     return FilterLayout{{1, 2}, 3, 0};
   if (isa<linalg::Conv1DNwcWcfOp>(op))
     return FilterLayout{{0}, 1, 2};
+  if (isa<linalg::Conv2DNchwFchwOp>(op))
+    return FilterLayout{{2, 3}, 1, 0};
+  if (isa<linalg::Conv1DNcwFcwOp>(op))
+    return FilterLayout{{2}, 1, 0};
   return std::nullopt;
 }
 
 /// A convolution of size one; null dimensions are unrelated.
 static LinearFinding findConvolution(linalg::LinalgOp op) {
-  bool channelsFirst =
-      isa<linalg::Conv2DNchwFchwOp, linalg::Conv1DNcwFcwOp>(op.getOperation());
   std::optional<FilterLayout> layout = getFilterLayout(op);
-  if (channelsFirst)
-    layout = FilterLayout{{2}, 1, 0};
-  if (isa<linalg::Conv2DNchwFchwOp>(op.getOperation()))
-    layout->window = {2, 3};
   if (!layout)
     return LinearFinding::unrelated();
   Value x = op.getDpsInputOperand(0)->get();
@@ -204,9 +205,6 @@ static LinearFinding findConvolution(linalg::LinalgOp op) {
     return LinearFinding::unrelated();
   if (!viewOfConstant(weight))
     return explainComputed(x, weight, /*isBatched=*/false);
-  if (channelsFirst)
-    return LinearFinding::rejected(
-        "a convolution of size 1 whose channels aren't the last dimension");
   auto strides = op->getAttrOfType<DenseIntElementsAttr>("strides");
   if (strides && llvm::any_of(strides.getValues<int64_t>(),
                               [](int64_t stride) { return stride != 1; }))
@@ -219,6 +217,13 @@ static LinearFinding findConvolution(linalg::LinalgOp op) {
   product.n = {layout->output};
   product.k = {layout->input};
   product.init = op.getDpsInitOperand(0)->get();
+  if (isa<linalg::Conv2DNchwFchwOp>(op.getOperation())) {
+    product.xOrder = {0, 2, 3, 1};
+    product.resultOrder = {0, 3, 1, 2};
+  } else if (isa<linalg::Conv1DNcwFcwOp>(op.getOperation())) {
+    product.xOrder = {0, 2, 1};
+    product.resultOrder = {0, 2, 1};
+  }
   return findLinearAround(product);
 }
 

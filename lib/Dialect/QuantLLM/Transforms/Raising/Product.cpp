@@ -20,6 +20,37 @@ static RankedTensorType typeOf(Value value) {
   return cast<RankedTensorType>(value.getType());
 }
 
+/// `type` with dimension order[i] as its i-th.
+static RankedTensorType permute(RankedTensorType type,
+                                ArrayRef<int64_t> order) {
+  SmallVector<int64_t> shape;
+  for (int64_t dim : order)
+    shape.push_back(type.getDimSize(dim));
+  return RankedTensorType::get(shape, type.getElementType());
+}
+
+/// The same of a value.
+static Value transpose(OpBuilder &builder, Location location, Value value,
+                       ArrayRef<int64_t> order) {
+  SmallVector<OpFoldResult> from =
+                                tensor::getMixedSizes(builder, location, value),
+                            sizes;
+  for (int64_t dim : order)
+    sizes.push_back(from[dim]);
+  Value empty = tensor::EmptyOp::create(builder, location, sizes,
+                                        typeOf(value).getElementType());
+  return linalg::TransposeOp::create(builder, location, value, empty, order)
+      ->getResult(0);
+}
+
+/// The order that undoes `order`.
+static SmallVector<int64_t> inverted(ArrayRef<int64_t> order) {
+  SmallVector<int64_t> result(order.size());
+  for (auto [at, dim] : llvm::enumerate(order))
+    result[dim] = at;
+  return result;
+}
+
 /// Elements of the trailing `count` dimensions; nullopt for unknown sizes.
 static std::optional<int64_t> trailingSize(RankedTensorType type,
                                            unsigned count) {
@@ -141,6 +172,8 @@ static void setRewrites(LinearMatch &match, const Product &product,
       x = repeatReshape(builder, op, x);
     if (activation.widenTo)
       x = widen(builder, location, x, activation.widenTo);
+    if (!product.xOrder.empty())
+      x = transpose(builder, location, x, product.xOrder);
     if (kCount != 1)
       x = tensor::CollapseShapeOp::create(
           builder, location, collapseTrailing(typeOf(x), kCount, k), x,
@@ -149,6 +182,8 @@ static void setRewrites(LinearMatch &match, const Product &product,
   };
   RankedTensorType productType =
       typeOf(product.op->getResult(0)).clone(tail.elementType);
+  if (!product.resultOrder.empty())
+    productType = permute(productType, inverted(product.resultOrder));
   match.yType = collapseTrailing(productType, nCount, n);
   match.makeResult = [=](OpBuilder &builder, Value y) {
     if (nCount != 1) {
@@ -161,6 +196,8 @@ static void setRewrites(LinearMatch &match, const Product &product,
           builder, location, productType, y,
           groupTrailing(productType.getRank(), nCount), sizes);
     }
+    if (!product.resultOrder.empty())
+      y = transpose(builder, location, y, product.resultOrder);
     for (Operation *op : tail.reshapes)
       y = repeatReshape(builder, op, y);
     return y;
@@ -178,8 +215,14 @@ LinearFinding qk::quant_llm::findLinearAround(const Product &product) {
   if (!view)
     return LinearFinding::unrelated();
   Value y = product.op->getResult(0);
-  std::optional<int64_t> n = trailingSize(typeOf(y), product.n.size());
-  std::optional<int64_t> k = trailingSize(typeOf(product.x), product.k.size());
+  bool isOrdered = product.xOrder.empty();
+  RankedTensorType xType = typeOf(product.x), yType = typeOf(y);
+  if (!isOrdered) {
+    xType = permute(xType, product.xOrder);
+    yType = permute(yType, inverted(product.resultOrder));
+  }
+  std::optional<int64_t> n = trailingSize(yType, product.n.size());
+  std::optional<int64_t> k = trailingSize(xType, product.k.size());
   if (!n || !k)
     return LinearFinding::rejected(
         "the number of input or output channels is unknown in the types of "
@@ -217,14 +260,16 @@ LinearFinding qk::quant_llm::findLinearAround(const Product &product) {
 
   if (product.init && !isFilledWith(product.init, 0.0)) {
     std::optional<ConstantView> bias = viewOfConstant(product.init);
-    if (!bias || !bias->isAlongTrailing(product.n.size()))
+    if (!isOrdered || !bias || !bias->isAlongTrailing(product.n.size()))
       return LinearFinding::rejected(
           "the product is added to a computed value; expected zeros or a "
           "constant bias");
     match.bias = bias->root;
   }
-  SmallVector<Tail> tails =
-      findTails(y, product.n.size(), static_cast<bool>(match.bias));
+  // Behind a transpose back nothing is a part of the layer.
+  SmallVector<Tail> tails = {{y, yType.getElementType(), {}, {}}};
+  if (isOrdered)
+    tails = findTails(y, product.n.size(), static_cast<bool>(match.bias));
   auto settled = settleTypes(tails, product.x);
   if (!settled)
     return LinearFinding::rejected("input and result have element types of "

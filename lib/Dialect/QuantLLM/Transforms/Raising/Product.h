@@ -33,6 +33,11 @@ struct Product {
   llvm::SmallVector<unsigned> n, k;
   /// What the product is added to; null for zeros.
   mlir::Value init;
+  /// Where x or the result have their dimensions in another order (W*x,
+  /// channels first): dimension i of [..., k...] is dimension xOrder[i] of x,
+  /// and dimension i of the result is dimension resultOrder[i] of [..., n...].
+  /// Both or none.
+  llvm::SmallVector<int64_t> xOrder, resultOrder;
 };
 
 /// The linear layer around `product`, or why there is none.
