@@ -74,7 +74,7 @@ bool FunctionFlow::canKeep(Value value) {
   return type.isIntOrIndexOrFloat() && storageTypeOf(type).has_value();
 }
 
-double FunctionFlow::bytesOf(Value value) {
+double FunctionFlow::bytesOf(Value value, double unknown) {
   double bytes = 8;
   if (auto tensor = dyn_cast<RankedTensorType>(value.getType())) {
     Type element = tensor.getElementType();
@@ -82,7 +82,8 @@ double FunctionFlow::bytesOf(Value value) {
                 ? std::max(element.getIntOrFloatBitWidth() / 8.0, 1.0)
                 : 8;
     for (int64_t size : tensor.getShape())
-      bytes *= ShapedType::isDynamic(size) ? 512.0 : static_cast<double>(size);
+      bytes *=
+          ShapedType::isDynamic(size) ? unknown : static_cast<double>(size);
   }
   return bytes;
 }

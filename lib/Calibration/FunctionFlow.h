@@ -46,8 +46,8 @@ public:
   /// Whether it can be kept: a ranked tensor or a scalar of a type that files
   /// have.
   static bool canKeep(mlir::Value value);
-  /// An estimate, sizes that aren't known taken as 512.
-  static double bytesOf(mlir::Value value);
+  /// An estimate, with `unknown` for sizes that aren't known.
+  static double bytesOf(mlir::Value value, double unknown);
 
 private:
   bool isCheapOp(mlir::Operation *op, llvm::ArrayRef<mlir::Value> inputs) const;

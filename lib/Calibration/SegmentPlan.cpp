@@ -28,7 +28,8 @@ namespace {
 
 class Planner {
 public:
-  Planner(ModelCopy &copy, SegmentPlan &plan) : copy(copy), plan(plan) {}
+  Planner(ModelCopy &copy, SegmentPlan &plan, double unknownSize)
+      : copy(copy), plan(plan), unknownSize(unknownSize) {}
 
   LogicalResult findGroups(ArrayRef<std::string> layers);
   void findNeeded();
@@ -48,6 +49,7 @@ private:
 
   ModelCopy &copy;
   SegmentPlan &plan;
+  double unknownSize;
   llvm::DenseSet<Operation *> needed;
   std::vector<Cut> cuts;
 };
@@ -174,7 +176,7 @@ void Planner::findLive(Cut &cut) const {
              [&](Value a, Value b) { return plan.flow.comesBefore(a, b); });
   for (Value value : cut.live)
     if (plan.flow.dependsOnData(value))
-      cut.bytes += FunctionFlow::bytesOf(value);
+      cut.bytes += FunctionFlow::bytesOf(value, unknownSize);
 }
 
 void Planner::chooseCuts(const StatisticUses &uses) {
@@ -234,16 +236,18 @@ void Planner::makeSteps() {
   }
 }
 
-FailureOr<SegmentPlan> qk::calibration::planSegments(
-    ModelCopy &copy, func::FuncOp function, ArrayRef<std::string> layers,
-    const llvm::StringSet<> &rounded, const StatisticUses &uses) {
+FailureOr<SegmentPlan>
+qk::calibration::planSegments(ModelCopy &copy, func::FuncOp function,
+                              ArrayRef<std::string> layers,
+                              const llvm::StringSet<> &rounded,
+                              const StatisticUses &uses, double unknownSize) {
   SegmentPlan plan;
   plan.function = function;
   FailureOr<FunctionFlow> flow = FunctionFlow::analyse(copy, function, rounded);
   if (failed(flow))
     return failure();
   plan.flow = std::move(*flow);
-  Planner planner(copy, plan);
+  Planner planner(copy, plan, unknownSize);
   if (failed(planner.findGroups(layers)))
     return failure();
   planner.findNeeded();

@@ -63,14 +63,16 @@ struct SegmentPlan {
 using StatisticUses = std::vector<std::pair<std::string, std::string>>;
 
 /// Plans the run of `function`, in `copy`, for the statistics of `layers`, of
-/// which those in `rounded` change. Errors: those of FunctionFlow; a layer that
-/// the module lacks; a rounded layer that reads several tensors (at the second
-/// op).
+/// which those in `rounded` change; `unknownSize` is what sizes that are not
+/// known may be, to tell what a cut keeps. Errors: those of FunctionFlow; a
+/// layer that the module lacks; a rounded layer that reads several tensors (at
+/// the second op).
 mlir::FailureOr<SegmentPlan> planSegments(ModelCopy &copy,
                                           mlir::func::FuncOp function,
                                           llvm::ArrayRef<std::string> layers,
                                           const llvm::StringSet<> &rounded,
-                                          const StatisticUses &uses);
+                                          const StatisticUses &uses,
+                                          double unknownSize);
 
 } // namespace qk::calibration
 

@@ -123,6 +123,11 @@ LogicalResult SequentialRun::openSamples() {
     std::vector<int64_t> shapes;
     for (const execution::SampleTensor &value : (*samples)[i].arguments)
       shapes.insert(shapes.end(), value.shape.begin(), value.shape.end());
+    for (auto [argument, value] :
+         llvm::zip_equal(arguments, (*samples)[i].arguments))
+      for (auto [declared, size] : llvm::zip_equal(argument.shape, value.shape))
+        if (declared < 0)
+          largestSize = std::max(largestSize, size);
     states[i].shapes =
         numbers.try_emplace(shapes, numbers.size()).first->second;
   }
@@ -241,8 +246,8 @@ LogicalResult SequentialRun::prepare(ModuleOp original,
                          pm.addPass(createCSEPass());
                        })))
     return failure();
-  FailureOr<SegmentPlan> planned =
-      planSegments(*copy, function, layers, rounded, uses);
+  FailureOr<SegmentPlan> planned = planSegments(
+      *copy, function, layers, rounded, uses, static_cast<double>(largestSize));
   if (failed(planned))
     return failure();
   plan = std::move(*planned);

@@ -110,6 +110,8 @@ private:
   std::vector<std::string> inOrder;
 
   std::vector<SampleState> states;
+  /// The largest size that the function leaves open and a sample has.
+  int64_t largestSize = 1;
   /// What depends on the arguments' shapes alone is kept once.
   std::map<std::pair<const void *, size_t>, Tensor> byShape;
   /// The step whose statistics were taken last.
