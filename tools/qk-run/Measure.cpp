@@ -57,9 +57,30 @@ Error qk::runProfile(Program &program, const std::vector<Tensor> &inputs) {
   return Error::success();
 }
 
-/// Adds one sequence's loss, running the program and the reference on it.
-static Error addSequence(LossSums &sums, Program &program, Program *other,
-                         const std::vector<Tensor> &inputs,
+/// Sequence number `index` of written logits, which are to be like `own`. A
+/// file with one sequence may leave out their number.
+static Expected<Tensor> sliceLogits(const Tensor &all, int64_t index,
+                                    const Tensor &own) {
+  std::vector<int64_t> shape(own.shape.begin(), own.shape.end());
+  int64_t count = 1;
+  if (all.shape.size() == shape.size() + 1) {
+    count = all.shape.front();
+    shape.insert(shape.begin(), count);
+  }
+  if (all.type != own.type || !llvm::equal(all.shape, shape) || index >= count)
+    return makeError("reference: expected logits like " + own.describe() +
+                     " of at least " + Twine(index + 1) + " sequences, got " +
+                     all.describe());
+  Tensor slice = all;
+  slice.shape = own.shape;
+  slice.data = all.data + index * static_cast<int64_t>(own.bytes().size());
+  return slice;
+}
+
+/// Adds the loss of sequence number `index`, running the program and the
+/// reference on it.
+static Error addSequence(LossSums &sums, Program &program, Reference *other,
+                         int64_t index, const std::vector<Tensor> &inputs,
                          llvm::ArrayRef<uint8_t> mask) {
   auto results = program.executable->call(*program.entry, inputs);
   if (!results)
@@ -69,8 +90,14 @@ static Error addSequence(LossSums &sums, Program &program, Program *other,
                      "': expected one result, logits, got " +
                      Twine(results->size()));
   std::optional<Tensor> logits;
-  if (other) {
-    auto references = other->executable->call(*other->entry, inputs);
+  if (other && other->logits) {
+    auto slice = sliceLogits(*other->logits, index, results->front());
+    if (!slice)
+      return slice.takeError();
+    logits = *slice;
+  } else if (other) {
+    auto references =
+        other->program->executable->call(*other->program->entry, inputs);
     if (!references)
       return makeError("reference: " + toString(references.takeError()));
     if (references->size() != 1)
@@ -95,12 +122,12 @@ static void printLoss(const LossSums &sums, bool withReference) {
   llvm::outs() << "predictions: " << sums.predictions << "\n";
 }
 
-Error qk::runLoss(Program &program, Program *other,
+Error qk::runLoss(Program &program, Reference *other,
                   const execution::SampleFile &samples) {
   LossSums sums;
   for (size_t s = 0; s < samples.size(); ++s)
-    if (Error error = addSequence(sums, program, other, tensorsOf(samples[s]),
-                                  samples[s].mask))
+    if (Error error = addSequence(sums, program, other, s,
+                                  tensorsOf(samples[s]), samples[s].mask))
       return makeError("sample " + Twine(s) + ": " +
                        toString(std::move(error)));
   if (!sums.predictions)
@@ -138,8 +165,8 @@ windowInputs(const Entry &entry, llvm::ArrayRef<int64_t> tokens) {
   return inputs;
 }
 
-Error qk::runPerplexity(Program &program, Program *other, StringRef perplexity,
-                        int64_t window, int64_t windows) {
+Error qk::runPerplexity(Program &program, Reference *other,
+                        StringRef perplexity, int64_t window, int64_t windows) {
   Expected<Tensor> text = readNpy(perplexity);
   if (!text)
     return text.takeError();
@@ -160,7 +187,7 @@ Error qk::runPerplexity(Program &program, Program *other, StringRef perplexity,
                                text->as<int64_t>().slice(w * window, window));
     if (!inputs)
       return inputs.takeError();
-    if (Error error = addSequence(sums, program, other, *inputs, {}))
+    if (Error error = addSequence(sums, program, other, w, *inputs, {}))
       return makeError("window " + Twine(w) + ": " +
                        toString(std::move(error)));
   }

@@ -84,22 +84,32 @@ cl::opt<int64_t> windows("windows",
 cl::opt<std::string> reference(
     "reference",
     cl::desc("with --loss or --perplexity: also the mean Kullback-Leibler "
-             "divergence to what this module predicts"),
+             "divergence to what this module predicts, or to the logits in an "
+             ".npy file that it wrote (--inputs, --output)"),
     cl::value_desc("module"), cl::cat(category));
 cl::opt<unsigned> optimization("O", cl::Prefix,
                                cl::desc("optimisation level, 0 to 3 (3)"),
                                cl::init(3), cl::cat(category));
 } // namespace
 
-/// The module of --reference, or nothing.
-static Expected<std::optional<Program>> loadReference() {
+/// What --reference names, or nothing.
+static Expected<std::optional<Reference>> loadReference() {
   if (reference.empty())
     return std::nullopt;
+  Reference result;
+  if (StringRef(reference).ends_with(".npy")) {
+    Expected<Tensor> logits = readNpy(reference);
+    if (!logits)
+      return logits.takeError();
+    result.logits = std::move(*logits);
+    return std::move(result);
+  }
   ProgramOptions options{entryName, weights, weightNames, optimization, false};
   Expected<Program> loaded = loadProgram(reference, options);
   if (!loaded)
     return loaded.takeError();
-  return std::move(*loaded);
+  result.program = std::move(*loaded);
+  return std::move(result);
 }
 
 /// Exit status.
@@ -125,13 +135,13 @@ static Expected<int> run() {
   if ((loss || !perplexity.empty()) && !holdsTokens(entry))
     return makeError("function '" + entry.name +
                      "': expected token ids (I64 or I32) as first argument");
-  Expected<std::optional<Program>> other = loadReference();
+  Expected<std::optional<Reference>> other = loadReference();
   if (!other)
     return other.takeError();
-  Program *otherProgram = *other ? &**other : nullptr;
+  Reference *compared = *other ? &**other : nullptr;
   if (!perplexity.empty()) {
     if (Error error =
-            runPerplexity(*program, otherProgram, perplexity, window, windows))
+            runPerplexity(*program, compared, perplexity, window, windows))
       return std::move(error);
     return 0;
   }
@@ -144,7 +154,7 @@ static Expected<int> run() {
     if (!samples)
       return samples.takeError();
     if (loss) {
-      if (Error error = runLoss(*program, otherProgram, *samples))
+      if (Error error = runLoss(*program, compared, *samples))
         return std::move(error);
       return 0;
     }

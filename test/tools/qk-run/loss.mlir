@@ -15,6 +15,19 @@
 // KL: loss: 0.86643
 // KL-NEXT: kl: 0.056633
 
+// The same of logits that were written once; too few of them.
+// RUN: qk-run -O0 third.mlir --inputs=in.safetensors --output=third.npy
+// RUN: qk-run -O0 half.mlir --inputs=in.safetensors --loss --reference=third.npy | FileCheck %s --check-prefix=KL
+// RUN: %python %S/Inputs/safetensors.py three.safetensors arg0:I64:3x1x3:0,0,1,2,0,0,1,1,1
+// RUN: not qk-run -O0 half.mlir --inputs=three.safetensors --loss --reference=third.npy 2>&1 | FileCheck %s --check-prefix=FEWER
+// FEWER: error: sample 2: reference: expected logits like F32[1x3x3] of at least 3 sequences, got F32[2x1x3x3]
+// RUN: %python %S/Inputs/safetensors.py single.safetensors arg0:I64:1x1x3:0,0,1
+// RUN: qk-run -O0 third.mlir --inputs=single.safetensors --output=single.npy
+// RUN: qk-run -O0 half.mlir --inputs=single.safetensors --loss --reference=single.npy | FileCheck %s --check-prefix=SINGLE
+// SINGLE: kl: 0.056633
+// RUN: not qk-run -O0 half.mlir --inputs=in.safetensors --loss --reference=none.npy 2>&1 | FileCheck %s --check-prefix=NOREFERENCE
+// NOREFERENCE: error: none.npy: cannot be opened
+
 // RUN: qk-run -O0 text.mlir --output=text.npy
 // RUN: qk-run -O0 half.mlir --perplexity=text.npy --window=3 --windows=2 | FileCheck %s --check-prefix=TEXT
 // TEXT: perplexity: 2.3784
