@@ -67,6 +67,20 @@ static Value getFloatWeight(quant_llm::MatmulOp op) {
 /// recipes say what scaling does to them. Scaling by 1 folds away.
 static void removeScales(ModuleOp module) {
   module.walk([](Operation *op) {
+    // One part of a weight is all of it, the other nothing.
+    if (auto part = dyn_cast<quant_llm::SalientColumnsOp>(op)) {
+      Value whole = part.getWeight();
+      if (!part.getRest()) {
+        OpBuilder builder(op);
+        auto type = cast<RankedTensorType>(part.getType());
+        whole = quant_llm::ParameterOp::create(
+            builder, op->getLoc(), type, "", "zeros",
+            DenseElementsAttr::get(
+                type, builder.getFloatAttr(type.getElementType(), 0.0)));
+      }
+      part.replaceAllUsesWith(whole);
+      return;
+    }
     if (!isa<quant_llm::SmoothingFactorsOp, quant_llm::SearchSmoothingFactorsOp,
              quant_llm::SaliencyFactorsOp, quant_llm::GatherFactorsOp>(op))
       return;

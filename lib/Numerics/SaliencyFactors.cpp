@@ -14,6 +14,8 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <numeric>
+#include <string>
 
 namespace qk::numerics {
 
@@ -147,6 +149,26 @@ Result<SaliencyFactors> saliencyFactors(const float *absmean,
     }
   }
   return best;
+}
+
+Result<std::vector<bool>> salientChannels(const float *absmean, int64_t k,
+                                          int64_t count) {
+  if (count < 0 || count > k)
+    return Error{"expected a number of salient channels in [0, " +
+                 std::to_string(k) + "], got " + std::to_string(count)};
+  for (int64_t i = 0; i < k; ++i)
+    if (!(absmean[i] >= 0) || !std::isfinite(absmean[i]))
+      return Error{"absmean of channel " + std::to_string(i) +
+                   " is negative or not finite"};
+  std::vector<int64_t> channels(k);
+  std::iota(channels.begin(), channels.end(), 0);
+  std::sort(channels.begin(), channels.end(), [&](int64_t a, int64_t b) {
+    return absmean[a] != absmean[b] ? absmean[a] > absmean[b] : a < b;
+  });
+  std::vector<bool> salient(k);
+  for (int64_t i = 0; i < count; ++i)
+    salient[channels[i]] = true;
+  return salient;
 }
 
 } // namespace qk::numerics

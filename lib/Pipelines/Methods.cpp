@@ -101,6 +101,7 @@ void qk::buildAwqPipeline(OpPassManager &manager,
   awq.grid = options.grid;
   awq.duo = options.duo;
   awq.clip = options.clip;
+  awq.keep = options.keep;
   awq.layers = options.layers;
   awq.round = options.round;
   manager.addPass(quant_llm::createApplyAwqPass(awq));

@@ -70,6 +70,12 @@ Result<SaliencyFactors> saliencyFactors(const float *absmean,
                                         std::span<const WeightView> weights,
                                         const SaliencyOptions &options);
 
+/// The `count` channels of the largest `absmean` [k], the first of equal ones.
+///
+/// Errors: a count outside [0,k]; elements that are negative or not finite.
+Result<std::vector<bool>> salientChannels(const float *absmean, int64_t k,
+                                          int64_t count);
+
 } // namespace qk::numerics
 
 #endif // QK_NUMERICS_SALIENCYFACTORS_H

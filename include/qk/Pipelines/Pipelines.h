@@ -158,6 +158,11 @@ struct AwqPipelineOptions : RoundingPipelineOptions<AwqPipelineOptions> {
                    llvm::cl::init(false)};
   Option<bool> clip{*this, "clip", llvm::cl::desc("Search clipped ranges"),
                     llvm::cl::init(true)};
+  Option<double> keep{
+      *this, "keep",
+      llvm::cl::desc("Share of the input channels, those fed most, whose "
+                     "weights stay in f16; then nothing is scaled or clipped"),
+      llvm::cl::init(0)};
   Option<std::string> layers{
       *this, "layers",
       llvm::cl::desc("Layers to scale: norms (those that read a norm's "

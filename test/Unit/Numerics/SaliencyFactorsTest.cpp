@@ -230,6 +230,22 @@ TEST(SaliencyFactors, DoNotDependOnThreads) {
   setNumThreads(before);
 }
 
+TEST(SaliencyFactors, FindSalientChannels) {
+  float absmean[] = {0.5f, 3.0f, 0.0f, 3.0f, 1.0f};
+  auto find = [&](int64_t count) {
+    return *salientChannels(absmean, 5, count);
+  };
+  EXPECT_EQ(find(0), std::vector<bool>(5, false));
+  // The first of equal ones.
+  EXPECT_EQ(find(1), (std::vector<bool>{false, true, false, false, false}));
+  EXPECT_EQ(find(3), (std::vector<bool>{false, true, false, true, true}));
+  EXPECT_EQ(salientChannels(absmean, 5, 6).error().message,
+            "expected a number of salient channels in [0, 5], got 6");
+  absmean[2] = -1.0f;
+  EXPECT_EQ(salientChannels(absmean, 5, 1).error().message,
+            "absmean of channel 2 is negative or not finite");
+}
+
 TEST(SaliencyFactors, RejectWhatCannotBeUsed) {
   std::vector<float> a = {1, 2}, h = {1, 0, 0, 1}, w = {1, 2, 3, 4};
   WeightView weights[] = {{w.data(), 2}};

@@ -224,6 +224,20 @@ LogicalResult RetargetOp::verify() {
   return success();
 }
 
+LogicalResult SalientColumnsOp::verify() {
+  int64_t k = lastSize(getWeight());
+  // (C1)
+  if (failed(checkSize(*this, "the elements of absmean", lastSize(getAbsmean()),
+                       k, "K of the weight")))
+    return failure();
+  // (C2); the accessor is unsigned.
+  auto count = static_cast<int64_t>(getCount());
+  if (count < 0 || (!ShapedType::isDynamic(k) && count > k))
+    return emitOpError() << "expected count to be in [0, " << k << "], got "
+                         << count;
+  return success();
+}
+
 LogicalResult RoundToNearestOp::verify() {
   // (C1), (C2), (C3)
   if (failed(checkRounded(*this, getWeight(), getScheme(), getSymmetric(),

@@ -47,6 +47,9 @@ std::vector<RecipeLayer> qk::quant_llm::collectLayers(ModuleOp module) {
     Value weight;
     StringRef name;
     if (auto linear = dyn_cast<LinearOp>(op)) {
+      // A part of a layer that an earlier method keeps as it is.
+      if (linear->hasAttr(kKeptAttr))
+        return;
       weight = linear.getWeight();
       name = linear.getLayer();
     } else if (auto matmul = dyn_cast<MatmulOp>(op)) {
@@ -121,6 +124,7 @@ bool qk::quant_llm::isRecipeValue(Value value) {
   return isa<TransposeOp, ScaleColumnsOp, ScaleRowsOp, ScaleStatisticOp,
              GatherFactorsOp, SmoothingFactorsOp, SearchSmoothingFactorsOp,
              SaliencyFactorsOp, ActivationScaleOp, ClipOp, RetargetOp,
+             SalientColumnsOp,
              // How binding makes a tensor of a file what the model has.
              tensor::CollapseShapeOp, tensor::ExpandShapeOp, arith::ExtFOp,
              arith::TruncFOp>(op) &&

@@ -25,6 +25,9 @@
 
 namespace qk::quant_llm {
 
+/// On a `linear`: it stays in float, as a part of a layer that is quantised.
+inline constexpr llvm::StringLiteral kKeptAttr = "quant_llm.kept";
+
 /// A layer with the recipe it has so far. One entry a weight; a weight used
 /// twice has several uses.
 struct RecipeLayer {

@@ -2,6 +2,24 @@
 // RUN: qk-opt --quant-llm-apply-awq="recipe-only group-size=4 duo layers=norms clip=false" %s | FileCheck %s --check-prefix=NORMS
 // RUN: qk-opt --pass-pipeline="builtin.module(quant-llm-apply-awq{recipe-only bits=3 group-size=4}, quant-llm-apply-gptq{inherit=bits,group-size})" %s | FileCheck %s --check-prefix=CHAIN
 
+// RUN: qk-opt --quant-llm-apply-awq="recipe-only group-size=4 keep=0.01" %s | FileCheck %s --check-prefix=KEEP
+// RUN: qk-opt --pass-pipeline="builtin.module(quant-llm-apply-awq{recipe-only group-size=4 keep=0.01}, quant-llm-apply-gptq{inherit=bits,group-size})" %s | FileCheck %s --check-prefix=KEEPCHAIN
+
+// At least one channel; a layer of its own in f16, added. GPTQ rounds the rest.
+// KEEP: %[[A:.*]] = quant_llm.statistic absmean of "q"
+// KEEP: %[[S:.*]] = quant_llm.salient_columns %[[W:.*]], %[[A]] count = 1 : tensor<4x8xf32>, tensor<8xf32>
+// KEEP: %[[R:.*]] = quant_llm.salient_columns %[[W]], %[[A]] count = 1 rest
+// KEEP: quant_llm.round_to_nearest %[[R]]
+// KEEP: arith.truncf %{{.*}} : tensor<4x8xf32> to tensor<4x8xf16>
+// KEEP: %[[Y:[^ ]+]] = quant_llm.matmul %[[X:[^ ,]+]], {{.*}} name("q")
+// KEEP: %[[K:[^ ]+]] = quant_llm.linear %[[X]], %{{[^ ]+}} name("q.kept") {quant_llm.kept} : (tensor<5x8xf32>, tensor<4x8xf16>)
+// KEEP: linalg.add ins(%[[Y]], %[[K]]
+// KEEP-NOT: saliency_factors
+// KEEP-NOT: clip
+// KEEPCHAIN-COUNT-4: quant_llm.round_compensated
+// KEEPCHAIN-NOT: quant_llm.round_compensated
+// KEEPCHAIN-NOT: quant_llm.round_to_nearest
+
 #id = affine_map<(d0, d1) -> (d0, d1)>
 #last = affine_map<(d0, d1) -> (d1)>
 

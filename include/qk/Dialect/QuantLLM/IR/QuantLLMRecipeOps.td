@@ -306,6 +306,38 @@ def QuantLLM_ClipOp
   let hasVerifier = 1;
 }
 
+def QuantLLM_SalientColumnsOp
+    : QuantLLM_PureOp<"salient_columns", [AllTypesMatch<["weight", "result"]>]> {
+  let summary = "the columns of a weight that are fed most, or all others";
+  let description = [{
+    result[n,k] = weight[n,k] for the `count` channels k with the largest
+    absmean, 0 for the others; with `rest` the other way round. Of equal ones
+    the first. The two parts add up to the weight: AWQ's baseline of mixed
+    precision (arXiv 2306.00978, table 1) rounds the rest and keeps the salient
+    ones in f16.
+
+    ```mlir
+    func.func @salient_columns(%w: tensor<4x8xf32>, %a: tensor<8xf32>) -> (tensor<4x8xf32>, tensor<4x8xf32>) {
+      %0 = quant_llm.salient_columns %w, %a count = 1 : tensor<4x8xf32>, tensor<8xf32>
+      %1 = quant_llm.salient_columns %w, %a count = 1 rest : tensor<4x8xf32>, tensor<8xf32>
+      return %0, %1 : tensor<4x8xf32>, tensor<4x8xf32>
+    }
+    ```
+
+    Constraints:
+    - (C1) absmean has K of the weight elements.
+    - (C2) count is at least 0 and at most K.
+  }];
+  let arguments = (ins QuantLLM_Weight:$weight, QuantLLM_Factors:$absmean,
+                       I64Attr:$count, UnitAttr:$rest);
+  let results = (outs QuantLLM_Weight:$result);
+  let assemblyFormat = [{
+    $weight `,` $absmean `count` `=` custom<Integer>($count) (`rest` $rest^)?
+    attr-dict `:` type($weight) `,` type($absmean)
+  }];
+  let hasVerifier = 1;
+}
+
 def QuantLLM_RetargetOp : QuantLLM_PureOp<"retarget"> {
   let summary = "moves a weight towards the float output on quantised inputs";
   let description = [{

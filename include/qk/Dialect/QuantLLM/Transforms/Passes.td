@@ -283,6 +283,11 @@ def ApplyAwqPass : Pass<"quant-llm-apply-awq", "::mlir::ModuleOp"> {
     %x1 = quant_llm.scale_columns %x by inverse %s : ...
     ```
     `quant-llm-fold-scales` then moves the division into what makes the value.
+
+    With `keep` the paper's baseline of mixed precision instead: the channels
+    fed most (`salient_columns`) are a float layer of their own, of full size
+    with zeros elsewhere, whose result is added. It shows what accuracy there is
+    to gain; it saves neither time nor memory.
   }];
   let options = !listconcat(roundingOptions, [
     Option<"grid", "grid", "int64_t", "20",
@@ -290,13 +295,19 @@ def ApplyAwqPass : Pass<"quant-llm-apply-awq", "::mlir::ModuleOp"> {
     Option<"duo", "duo", "bool", "false",
            "Factors from the weights' magnitudes too">,
     Option<"clip", "clip", "bool", "true", "Search clipped ranges">,
+    Option<"keep", "keep", "double", "0",
+           "Share of the input channels, those fed most, whose weights stay in "
+           "f16; then nothing is scaled or clipped">,
     Option<"layers", "layers", "std::string", "\"all\"",
            "Layers to scale: norms (those that read a norm's result), "
            "foldable (where no op is left at run time), or all">,
     Option<"round", "round", "bool", "true",
            "Quantise; otherwise the layers stay float, only scaled">,
   ]);
-  let dependentDialects = ["::qk::quant_llm::QuantLLMDialect"];
+  let dependentDialects = ["::mlir::arith::ArithDialect",
+                           "::mlir::linalg::LinalgDialect",
+                           "::mlir::tensor::TensorDialect",
+                           "::qk::quant_llm::QuantLLMDialect"];
 }
 
 def FoldScalesPass : Pass<"quant-llm-fold-scales", "::mlir::ModuleOp"> {

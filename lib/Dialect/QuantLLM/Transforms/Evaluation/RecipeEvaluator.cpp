@@ -95,6 +95,9 @@ FailureOr<RecipeElements> RecipeEvaluator::evaluate(Value value,
         return computed(evaluateSmoothingSearch(op, layer));
       })
       .Case([&](ClipOp op) { return computed(evaluateClip(op, layer)); })
+      .Case([&](SalientColumnsOp op) {
+        return computed(evaluateSalientColumns(op, layer));
+      })
       .Case([&](RetargetOp op) { return evaluateRetarget(op, layer); })
       .Case([&](ScaleRowsOp op) {
         return computed(evaluateScaleRows(op, layer));

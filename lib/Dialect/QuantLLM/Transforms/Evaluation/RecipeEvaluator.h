@@ -116,6 +116,8 @@ private:
   measureError(mlir::Value weight, const numerics::QuantizedWeight &rounded,
                llvm::StringRef layer);
   mlir::FailureOr<Floats> evaluateClip(ClipOp op, llvm::StringRef layer);
+  mlir::FailureOr<Floats> evaluateSalientColumns(SalientColumnsOp op,
+                                                 llvm::StringRef layer);
   /// Weights that read one input.
   struct Group {
     std::vector<RecipeElements> values;

@@ -176,3 +176,27 @@ FailureOr<std::vector<float>> RecipeEvaluator::evaluateClip(ClipOp op,
   roundToElementType(*result, type.getElementType());
   return *result;
 }
+
+FailureOr<std::vector<float>>
+RecipeEvaluator::evaluateSalientColumns(SalientColumnsOp op, StringRef layer) {
+  FailureOr<RecipeElements> weight = evaluate(op.getWeight(), layer);
+  if (failed(weight))
+    return failure();
+  int64_t k = cast<RankedTensorType>(op.getWeight().getType()).getDimSize(1);
+  // Without statistics no channel is more salient than another.
+  std::vector<bool> salient(k);
+  if (!identityHessian) {
+    FailureOr<RecipeElements> absmean = evaluate(op.getAbsmean(), layer);
+    if (failed(absmean))
+      return failure();
+    auto found = numerics::salientChannels(absmean->data(), k, op.getCount());
+    if (!found)
+      return emitLayerError(op, layer, found.error());
+    salient = std::move(*found);
+  }
+  Floats result(weight->get());
+  for (size_t i = 0; i < result.size(); ++i)
+    if (salient[i % k] == op.getRest())
+      result[i] = 0;
+  return result;
+}
