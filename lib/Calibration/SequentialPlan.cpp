@@ -265,7 +265,7 @@ LogicalResult SequentialRun::prepare(ModuleOp original,
     }
     entries.push_back(std::move(entry));
   }
-  if (options.profile)
+  if (options.showSteps)
     plan->print(llvm::errs());
   watch = Stopwatch();
   return success();

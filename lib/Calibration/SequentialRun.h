@@ -35,8 +35,10 @@ public:
     std::string entry;
     /// Shows samples on standard error as they run.
     bool progress = false;
-    /// Prints the plan and, at the end, what took how long.
+    /// Prints, at the end, what took how long.
     bool profile = false;
+    /// Prints the steps first.
+    bool showSteps = false;
   };
   explicit SequentialRun(Options options) : options(std::move(options)) {}
   ~SequentialRun() override;

@@ -148,8 +148,8 @@ qk::calibration::createStatisticsSource(ModuleOp module) {
   whole->setFirstTokenWeight(getFirstTokenWeight(module, calibration));
   if (!sequential)
     return std::unique_ptr<quant_llm::StatisticsSource>(std::move(whole));
-  auto blocks = std::make_unique<SequentialRun>(
-      SequentialRun::Options{path, function, terminal, profile});
+  auto blocks = std::make_unique<SequentialRun>(SequentialRun::Options{
+      path, function, terminal, profile, calibration.contains("profile")});
   if (calibration.contains("sequential") || !canDoWithoutCrossMoments(module))
     return std::unique_ptr<quant_llm::StatisticsSource>(std::move(blocks));
   return std::unique_ptr<quant_llm::StatisticsSource>(
