@@ -43,6 +43,20 @@ qk::quant_llm::computeEffectiveWeight(Operation *rounding, StringRef layer,
       status = numerics::scaleRows(weight.data(), rounded.n, rounded.k,
                                    factors->data(), !rows.getInverse(),
                                    weight.data());
+    } else if (auto part = dyn_cast<SalientColumnsOp>(op)) {
+      // The other columns are a float layer beside, f32 ones in f16.
+      FailureOr<std::vector<float>> whole =
+          evaluator.compute(part.getWeight(), layer);
+      FailureOr<std::vector<float>> rest =
+          evaluator.compute(part.getResult(), layer);
+      if (failed(whole) || failed(rest))
+        return failure();
+      for (size_t i = 0; i < weight.size(); ++i)
+        (*whole)[i] -= (*rest)[i];
+      if (part.getType().getElementType().isF32())
+        roundToElementType(*whole, Float16Type::get(op->getContext()));
+      for (size_t i = 0; i < weight.size(); ++i)
+        weight[i] += (*whole)[i];
     } else if (isa<TransposeOp>(op)) {
       return op->emitError()
              << "layer '" << layer
