@@ -53,21 +53,11 @@ FailureOr<RecipeElements> RecipeEvaluator::evaluate(Value value,
   return llvm::TypeSwitch<Operation *, FailureOr<RecipeElements>>(op)
       .Case([&](StatisticOp op) { return evaluateStatistic(op); })
       .Case([&](ParameterOp op) { return computed(readAsFloat(op)); })
-      // What binding puts between a tensor of the file and the weight.
-      .Case<tensor::CollapseShapeOp, tensor::ExpandShapeOp, arith::ExtFOp>(
-          [&](Operation *op) { return evaluate(op->getOperand(0), layer); })
-      .Case([&](arith::TruncFOp op) -> FailureOr<RecipeElements> {
-        FailureOr<RecipeElements> in = evaluate(op.getIn(), layer);
-        if (failed(in))
-          return failure();
-        Floats out = in->takeStorage();
-        roundToElementType(out, tensorType(op.getOut()).getElementType());
-        return RecipeElements(std::move(out));
-      })
       .Case([&](TransposeOp op) {
         return computed(evaluateTranspose(op, layer));
       })
-      // Elements in the same order.
+      // What binding puts between a tensor of the file and the weight: elements
+      // in the same order.
       .Case<tensor::CollapseShapeOp, tensor::ExpandShapeOp, arith::ExtFOp>(
           [&](Operation *op) { return evaluate(op->getOperand(0), layer); })
       .Case([&](arith::TruncFOp op) -> FailureOr<RecipeElements> {
