@@ -45,7 +45,7 @@ static Expected<Results> readResults(StringRef path) {
   return results;
 }
 
-Results qk::joinSamples(const std::vector<std::vector<Tensor>> &samples,
+Results qk::joinSamples(std::vector<std::vector<Tensor>> samples,
                         bool isBatch) {
   Results results;
   for (size_t out = 0; out < samples.front().size(); ++out) {
@@ -66,8 +66,12 @@ Results qk::joinSamples(const std::vector<std::vector<Tensor>> &samples,
     shape.insert(shape.begin(), samples.size());
     Tensor all = Tensor::allocate(samples.front()[out].type, shape);
     auto *to = const_cast<uint8_t *>(all.data);
-    for (const std::vector<Tensor> &sample : samples)
+    // Logits of whole texts take gigabytes: each sample's go as they are
+    // copied, so that never two of all are held.
+    for (std::vector<Tensor> &sample : samples) {
       to = std::copy_n(sample[out].data, sample[out].bytes().size(), to);
+      sample[out] = Tensor();
+    }
     results.emplace_back(name, std::move(all));
   }
   return results;

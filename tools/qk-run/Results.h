@@ -20,8 +20,7 @@ llvm::Expected<Tensor> readNpy(llvm::StringRef path);
 
 /// The results of each sample, by output. A batch joins each output's samples
 /// to one tensor where their shapes agree, else names them out0.0, out0.1, ...
-Results joinSamples(const std::vector<std::vector<Tensor>> &samples,
-                    bool isBatch);
+Results joinSamples(std::vector<std::vector<Tensor>> samples, bool isBatch);
 
 /// To an .npy file (a single result) or a safetensors file.
 llvm::Error writeResults(llvm::StringRef path, const Results &results);

@@ -187,8 +187,8 @@ static Expected<int> run() {
       return results.takeError();
     outputs.push_back(std::move(*results));
   }
-  Results results =
-      joinSamples(outputs, !samplesFile.empty() && inputs.size() > 1);
+  Results results = joinSamples(std::move(outputs),
+                                !samplesFile.empty() && inputs.size() > 1);
   if (!output.empty())
     if (Error error = writeResults(output, results))
       return std::move(error);
