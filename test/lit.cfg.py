@@ -38,6 +38,9 @@ if lit_config.params.get("verify_roundtrip"):
 config.substitutions.append(("%qk-opt-plain", tools + "/qk-opt"))
 # The tool as a command, not where it is part of a path.
 config.substitutions.append((r"(?<![/\w-])qk-opt(?![\w-])", opt))
+# The stock tool with qk as a plugin.
+config.substitutions.append(("%plugin-opt", "mlir-opt --load-dialect-plugin={0} --load-pass-plugin={0}".format(
+    config.qk_build_dir + "/lib/qk.so")))
 config.substitutions.append(("%python", sys.executable))
 config.substitutions.append(("%examples", config.qk_source_dir + "/examples"))
 config.substitutions.append(("%data", config.test_source_root + "/data"))
