@@ -60,6 +60,8 @@ function(qk_add_library name)
   cmake_parse_arguments(ARG "NO_LLVM;SHARED" "" "LINK;DEPENDS" ${ARGN})
   if(ARG_SHARED)
     add_library(${name} SHARED ${ARG_UNPARSED_ARGUMENTS})
+    set_target_properties(${name} PROPERTIES
+      INSTALL_RPATH "$ORIGIN;$ORIGIN/qk;${LLVM_LIBRARY_DIRS}")
   else()
     add_library(${name} STATIC ${ARG_UNPARSED_ARGUMENTS})
   endif()
@@ -91,7 +93,7 @@ function(qk_add_tool name)
   target_precompile_headers(${name} REUSE_FROM qk_pch)
   # libMLIR is not in the loader's cache on Debian.
   set_target_properties(${name} PROPERTIES
-    INSTALL_RPATH "$ORIGIN/../lib;${LLVM_LIBRARY_DIRS}")
+    INSTALL_RPATH "$ORIGIN/../lib;$ORIGIN/../lib/qk;${LLVM_LIBRARY_DIRS}")
   if(ARG_DEPENDS)
     add_dependencies(${name} ${ARG_DEPENDS})
   endif()
