@@ -36,6 +36,11 @@ double timeRead(const uint8_t *data, int64_t bytes, int threads,
 /// 16 bits.
 double dotPeak(int level, int threads, uint64_t &sink);
 
+/// Operations a second (a multiply-add is two) of f32 multiply-adds with the
+/// widest vectors of this machine, on `threads` threads for some milliseconds;
+/// 0 where that is not known (other than x86 with FMA).
+double fmaPeak(int threads, uint64_t &sink);
+
 } // namespace qk::bench
 
 #endif // QK_TOOLS_QKBENCH_LIMITS_H

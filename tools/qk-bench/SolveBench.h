@@ -11,7 +11,9 @@
 
 /// Prints the time of statistics, round-to-nearest and GPTQ on a made-up layer
 /// W[n,k], beside the rate of sgemm in the same process: a solve's floor is the
-/// papers' operation count, 2k³/3 + n·k², at that rate.
-void benchSolve(int64_t n, int64_t k);
+/// papers' operation count, 2k³/3 + n·k², at that rate. All take turns,
+/// `rounds` times; medians are printed, of CPU time on one thread, of wall time
+/// on more.
+void benchSolve(int64_t n, int64_t k, int rounds);
 
 #endif // QK_TOOLS_QK_BENCH_SOLVEBENCH_H

@@ -15,9 +15,10 @@
 #include <cstring>
 
 static int usage() {
-  std::fprintf(stderr, "usage: qk-bench solve [N K]\n"
+  std::fprintf(stderr, "usage: qk-bench solve [N K [ROUNDS]]\n"
                        "  solve  time of statistics, round-to-nearest and GPTQ "
-                       "(default N = K = 2048)\n"
+                       "(default N = K = 2048, 5 rounds;\n"
+                       "         threads: OMP_NUM_THREADS)\n"
                        "       qk-bench suite [options]: all kernels beside "
                        "their goals, see qk-bench suite --help\n"
                        "       qk-bench [options]: a kernel, see --help\n");
@@ -30,12 +31,13 @@ int main(int argc, char **argv) {
     return benchSuite(argc - 1, argv + 1);
   if (argc < 2 || std::strcmp(argv[1], "solve") != 0)
     return benchKernel(argc, argv);
-  if (argc != 2 && argc != 4)
+  if (argc != 2 && argc != 4 && argc != 5)
     return usage();
-  int64_t n = argc == 4 ? std::atoll(argv[2]) : 2048;
-  int64_t k = argc == 4 ? std::atoll(argv[3]) : 2048;
-  if (n < 1 || k < 1)
+  int64_t n = argc >= 4 ? std::atoll(argv[2]) : 2048;
+  int64_t k = argc >= 4 ? std::atoll(argv[3]) : 2048;
+  int rounds = argc == 5 ? std::atoi(argv[4]) : 5;
+  if (n < 1 || k < 1 || rounds < 1)
     return usage();
-  benchSolve(n, k);
+  benchSolve(n, k, rounds);
   return 0;
 }
