@@ -7,6 +7,7 @@
 #include "qk/Calibration/CalibrationRun.h"
 
 #include "ObservedModel.h"
+#include "Profile.h"
 #include "Stopwatch.h"
 
 #include "qk/Execution/Executable.h"
@@ -179,6 +180,7 @@ LogicalResult CalibrationRun::prepare(ModuleOp module,
   }
   if (progress)
     llvm::errs() << "\r\033[K";
+  countForward();
   if (profile)
     printProfile(samples->size(), collector.tokens(), watch.seconds());
 

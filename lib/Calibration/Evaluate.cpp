@@ -6,6 +6,8 @@
 
 #include "qk/Dialect/QuantLLM/Transforms/Evaluate.h"
 
+#include "Profile.h"
+
 #include "qk/Calibration/Passes.h"
 #include "qk/Calibration/Sources.h"
 #include "qk/Dialect/QuantLLM/IR/QuantLLM.h"
@@ -35,11 +37,20 @@ struct Evaluate : public calibration::impl::EvaluatePassBase<Evaluate> {
     if (!report.empty())
       options.report = report;
     options.progress = llvm::sys::Process::StandardErrIsDisplayed();
+    auto calibration = module->getAttrOfType<DictionaryAttr>(
+        quant_llm::QuantLLMDialect::kCalibrationAttr);
+    bool profile =
+        options.progress || (calibration && calibration.contains("profile"));
+    calibration::WorkProfile work;
     FailureOr<std::unique_ptr<quant_llm::StatisticsSource>> source =
         calibration::createStatisticsSource(module);
     if (failed(source) ||
         failed(quant_llm::evaluateRecipes(module, source->get(), options)))
-      signalPassFailure();
+      return signalPassFailure();
+    // It may have a profile of its own, which comes first.
+    source->reset();
+    if (profile)
+      work.print();
   }
 };
 } // namespace

@@ -6,6 +6,7 @@
 
 #include "SequentialRun.h"
 
+#include "Profile.h"
 #include "Rows.h"
 #include "Stopwatch.h"
 
@@ -356,6 +357,7 @@ SequentialRun::get(StringRef layer) {
     if (failed(collect()))
       return failure();
     qk_profile_read(QK_PROFILE_CONTRACTION, &calls, &contractions, &work);
+    countForward();
     spent.contractions += contractions;
     spent.own += watch.seconds();
     if (options.progress)

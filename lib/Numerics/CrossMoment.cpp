@@ -9,6 +9,7 @@
 #include "Blas.h"
 #include "Panel.h"
 #include "qk/Numerics/Parallel.h"
+#include "qk/Numerics/Work.h"
 
 #include <algorithm>
 #include <cmath>
@@ -51,6 +52,7 @@ CrossMomentAccumulator::operator=(CrossMomentAccumulator &&) = default;
 void CrossMomentAccumulator::State::addChunk(const float *f, const float *x,
                                              int64_t rows) {
   int64_t count = stripes();
+  addWork(Work::CrossMoment, 2.0 * static_cast<double>(rows) * k * k);
   parallelFor(count * count, [&](int64_t item) {
     int64_t i = item / count, j = item % count;
     int64_t height = width(i), columns = width(j);

@@ -13,6 +13,7 @@
 #include "qk/Numerics/Parallel.h"
 #include "qk/Numerics/RefineCodes.h"
 #include "qk/Numerics/RoundToNearest.h"
+#include "qk/Numerics/Work.h"
 
 #include <numeric>
 
@@ -56,6 +57,8 @@ namespace {
 /// Rows of a panel, which one thread takes through all columns. More rows make
 /// the products faster, fewer spread better over threads.
 constexpr int64_t kPanelRows = 128;
+/// Vectors of rows that are rounded at a time: as many chains of multiply-adds.
+constexpr int kVectors = 4;
 
 /// What all panels share.
 struct Solve {
@@ -95,8 +98,8 @@ struct Panel {
   std::unique_ptr<float[]> error;
   /// [block]: Σ e_i·R[i,t] over the steps before the block.
   std::unique_ptr<float[]> sums;
-  /// [groupLength] targets of one group (sixteen rows a time), when groups are
-  /// not static.
+  /// [groupLength] targets of one group, of as many rows as are rounded at a
+  /// time, when groups are not static.
   std::unique_ptr<float[]> targets;
   std::unique_ptr<float[]> scales, zeros;
   std::unique_ptr<uint8_t[]> codes;
@@ -165,7 +168,7 @@ Panel::Panel(const Solve &solve, int64_t stride)
     : stride(stride), w(uninitialized<float>(solve.k * stride)),
       error(uninitialized<float>(solve.k * stride)),
       sums(uninitialized<float>(solve.block * stride)),
-      targets(uninitialized<float>(solve.groupLength * kLanes)),
+      targets(uninitialized<float>(solve.groupLength * kVectors * kLanes)),
       scales(uninitialized<float>(solve.groups * stride)),
       zeros(uninitialized<float>(solve.groups * stride)),
       codes(uninitialized<uint8_t>(solve.k * stride)) {}
@@ -206,28 +209,37 @@ QK_INLINE static inline void sumErrors(const Solve &solve, const Panel &panel,
 }
 
 /// Scale and zero point of the group that starts at step `first`, from what
-/// its columns would have to be were none of them rounded any more.
+/// its columns would have to be were none of them rounded any more; for `V`
+/// vectors of rows at `r`.
+template <int V>
 QK_INLINE static inline void chooseGroup(const Solve &solve, Panel &panel,
                                          int64_t begin, int64_t first,
                                          int64_t r) {
+  constexpr int64_t width = V * kLanes;
   int64_t end = first + solve.groupStarts[first];
   for (int64_t t = first; t < end; ++t) {
-    Lanes sum[1];
+    Lanes sum[V];
     sumErrors(solve, panel, begin, t, r, sum);
-    Lanes move = sum[0] * splat(solve.inversePivot[t]);
-    Lanes w = loadLanes(panel.w.get() + solve.column[t] * panel.stride + r);
-    storeLanes(panel.targets.get() + (t - first) * kLanes, w + move);
-    // Rounding will overwrite this.
-    storeLanes(panel.error.get() + t * panel.stride + r, -move);
+    for (int v = 0; v < V; ++v) {
+      int64_t row = r + v * kLanes;
+      Lanes move = sum[v] * splat(solve.inversePivot[t]);
+      Lanes w = loadLanes(panel.w.get() + solve.column[t] * panel.stride + row);
+      storeLanes(panel.targets.get() + (t - first) * width + v * kLanes,
+                 w + move);
+      // Rounding will overwrite this.
+      storeLanes(panel.error.get() + t * panel.stride + row, -move);
+    }
   }
   auto weightOf = [&](int64_t i) QK_INLINE {
     return solve.pivot[first + i] * solve.pivot[first + i];
   };
-  LaneParameters group = solve.quantizer.parameters(panel.targets.get(), kLanes,
-                                                    end - first, weightOf);
-  int64_t at = solve.group[first] * panel.stride + r;
-  storeLanes(panel.scales.get() + at, group.scale);
-  storeLanes(panel.zeros.get() + at, group.zero);
+  for (int v = 0; v < V; ++v) {
+    LaneParameters group = solve.quantizer.parameters(
+        panel.targets.get() + v * kLanes, width, end - first, weightOf);
+    int64_t at = solve.group[first] * panel.stride + r + v * kLanes;
+    storeLanes(panel.scales.get() + at, group.scale);
+    storeLanes(panel.zeros.get() + at, group.zero);
+  }
 }
 
 /// Rounds the columns of the steps [begin, end) for `V` vectors of rows at `r`.
@@ -238,8 +250,7 @@ QK_INLINE static inline void roundBlock(const Solve &solve, Panel &panel,
   Lanes loss = splat(0.0f);
   for (int64_t t = begin; t < end; ++t) {
     if (solve.groupStarts[t])
-      for (int v = 0; v < V; ++v)
-        chooseGroup(solve, panel, begin, t, r + v * kLanes);
+      chooseGroup<V>(solve, panel, begin, t, r);
     Lanes sum[V];
     sumErrors(solve, panel, begin, t, r, sum);
     int64_t place = solve.place[t];
@@ -283,8 +294,8 @@ static void solvePanel(const Solve &solve, Panel &panel) {
                   0.0f, panel.sums.get(), stride);
     withBestVectors([&]() QK_INLINE {
       int64_t r = 0;
-      for (; r + 4 * kLanes <= stride; r += 4 * kLanes)
-        roundBlock<4>(solve, panel, begin, end, r);
+      for (; r + kVectors * kLanes <= stride; r += kVectors * kLanes)
+        roundBlock<kVectors>(solve, panel, begin, end, r);
       for (; r < stride; r += kLanes)
         roundBlock<1>(solve, panel, begin, end, r);
     });
@@ -329,6 +340,7 @@ Result<GptqResult> gptq(const float *w, int64_t n, int64_t k,
                    weight.zeroPoints.data() + first * solve.groups);
   });
 
+  addWork(Work::Solve, static_cast<double>(n) * k * k);
   GptqReport &report = result.report;
   report.lossDamped = std::accumulate(losses.begin(), losses.end(), 0.0);
   if (options.sweeps > 0) {

@@ -9,6 +9,7 @@
 #include "Blas.h"
 #include "Panel.h"
 #include "qk/Numerics/Parallel.h"
+#include "qk/Numerics/Work.h"
 
 #include <cmath>
 
@@ -58,6 +59,7 @@ static int64_t factorDiagonal(int64_t n, float *a, int64_t lda) {
 }
 
 int64_t reverseCholesky(int64_t n, float *a, int64_t lda) {
+  addWork(Work::Factor, static_cast<double>(n) * n * n / 3);
   for (int64_t block = tiles(n) - 1; block >= 0; --block) {
     int64_t begin = block * kTile, width = std::min(kTile, n - begin);
     float *diagonal = a + begin * lda + begin;

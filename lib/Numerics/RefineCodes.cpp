@@ -10,6 +10,7 @@
 #include "LaneQuantizer.h"
 #include "Panel.h"
 #include "qk/Numerics/Parallel.h"
+#include "qk/Numerics/Work.h"
 
 #include <cmath>
 #include <numeric>
@@ -45,7 +46,7 @@ struct RefinedPanel {
   std::unique_ptr<float[]> scales, zeros;
   /// [K]
   std::unique_ptr<uint8_t[]> codes;
-  int64_t moved = 0;
+  int64_t moved = 0, sweeps = 0;
   double lowered = 0;
 
   RefinedPanel(const Descent &descent, int64_t stride)
@@ -148,6 +149,7 @@ static void refinePanel(const Descent &descent, RefinedPanel &panel,
   int64_t k = descent.k, stride = panel.stride;
   withBestVectors([&]() QK_INLINE { computeError(descent, panel); });
   for (int64_t sweep = 0; sweep < sweeps; ++sweep) {
+    ++panel.sweeps;
     int64_t before = panel.moved;
     for (int64_t begin = 0; begin < k; begin += kBlock) {
       int64_t end = std::min(k, begin + kBlock);
@@ -226,6 +228,8 @@ Result<Refinement> refineCodes(const float *w, const float *hessian,
     refinePanel(descent, panel, sweeps);
     scatterPanel(panel.codes.get(), panel.stride, k, rows, nullptr,
                  weight.codes.data() + first * k);
+    addWork(Work::Refine,
+            2.0 * static_cast<double>(panel.sweeps) * rows * k * k);
     parts[item] = {panel.moved, panel.lowered};
   });
   Refinement sum;

@@ -10,6 +10,7 @@
 #include "Panel.h"
 #include "qk/Numerics/Parallel.h"
 #include "qk/Numerics/RoundToNearest.h"
+#include "qk/Numerics/Work.h"
 
 namespace qk::numerics {
 
@@ -31,6 +32,7 @@ Status retarget(const float *w, int64_t n, int64_t k, const float *hessian,
   const int32_t *order =
       prepared.order.empty() ? nullptr : prepared.order.data();
   const HessianFactor &factor = prepared.factor;
+  addWork(Work::Retarget, 4.0 * static_cast<double>(n) * k * k);
 
   // D = W·(C - H), columns in the factor's order.
   auto move = uninitialized<float>(n * k);

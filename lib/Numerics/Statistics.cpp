@@ -9,6 +9,7 @@
 #include "Blas.h"
 #include "Panel.h"
 #include "qk/Numerics/Parallel.h"
+#include "qk/Numerics/Work.h"
 
 #include <atomic>
 #include <cmath>
@@ -150,6 +151,8 @@ void StatisticsAccumulator::State::flushExtra() {
 void StatisticsAccumulator::State::addChunk(const float *x, int64_t rows) {
   int64_t columnItems = options.absmax || options.absmean ? stripes() : 0;
   int64_t tileItems = static_cast<int64_t>(tiles.size());
+  if (tileItems)
+    addWork(Work::Hessian, static_cast<double>(rows) * k * k);
   parallelFor(tileItems + columnItems, [&](int64_t item) {
     if (item >= tileItems)
       return addColumns(item - tileItems, x, rows);
