@@ -12,6 +12,7 @@
 #include "llvm/Support/Format.h"
 #include "llvm/Support/raw_ostream.h"
 #include <cmath>
+#include <malloc.h>
 
 using namespace qk;
 using llvm::Error;
@@ -70,7 +71,11 @@ Results qk::joinSamples(std::vector<std::vector<Tensor>> samples,
     // copied, so that never two of all are held.
     for (std::vector<Tensor> &sample : samples) {
       to = std::copy_n(sample[out].data, sample[out].bytes().size(), to);
+      bool large = sample[out].bytes().size() >= (1 << 24);
       sample[out] = Tensor();
+      // Running programs keep what is freed (Executable.cpp).
+      if (large)
+        malloc_trim(0);
     }
     results.emplace_back(name, std::move(all));
   }
