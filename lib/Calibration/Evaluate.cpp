@@ -36,6 +36,7 @@ struct Evaluate : public calibration::impl::EvaluatePassBase<Evaluate> {
       options.outputWeights = outputWeights;
     if (!report.empty())
       options.report = report;
+    options.resume |= resume;
     options.progress = llvm::sys::Process::StandardErrIsDisplayed();
     auto calibration = module->getAttrOfType<DictionaryAttr>(
         quant_llm::QuantLLMDialect::kCalibrationAttr);

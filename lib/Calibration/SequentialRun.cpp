@@ -118,6 +118,9 @@ LogicalResult SequentialRun::keep(size_t sample, const Segment &segment,
 LogicalResult SequentialRun::advance() {
   const SegmentPlan::Step &from = plan->steps[*step];
   const SegmentPlan::Step &to = plan->steps[*step + 1];
+  for (auto &entry : rounding)
+    weights[entry.getKey()] = std::move(entry.getValue());
+  rounding.clear();
   for (size_t group : from.groups)
     for (const std::string &layer : plan->groups[group].layers)
       if (rounded.contains(layer) && plan->groups[group].input &&
@@ -270,6 +273,9 @@ LogicalResult SequentialRun::collect() {
   std::vector<size_t> computed;
   llvm::SmallDenseSet<Value> live(now.live.begin(), now.live.end());
   for (size_t group : now.groups) {
+    // Rounded in the run that is resumed.
+    if (entries[group]->users == 0)
+      continue;
     Value input = plan->groups[group].input;
     auto argument = dyn_cast_or_null<BlockArgument>(input);
     if (input && !argument && !live.contains(input)) {
@@ -346,24 +352,54 @@ SequentialRun::get(StringRef layer) {
   for (auto [index, entry] : llvm::enumerate(entries))
     if (entry.get() == found->second)
       wanted = plan->groups[index].step;
+  if (failed(reach(wanted)))
+    return failure();
+  // A step before this one was collected on the way: this layer was not
+  // released.
+  if (*step == wanted && !collected && failed(measured([&] {
+        collected = true;
+        return collect();
+      })))
+    return failure();
+  return &found->second->view;
+}
+
+LogicalResult
+SequentialRun::measured(llvm::function_ref<LogicalResult()> body) {
+  Stopwatch stopwatch;
+  int64_t calls;
+  double contractions, work;
+  qk_profile_start();
+  if (failed(body()))
+    return failure();
+  qk_profile_read(QK_PROFILE_CONTRACTION, &calls, &contractions, &work);
+  countForward();
+  spent.contractions += contractions;
+  spent.own += stopwatch.seconds();
+  if (options.progress)
+    llvm::errs() << "\r\033[K";
+  return success();
+}
+
+LogicalResult SequentialRun::reach(size_t wanted) {
   while (!step || *step < wanted) {
-    Stopwatch watch;
-    int64_t calls;
-    double contractions, work;
-    qk_profile_start();
-    if (step && failed(advance()))
+    LogicalResult reached = measured([&]() -> LogicalResult {
+      bool needed = step && !collected &&
+                    llvm::any_of(plan->steps[*step].groups, [&](size_t group) {
+                      return entries[group]->users > 0;
+                    });
+      if (needed && failed(collect()))
+        return failure();
+      if (step && failed(advance()))
+        return failure();
+      return success();
+    });
+    if (failed(reached))
       return failure();
     step = step ? *step + 1 : 0;
-    if (failed(collect()))
-      return failure();
-    qk_profile_read(QK_PROFILE_CONTRACTION, &calls, &contractions, &work);
-    countForward();
-    spent.contractions += contractions;
-    spent.own += watch.seconds();
-    if (options.progress)
-      llvm::errs() << "\r\033[K";
+    collected = false;
   }
-  return &found->second->view;
+  return success();
 }
 
 void SequentialRun::release(StringRef layer) {

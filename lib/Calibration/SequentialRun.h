@@ -80,6 +80,10 @@ private:
   mlir::LogicalResult chooseEntry();
   mlir::LogicalResult openSamples();
   mlir::LogicalResult fixShapes();
+  /// Runs the model up to the cut of step `wanted`.
+  mlir::LogicalResult reach(size_t wanted);
+  /// Runs `body` and adds what it took to `spent`.
+  mlir::LogicalResult measured(llvm::function_ref<mlir::LogicalResult()> body);
   mlir::LogicalResult advance();
   mlir::LogicalResult collect();
   mlir::LogicalResult keep(size_t sample, const Segment &segment,
@@ -118,8 +122,12 @@ private:
   std::map<std::pair<const void *, size_t>, Tensor> byShape;
   /// The step whose statistics were taken last.
   std::optional<size_t> step;
+  /// Whether they were taken: of a resumed run not where all were rounded.
+  bool collected = false;
   /// Of the layers of this step: weights as the model stores them, in f32.
   llvm::StringMap<Tensor> weights;
+  /// Rounded weights of this step's layers, in use from the next one on.
+  llvm::StringMap<Tensor> rounding;
   llvm::DenseMap<mlir::Operation *, Tensor> parameters;
 
   std::vector<std::unique_ptr<Entry>> entries;

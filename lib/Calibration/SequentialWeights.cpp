@@ -125,7 +125,10 @@ LogicalResult SequentialRun::setRounded(StringRef layer,
     numerics::transpose(weight.data(), n, k, target);
   else
     std::memcpy(target, weight.data(), weight.size() * sizeof(float));
-  weights[layer] = *tensor;
+  for (const SegmentPlan::Group &group : plan->groups)
+    if (llvm::is_contained(group.layers, layer) && failed(reach(group.step)))
+      return failure();
+  rounding[layer] = *tensor;
   return success();
 }
 

@@ -37,7 +37,28 @@ static llvm::cl::opt<std::string> weightNames(
                    "handles and arguments of the model are"),
     llvm::cl::value_desc("file"));
 
+static llvm::cl::opt<bool>
+    resume("resume",
+           llvm::cl::desc("Keep what is quantised in the folder "
+                          "<output-weights>.partial, and go on from what an "
+                          "interrupted run with the same options left there"));
+
 namespace {
+/// Has the evaluate that follows, in whichever pipeline, resume.
+struct ResumeEvaluate
+    : public PassWrapper<ResumeEvaluate, OperationPass<ModuleOp>> {
+  MLIR_DEFINE_EXPLICIT_INTERNAL_INLINE_TYPE_ID(ResumeEvaluate)
+
+  void runOnOperation() override {
+    StringRef name = qk::quant_llm::QuantLLMDialect::kEvaluateAttr;
+    NamedAttrList entries;
+    if (auto old = getOperation()->getAttrOfType<DictionaryAttr>(name))
+      entries.append(old.getValue());
+    entries.set("resume", UnitAttr::get(&getContext()));
+    getOperation()->setAttr(name, entries.getDictionary(&getContext()));
+  }
+};
+
 /// The evaluate that follows a method, unless its options said `recipe-only`.
 struct EvaluateUnlessRecipeOnly
     : public PassWrapper<EvaluateUnlessRecipeOnly, OperationPass<ModuleOp>> {
@@ -103,6 +124,8 @@ static LogicalResult setUpPipeline(PassManager &manager,
     bind.weightNames = weightNames;
     manager.addPass(qk::quant_llm::createBindParametersPass(bind));
   }
+  if (resume)
+    manager.addPass(std::make_unique<ResumeEvaluate>());
   if (failed(typed.setupPassPipeline(manager)))
     return failure();
   bool methodAsked = llvm::any_of(manager.getPasses(), [](Pass &pass) {

@@ -74,6 +74,9 @@ def EvaluatePass : Pass<"quant-llm-evaluate", "::mlir::ModuleOp"> {
            "Safetensors file for the results; default: resources of the module">,
     Option<"report", "report", "std::string", "\"\"",
            "JSON file: each layer's shape, scheme, error and time">,
+    Option<"resume", "resume", "bool", "false",
+           "Keep what is done in the folder <output-weights>.partial and go on "
+           "from what an interrupted run left there">,
   ];
   let dependentDialects = ["::qk::quant_llm::QuantLLMDialect"];
 }

@@ -7,12 +7,14 @@
 #include "qk/Dialect/QuantLLM/Transforms/Evaluate.h"
 
 #include "Evaluation/EffectiveWeight.h"
+#include "Evaluation/Journal.h"
 #include "Evaluation/RecipeEvaluator.h"
 #include "Evaluation/Report.h"
 #include "Evaluation/ResultWriter.h"
 #include "Evaluation/Tasks.h"
 
 #include "qk/Dialect/QuantLLM/IR/QuantLLM.h"
+#include "qk/Numerics/RoundToNearest.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
@@ -50,10 +52,16 @@ EvaluateOptions EvaluateOptions::fromModule(ModuleOp module) {
     options.outputWeights = path.str();
   if (auto path = settings.getAs<StringAttr>("report"))
     options.report = path.str();
+  options.resume = settings.contains("resume");
   return options;
 }
 
 namespace {
+
+/// What a task's result is called.
+StringRef nameOf(const Task &task) {
+  return task.isRounding() ? task.layer : task.name;
+}
 
 /// One evaluate run.
 class Evaluation {
@@ -66,10 +74,11 @@ public:
 
 private:
   LogicalResult checkStatistics();
-  LogicalResult evaluate(const Task &task, RecipeEvaluator &evaluator,
-                         ResultWriter &writer);
-  LogicalResult evaluateTensor(const Task &task, RecipeEvaluator &evaluator,
-                               ResultWriter &writer);
+  LogicalResult readJournal();
+  LogicalResult finish(size_t index, TaskRecord &record, ResultWriter &writer);
+  FailureOr<TaskRecord> evaluate(const Task &task, RecipeEvaluator &evaluator);
+  FailureOr<TaskRecord> evaluateTensor(const Task &task,
+                                       RecipeEvaluator &evaluator);
   void findLastUses();
   void releaseAfter(size_t index);
   void showProgress(const Task &task, size_t index) const;
@@ -84,6 +93,10 @@ private:
   /// may name other layers than its own (those that read the same input).
   std::vector<SmallVector<std::string>> lastUses;
   bool identityHessian = false;
+  /// Only with `resume`.
+  std::optional<Journal> journal;
+  /// How many tasks an earlier run has done.
+  size_t done = 0;
 };
 
 } // namespace
@@ -157,14 +170,15 @@ static std::string describe(SchemeAttr scheme) {
   return text;
 }
 
-LogicalResult Evaluation::evaluateTensor(const Task &task,
-                                         RecipeEvaluator &evaluator,
-                                         ResultWriter &writer) {
-  Value value = task.op->getResult(0);
-  FailureOr<std::vector<float>> elements = evaluator.compute(value, task.layer);
+FailureOr<TaskRecord> Evaluation::evaluateTensor(const Task &task,
+                                                 RecipeEvaluator &evaluator) {
+  FailureOr<std::vector<float>> elements =
+      evaluator.compute(task.op->getResult(0), task.layer);
   if (failed(elements))
     return failure();
-  return writer.writeTensor(value, task.name, *elements, isInRecipe);
+  TaskRecord record;
+  record.elements = std::move(*elements);
+  return record;
 }
 
 /// Scales that f16 had to make larger than they are, in a weight whose others
@@ -183,9 +197,8 @@ static int64_t countUnderflows(const numerics::QuantizedWeight &weight) {
   return count;
 }
 
-LogicalResult Evaluation::evaluate(const Task &rounding,
-                                   RecipeEvaluator &evaluator,
-                                   ResultWriter &writer) {
+FailureOr<TaskRecord> Evaluation::evaluate(const Task &rounding,
+                                           RecipeEvaluator &evaluator) {
   auto start = std::chrono::steady_clock::now();
   FailureOr<RoundedWeight> rounded =
       evaluator.round(rounding.op, rounding.layer);
@@ -199,18 +212,9 @@ LogicalResult Evaluation::evaluate(const Task &rounding,
         << " scales are too small for f16, which loses weights; "
            "scale-type=bf16 or f32 keeps them";
 
-  ReportEntry entry;
-  entry.layer = rounding.layer;
-  entry.n = rounded->weight.n;
+  TaskRecord record;
+  ReportEntry &entry = record.report;
   entry.k = rounded->weight.k;
-  if (auto op = dyn_cast<RoundToNearestOp>(rounding.op)) {
-    entry.scheme = describe(op.getScheme());
-    entry.symmetric = op.getSymmetric();
-  } else {
-    auto gptq = cast<RoundCompensatedOp>(rounding.op);
-    entry.scheme = describe(gptq.getScheme());
-    entry.symmetric = gptq.getSymmetric();
-  }
   entry.method = rounded->method;
   entry.error = rounded->error;
   entry.damping = rounded->damping;
@@ -230,23 +234,68 @@ LogicalResult Evaluation::evaluate(const Task &rounding,
                "rests on damping; calibrate with more samples";
     }
   }
-  if (identityHessian)
-    for (Operation *user : rounding.op->getUsers())
-      user->setAttr("quant_llm.uncalibrated",
-                    UnitAttr::get(module.getContext()));
   if (source && source->wantsRounded(rounding.layer)) {
     FailureOr<std::vector<float>> effective = computeEffectiveWeight(
         rounding.op, rounding.layer, rounded->weight, evaluator);
-    if (failed(effective) ||
-        failed(source->setRounded(rounding.layer, *effective)))
+    if (failed(effective))
       return failure();
+    record.effective = std::move(*effective);
   }
-  if (failed(writer.write(rounding.op, rounding.layer, rounded->weight)))
-    return failure();
   entry.seconds =
       std::chrono::duration<double>(std::chrono::steady_clock::now() - start)
           .count();
+  record.weight = std::move(rounded->weight);
+  return record;
+}
+
+/// What has become of a task, now or in an earlier run, goes to where it is
+/// needed.
+LogicalResult Evaluation::finish(size_t index, TaskRecord &record,
+                                 ResultWriter &writer) {
+  const Task &task = tasks[index];
+  if (!task.isRounding())
+    return writer.writeTensor(task.op->getResult(0), task.name, record.elements,
+                              isInRecipe);
+  ReportEntry &entry = record.report;
+  SchemeAttr scheme;
+  if (auto op = dyn_cast<RoundToNearestOp>(task.op)) {
+    scheme = op.getScheme();
+    entry.symmetric = op.getSymmetric();
+  } else {
+    auto gptq = cast<RoundCompensatedOp>(task.op);
+    scheme = gptq.getScheme();
+    entry.symmetric = gptq.getSymmetric();
+  }
+  record.weight.scheme = scheme.getScheme();
+  entry.layer = task.layer;
+  entry.n = record.weight.n;
+  entry.k = record.weight.k;
+  entry.scheme = describe(scheme);
+  if (identityHessian)
+    for (Operation *user : task.op->getUsers())
+      user->setAttr("quant_llm.uncalibrated",
+                    UnitAttr::get(module.getContext()));
+  // A source that has nothing more to give need not follow.
+  if (source && source->wantsRounded(task.layer) && done < tasks.size()) {
+    if (record.effective.empty())
+      record.effective = numerics::dequantize(record.weight);
+    if (failed(source->setRounded(task.layer, record.effective)))
+      return failure();
+  }
   report.push_back(std::move(entry));
+  return writer.write(task.op, task.layer, record.weight);
+}
+
+/// Opens the journal and finds how far an earlier run has come.
+LogicalResult Evaluation::readJournal() {
+  if (options.outputWeights.empty())
+    return emitError(module.getLoc())
+           << "expected output-weights=FILE.safetensors with resume, got none: "
+              "what is done is kept beside that file";
+  FailureOr<Journal> opened = Journal::open(module, options.outputWeights);
+  if (failed(opened))
+    return failure();
+  journal = std::move(*opened);
   return success();
 }
 
@@ -270,6 +319,9 @@ LogicalResult Evaluation::run() {
     return failure();
   if (source)
     sortTasks(tasks, source->order());
+  // The recipes are still whole.
+  if (options.resume && failed(readJournal()))
+    return failure();
   ResultWriter writer(module, options.outputWeights);
   for (const Task &task : tasks)
     if (failed(task.isRounding()
@@ -278,10 +330,20 @@ LogicalResult Evaluation::run() {
       return failure();
   findLastUses();
   RecipeEvaluator evaluator(source, options, identityHessian);
+  while (journal && done < tasks.size() && journal->has(done))
+    ++done;
   for (auto [index, task] : llvm::enumerate(tasks)) {
     showProgress(task, index);
-    if (failed(task.isRounding() ? evaluate(task, evaluator, writer)
-                                 : evaluateTensor(task, evaluator, writer)))
+    FailureOr<TaskRecord> record =
+        index < done        ? journal->read(index, nameOf(task))
+        : task.isRounding() ? evaluate(task, evaluator)
+                            : evaluateTensor(task, evaluator);
+    if (failed(record))
+      return failure();
+    if (journal && index >= done &&
+        failed(journal->write(index, nameOf(task), *record)))
+      return failure();
+    if (failed(finish(index, *record, writer)))
       return failure();
     releaseAfter(index);
   }
@@ -292,6 +354,8 @@ LogicalResult Evaluation::run() {
   if (!options.report.empty() &&
       failed(writeReport(module, options.report, report)))
     return failure();
+  if (journal)
+    journal->remove();
   eraseDeadRecipe();
   // Done; a second evaluate has nothing to do.
   module->removeAttr(QuantLLMDialect::kEvaluateAttr);

@@ -73,7 +73,8 @@ public:
   /// Called once the layer was rounded, where it wants to know. `weight` [N,K]
   /// is what the float model computes with in place of the layer's weight to
   /// give what the quantised layer gives: dequantised, scales of the recipe
-  /// taken out. Errors are emitted.
+  /// taken out. Of a resumed run, layers of an earlier run come without that
+  /// their statistics were asked for. Errors are emitted.
   virtual mlir::LogicalResult setRounded(llvm::StringRef layer,
                                          llvm::ArrayRef<float> weight) {
     return mlir::success();
@@ -93,6 +94,9 @@ struct EvaluateOptions {
   std::string outputWeights;
   /// JSON file; empty: none.
   std::string report;
+  /// Keep what is done in the folder `<outputWeights>.partial`, and go on from
+  /// what an interrupted run left there.
+  bool resume = false;
   /// Print a progress line to standard error.
   bool progress = false;
 
