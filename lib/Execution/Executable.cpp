@@ -5,6 +5,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "qk/Execution/Executable.h"
+#include "ProfileSteps.h"
 #include "SpecializeCPULevel.h"
 #include "mlir/Dialect/OpenMP/OpenMPDialect.h"
 #include "mlir/ExecutionEngine/ExecutionEngine.h"
@@ -205,6 +206,8 @@ Executable::compile(ModuleOp module, const ExecutableOptions &options) {
     return std::move(error);
   if (llvm::Error error = executable->bindExternals(module, options))
     return std::move(error);
+  if (options.profile)
+    executable->steps = instrumentSteps(module);
 
   llvm::InitializeNativeTarget();
   llvm::InitializeNativeTargetAsmPrinter();
@@ -244,6 +247,9 @@ Executable::compile(ModuleOp module, const ExecutableOptions &options) {
       symbols[intern(external.getKey())] = {
           llvm::orc::ExecutorAddr::fromPtr(external.getValue()),
           llvm::JITSymbolFlags::Exported};
+    symbols[intern(profileEndSymbol)] = {
+        llvm::orc::ExecutorAddr::fromPtr(&endProfileStep),
+        llvm::JITSymbolFlags::Exported};
     return symbols;
   });
   // Compiles now, so that unknown symbols are reported here and not at a call.
@@ -253,6 +259,13 @@ Executable::compile(ModuleOp module, const ExecutableOptions &options) {
       return found.takeError();
   }
   return executable;
+}
+
+void Executable::clearProfile() {
+  for (auto &step : steps) {
+    step->calls = 0;
+    step->seconds = 0;
+  }
 }
 
 //===----------------------------------------------------------------------===//

@@ -22,6 +22,8 @@ INLINE_BYTES = 256
 
 TASKS = {
     "logits": "token ids [1, tokens] to logits [1, tokens, vocabulary]",
+    "next": "token ids [1, tokens] to the logits [1, 1, vocabulary] of the "
+            "token that follows them",
     "hidden": "token ids [1, tokens] to the last hidden state "
               "[1, tokens, width]",
     "embedding": "token ids [1, tokens] to one sentence embedding [1, width], "
@@ -101,7 +103,7 @@ def load_model(torch, transformers, folder, task, dtype):
     types = {"f32": torch.float32, "f16": torch.float16,
              "bf16": torch.bfloat16, "auto": "auto"}
     kind = (transformers.AutoModelForCausalLM
-            if task == "logits" else transformers.AutoModel)
+            if task in ("logits", "next") else transformers.AutoModel)
     try:
         # Eager attention is made of matmuls and a softmax; others are calls
         # that torch-mlir decomposes differently in each release.
@@ -139,8 +141,10 @@ def wrap(torch, model, task, pooling, with_mask):
             arguments = {"attention_mask": mask}
             if takes("use_cache"):
                 arguments["use_cache"] = False
+            if task == "next":
+                arguments["logits_to_keep"] = 1
             result = self.model(input_ids, return_dict=True, **arguments)
-            if task == "logits":
+            if task in ("logits", "next"):
                 return result.logits
             hidden = result.last_hidden_state
             if task == "hidden":
@@ -355,7 +359,9 @@ def check_wrapped(torch, model, wrapped, task):
     ids = torch.arange(7)[None] % (model.config.vocab_size - 1) + 1
     with torch.no_grad():
         plain = model(ids, return_dict=True)
-        want = plain.logits if task == "logits" else plain.last_hidden_state
+        want = {"logits": lambda: plain.logits,
+                "next": lambda: plain.logits[:, -1:],
+                "hidden": lambda: plain.last_hidden_state}[task]()
         got = wrapped(ids)
     difference = (got.float() - want.float()).abs().max().item()
     if not difference <= 1e-3 * max(1.0, want.float().abs().max().item()):

@@ -12,6 +12,7 @@
 #include "llvm/Support/raw_ostream.h"
 #include <chrono>
 #include <cmath>
+#include <tuple>
 
 using namespace qk;
 using llvm::Error;
@@ -26,16 +27,56 @@ static double now() {
       .count();
 }
 
-/// The best of several forwards, after one to warm up, and its contractions.
+/// Each group's time with its kinds, longest first, and what is left: sizes,
+/// checks, calls.
+static void printSteps(std::vector<ProfileStep> steps, double forward) {
+  llvm::sort(steps, [](const ProfileStep &a, const ProfileStep &b) {
+    return std::tie(b.seconds, a.kind) < std::tie(a.seconds, b.kind);
+  });
+  double rest = forward;
+  auto line = [&](int indent, StringRef what, double seconds) {
+    llvm::outs() << llvm::format("%*s%9.3f ms %5.1f%%  ", indent, "",
+                                 seconds * 1e3, seconds / forward * 100)
+                 << what;
+  };
+  for (auto [group, title] :
+       {std::pair(ProfileStep::Quantized, "quantised kernels"),
+        {ProfileStep::Quantizer, "quantising activations"},
+        {ProfileStep::Contraction, "products in float"},
+        {ProfileStep::Loop, "other operations"},
+        {ProfileStep::Memory, "memory"}}) {
+    double total = 0;
+    for (const ProfileStep &step : steps)
+      if (step.group == group)
+        total += step.seconds;
+    rest -= total;
+    if (total == 0)
+      continue;
+    line(0, title, total);
+    llvm::outs() << "\n";
+    for (const ProfileStep &step : steps)
+      if (step.group == group && step.calls) {
+        line(2, step.kind, step.seconds);
+        llvm::outs() << " (" << step.calls << " calls)\n";
+      }
+  }
+  line(0, "overhead", rest);
+  llvm::outs() << "\n";
+}
+
+/// The best of several forwards, after one to warm up, its contractions and
+/// steps.
 Error qk::runProfile(Program &program, const std::vector<Tensor> &inputs) {
   if (auto warm = program.executable->call(*program.entry, inputs); !warm)
     return warm.takeError();
   double best = INFINITY, contractions = 0, flops = 0;
   int64_t calls = 0;
+  std::vector<ProfileStep> steps;
   // At least five, and a second's worth: other programs disturb.
   double end = now() + 1;
   for (int run = 0; run < 5 || now() < end; ++run) {
     qk_profile_start();
+    program.executable->clearProfile();
     double begin = now();
     auto results = program.executable->call(*program.entry, inputs);
     double seconds = now() - begin;
@@ -44,6 +85,9 @@ Error qk::runProfile(Program &program, const std::vector<Tensor> &inputs) {
     if (seconds < best) {
       best = seconds;
       qk_profile_read(QK_PROFILE_CONTRACTION, &calls, &contractions, &flops);
+      steps.clear();
+      for (const auto &step : program.executable->profile())
+        steps.push_back(*step);
     }
   }
   llvm::outs() << llvm::format("forward: %.3f ms\n", best * 1e3)
@@ -54,6 +98,7 @@ Error qk::runProfile(Program &program, const std::vector<Tensor> &inputs) {
         ", %.1f GFLOP/s; a forward takes %.2fx the time of its contractions",
         flops / contractions * 1e-9, best / contractions);
   llvm::outs() << "\n";
+  printSteps(std::move(steps), best);
   return Error::success();
 }
 

@@ -13,7 +13,7 @@
 
 namespace qk {
 
-/// Prints the time of a forward and of its contractions.
+/// Prints the time of a forward, of its contractions, and of each kind of step.
 llvm::Error runProfile(Program &program, const std::vector<Tensor> &inputs);
 
 /// Whether the first argument is token ids.

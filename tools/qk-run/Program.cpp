@@ -118,6 +118,7 @@ llvm::Expected<Program> qk::loadProgram(StringRef path,
   }
   ExecutableOptions compile;
   compile.optimization = options.optimization;
+  compile.profile = options.profile;
   compile.moduleFile = stage.tensors || path == "-" ? "" : path.str();
   auto executable = Executable::compile(*program.module, compile);
   if (!executable)

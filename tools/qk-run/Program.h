@@ -32,6 +32,8 @@ struct ProgramOptions {
   /// Where `weights` may be meant for another module, a lowered one that needs
   /// none is no surprise.
   bool warnOfUnusedWeights = true;
+  /// Count what each step takes.
+  bool profile = false;
 };
 
 /// Reads `path` ("-": standard input), lowers it (TOSA too) unless it is

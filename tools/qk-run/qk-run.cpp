@@ -62,8 +62,9 @@ cl::opt<std::string> weightNames(
              "argument is"),
     cl::value_desc("file"), cl::cat(category));
 cl::opt<bool> profile("profile",
-                      cl::desc("print the time of a forward and of its "
-                               "contractions"),
+                      cl::desc("print the time of a forward: quantised "
+                               "kernels, products in float, other operations "
+                               "by kind, overhead"),
                       cl::cat(category));
 cl::opt<bool> loss("loss",
                    cl::desc("print the mean cross-entropy of predicting each "
@@ -104,7 +105,8 @@ static Expected<std::optional<Reference>> loadReference() {
     result.logits = std::move(*logits);
     return std::move(result);
   }
-  ProgramOptions options{entryName, weights, weightNames, optimization, false};
+  ProgramOptions options{entryName,    weights, weightNames,
+                         optimization, false,   false};
   Expected<Program> loaded = loadProgram(reference, options);
   if (!loaded)
     return loaded.takeError();
@@ -126,8 +128,8 @@ static Expected<int> run() {
   if (!weightNames.empty() && weights.size() != 1)
     return makeError("--weight-names needs one --weights, got " +
                      Twine(weights.size()));
-  ProgramOptions options{entryName, weights, weightNames, optimization,
-                         reference.empty()};
+  ProgramOptions options{entryName,    weights,           weightNames,
+                         optimization, reference.empty(), profile};
   Expected<Program> program = loadProgram(file, options);
   if (!program)
     return program.takeError();

@@ -57,6 +57,19 @@ struct ExecutableOptions {
   /// Relative paths in `quant_llm.externals` are taken from the folder of this
   /// file; empty: the working folder.
   std::string moduleFile;
+  /// Count what each step of a forward takes: see Executable::profile().
+  bool profile = false;
+};
+
+/// What calls of one kind took on the thread that runs the model, since
+/// Executable::clearProfile().
+struct ProfileStep {
+  enum Group { Quantized, Quantizer, Contraction, Loop, Memory };
+  Group group;
+  /// A kernel's name, what a loop computes, or the runtime's function.
+  std::string kind;
+  int64_t calls = 0;
+  double seconds = 0;
 };
 
 /// Not thread-safe: the runtime has process-wide state. The module's context
@@ -80,6 +93,12 @@ public:
   /// there is.
   llvm::Expected<const Entry *> entry(llvm::StringRef name) const;
 
+  /// With ExecutableOptions::profile: the steps of all calls since the last
+  /// clearProfile(), by kind; what is in none of them are the module's own
+  /// instructions (sizes, calls, checks).
+  llvm::ArrayRef<std::unique_ptr<ProfileStep>> profile() const { return steps; }
+  void clearProfile();
+
   /// Runs an entry. Errors: number, types and shapes of the arguments (expected
   /// and got), failed assertions of the model.
   llvm::Expected<std::vector<Tensor>> call(const Entry &entry,
@@ -94,6 +113,8 @@ private:
                            const ExecutableOptions &options);
 
   std::vector<Entry> allEntries;
+  /// Generated code holds their addresses.
+  std::vector<std::unique_ptr<ProfileStep>> steps;
   std::unique_ptr<mlir::ExecutionEngine> engine;
   /// Address of each external, and what keeps it alive.
   llvm::StringMap<const void *> externals;

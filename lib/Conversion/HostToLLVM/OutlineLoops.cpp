@@ -5,6 +5,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/IR/IRMapping.h"
 #include "mlir/IR/Matchers.h"
@@ -14,6 +15,8 @@
 #include "qk/Conversion/HostToLLVM/Passes.h"
 #include "llvm/ADT/Hashing.h"
 #include "llvm/ADT/SetVector.h"
+#include "llvm/ADT/StringExtras.h"
+#include <set>
 
 namespace qk {
 #define GEN_PASS_DEF_OUTLINELOOPS
@@ -46,6 +49,27 @@ static SmallVector<Value> getCaptures(Operation *loop) {
     if (!matchPattern(value, m_Constant()))
       captures.push_back(value);
   return captures;
+}
+
+/// What a loop computes, in the order of the alphabet: functions, divisions and
+/// maxima, which tell softmax from norms and activations; without any of them
+/// all float operations; without those "copy".
+static std::string kindOf(Operation *loop) {
+  std::set<StringRef> telling, others;
+  loop->walk([&](Operation *op) {
+    bool isFloat =
+        op->getNumResults() == 1 && isa<FloatType>(op->getResult(0).getType());
+    StringRef name = op->getName().stripDialect();
+    if (isa<math::MathDialect>(op->getDialect()) ||
+        isa<arith::DivFOp, arith::MaximumFOp, arith::MaxNumFOp>(op))
+      telling.insert(name);
+    else if (isFloat && isa<arith::ArithDialect>(op->getDialect()) &&
+             !isa<arith::ConstantOp>(op))
+      others.insert(name);
+  });
+  if (telling.empty())
+    telling = std::move(others);
+  return telling.empty() ? "copy" : llvm::join(telling, " ");
 }
 
 /// A hash that is equal for functions that are equal but for their names and
@@ -94,6 +118,8 @@ struct OutlineLoops : qk::impl::OutlineLoopsBase<OutlineLoops> {
         function.erase();
         function = *same;
       } else {
+        function->setAttr(qk::loopKindAttrName,
+                          StringAttr::get(&getContext(), kindOf(loop)));
         symbols.insert(function);
         alike.push_back(function);
       }

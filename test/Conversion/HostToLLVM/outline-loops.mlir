@@ -13,6 +13,7 @@
 // CHECK: func private @layers.loop(%{{.*}}: index, %{{.*}}: memref<?xf32>, %{{.*}}: memref<?xf32>)
 // CHECK-SAME: llvm.linkage = #llvm.linkage<internal>
 // CHECK-SAME: passthrough = ["noinline"]
+// CHECK-SAME: quant_llm.loop_kind = "mulf"
 // CHECK: arith.constant 0 : index
 // CHECK: scf.parallel
 // CHECK: arith.mulf
@@ -100,6 +101,30 @@ func.func private @kernel(%x: memref<8xf32>, %y: memref<8xf32>) attributes {qk_k
   scf.for %i = %c0 to %c8 step %c1 {
     %v = memref.load %x[%i] : memref<8xf32>
     memref.store %v, %y[%i] : memref<8xf32>
+  }
+  return
+}
+
+// -----
+
+// What tells loops apart in a profile: functions and divisions before sums.
+// CHECK-LABEL: func @kinds(
+// CHECK: func private @kinds.loop({{.*}}quant_llm.loop_kind = "divf exp"
+// CHECK: func private @kinds.loop_0({{.*}}quant_llm.loop_kind = "copy"
+func.func @kinds(%x: memref<8xf32>, %y: memref<8xf32>) {
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  %c8 = arith.constant 8 : index
+  scf.for %i = %c0 to %c8 step %c1 {
+    %a = memref.load %x[%i] : memref<8xf32>
+    %b = math.exp %a : f32
+    %c = arith.addf %a, %b : f32
+    %d = arith.divf %b, %c : f32
+    memref.store %d, %y[%i] : memref<8xf32>
+  }
+  scf.for %i = %c0 to %c8 step %c1 {
+    %a = memref.load %y[%i] : memref<8xf32>
+    memref.store %a, %x[%i] : memref<8xf32>
   }
   return
 }

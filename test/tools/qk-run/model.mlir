@@ -23,3 +23,10 @@
 // RUN: cmp %t.1.npy %t.3.npy
 // PROFILE: forward: {{[0-9.]+}} ms
 // PROFILE-NEXT: contractions: {{[0-9.]+}} ms in 46 calls, {{[0-9.]+}} GFLOP/s; a forward takes {{[0-9.]+}}x the time of its contractions
+// PROFILE-NEXT: {{[0-9.]+}} ms {{ *[0-9.]+}}%  products in float
+// PROFILE-NEXT: {{[0-9.]+}} ms {{ *[0-9.]+}}%  qk_sgemm_batch (46 calls)
+// PROFILE-NEXT: {{[0-9.]+}} ms {{ *[0-9.]+}}%  other operations
+// PROFILE-DAG: {{[0-9.]+}} ms {{ *[0-9.]+}}%  divf exp maximumf (5 calls)
+// PROFILE: {{[0-9.]+}} ms {{ *[0-9.]+}}%  memory
+// PROFILE-NEXT: {{[0-9.]+}} ms {{ *[0-9.]+}}%  allocation
+// PROFILE: ms {{ *[0-9.]+}}%  overhead

@@ -34,6 +34,10 @@ inline constexpr llvm::StringLiteral externalsAttrName = "quant_llm.externals";
 inline constexpr llvm::StringLiteral observedLayersAttrName =
     "quant_llm.observed_layers";
 
+/// On an outlined loop: StringAttr of what it computes, as a profile names it
+/// ("div exp maximumf").
+inline constexpr llvm::StringLiteral loopKindAttrName = "quant_llm.loop_kind";
+
 /// On the module: UnitAttr. Float arithmetic is done as the module writes it:
 /// sums in linalg's order with one rounding a product and a sum, functions by
 /// the C library; not by BLAS, in vectors and with polynomials.
