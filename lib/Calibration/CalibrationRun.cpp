@@ -10,6 +10,7 @@
 #include "Profile.h"
 #include "Stopwatch.h"
 
+#include "qk/Dialect/QuantLLM/Transforms/TimeLeft.h"
 #include "qk/Execution/Executable.h"
 #include "qk/Execution/SampleFile.h"
 #include "qk/Runtime/Runtime.h"
@@ -166,7 +167,11 @@ LogicalResult CalibrationRun::prepare(ModuleOp module,
   for (size_t i = 0; i < samples->size(); ++i) {
     if (progress) {
       llvm::errs() << "\r\033[Kcalibrating: sample " << i + 1 << "/"
-                   << samples->size();
+                   << samples->size()
+                   << quant_llm::describeTimeLeft(
+                          watch.seconds(),
+                          static_cast<double>(i) /
+                              static_cast<double>(samples->size()));
       llvm::errs().flush();
     }
     const execution::Sample &sample = (*samples)[i];

@@ -10,6 +10,7 @@
 #include "Rows.h"
 #include "Stopwatch.h"
 
+#include "qk/Dialect/QuantLLM/Transforms/TimeLeft.h"
 #include "qk/Numerics/CrossMoment.h"
 #include "qk/Runtime/Runtime.h"
 
@@ -35,7 +36,11 @@ void SequentialRun::showProgress(StringRef what, size_t sample) const {
     return;
   llvm::errs() << "\r\033[K" << what << ": step " << step.value_or(0) + 1 << "/"
                << plan->steps.size() << ", sample " << sample + 1 << "/"
-               << samples->size();
+               << samples->size()
+               << quant_llm::describeTimeLeft(
+                      watch.seconds(),
+                      static_cast<double>(step.value_or(0)) /
+                          static_cast<double>(plan->steps.size()));
   llvm::errs().flush();
 }
 

@@ -14,6 +14,7 @@
 #include "Evaluation/Tasks.h"
 
 #include "qk/Dialect/QuantLLM/IR/QuantLLM.h"
+#include "qk/Dialect/QuantLLM/Transforms/TimeLeft.h"
 #include "qk/Numerics/RoundToNearest.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -63,6 +64,12 @@ StringRef nameOf(const Task &task) {
   return task.isRounding() ? task.layer : task.name;
 }
 
+/// Elements of what it gives, which its time goes by.
+double sizeOf(const Task &task) {
+  auto type = cast<RankedTensorType>(task.op->getResult(0).getType());
+  return static_cast<double>(type.getNumElements());
+}
+
 /// One evaluate run.
 class Evaluation {
 public:
@@ -93,6 +100,10 @@ private:
   /// may name other layers than its own (those that read the same input).
   std::vector<SmallVector<std::string>> lastUses;
   bool identityHessian = false;
+  /// Since the first task that is to be done began; how much of all to do is
+  /// done, by elements.
+  ElapsedTime elapsed;
+  double weightDone = 0, weightToDo = 1;
   /// Only with `resume`.
   std::optional<Journal> journal;
   /// How many tasks an earlier run has done.
@@ -158,7 +169,8 @@ void Evaluation::showProgress(const Task &task, size_t index) const {
   if (!options.progress)
     return;
   llvm::errs() << "\r\033[K[" << index + 1 << "/" << tasks.size() << "] "
-               << task.layer;
+               << task.layer
+               << describeTimeLeft(elapsed.seconds(), weightDone / weightToDo);
   llvm::errs().flush();
 }
 
@@ -332,6 +344,10 @@ LogicalResult Evaluation::run() {
   RecipeEvaluator evaluator(source, options, identityHessian);
   while (journal && done < tasks.size() && journal->has(done))
     ++done;
+  elapsed = {};
+  weightToDo = 0;
+  for (const Task &task : ArrayRef(tasks).drop_front(done))
+    weightToDo += sizeOf(task);
   for (auto [index, task] : llvm::enumerate(tasks)) {
     showProgress(task, index);
     FailureOr<TaskRecord> record =
@@ -343,6 +359,8 @@ LogicalResult Evaluation::run() {
     if (journal && index >= done &&
         failed(journal->write(index, nameOf(task), *record)))
       return failure();
+    if (index >= done)
+      weightDone += sizeOf(task);
     if (failed(finish(index, *record, writer)))
       return failure();
     releaseAfter(index);
