@@ -12,6 +12,8 @@
 #include "Parallel.h"
 
 #include <algorithm>
+#include <cstddef>
+#include <cstring>
 #include <limits>
 #include <memory>
 
@@ -78,6 +80,78 @@ static void multiplyTile(int64_t m, int64_t n, int64_t k, View a, View b,
   blas::sgemm(left.transpose, right.transpose, m, n, k, 1.0f, left.data,
               left.stride, right.data, right.stride, beta, c,
               std::max(cStride, n));
+}
+
+/// Whether any of `count` consecutive floats has bits of `mask` that are all
+/// set (or, where `exact` is false, any bit of it).
+static bool anyBits(const float *data, int64_t count, uint32_t mask,
+                    bool exact) {
+  constexpr int64_t kBlock = 64;
+  const auto *bits = reinterpret_cast<const std::byte *>(data);
+  auto load = [&](int64_t i) {
+    uint32_t value;
+    std::memcpy(&value, bits + 4 * i, 4);
+    return value & mask;
+  };
+  for (int64_t begin = 0; begin < count; begin += kBlock) {
+    int64_t end = std::min(count, begin + kBlock);
+    uint32_t any = 0;
+    if (exact)
+      for (int64_t i = begin; i < end; ++i)
+        any |= load(i) == mask;
+    else
+      for (int64_t i = begin; i < end; ++i)
+        any |= load(i);
+    if (any)
+      return true;
+  }
+  return false;
+}
+
+/// How many leading columns of `a` [m, k], stored row by row, are needed: those
+/// after them are all zero. In steps of 64; the last row first, which a causal
+/// mask leaves the most.
+static int64_t usedColumns(int64_t m, int64_t k, View a) {
+  constexpr int64_t kStep = 64;
+  int64_t used = 0;
+  for (int64_t row = m; row-- > 0 && used < k;)
+    // All bits but the sign.
+    while (used < k && anyBits(a.at(row, used), k - used, 0x7fffffff, false))
+      used = std::min(k, used + kStep);
+  return used;
+}
+
+/// Whether zero times each of `b` [k, n] is zero: no infinity, no NaN.
+static bool isFinite(int64_t k, int64_t n, View b) {
+  if (b.colStride != 1 && b.rowStride == 1) {
+    std::swap(k, n);
+    std::swap(b.rowStride, b.colStride);
+  }
+  if (b.colStride != 1)
+    return false;
+  for (int64_t row = 0; row < k; ++row)
+    if (anyBits(b.at(row, 0), n, 0x7f800000, true))
+      return false;
+  return true;
+}
+
+/// A tile whose rows may end in zeros, as the probabilities of causal attention
+/// do: they are not multiplied. Strips of rows, each with its own end.
+static void multiplyTrimmed(int64_t m, int64_t n, int64_t k, View a, View b,
+                            float *c, int64_t cStride, float beta) {
+  constexpr int64_t kRows = 128, kLeast = 128;
+  // One look at most matrices tells that there is nothing to leave out.
+  if (a.colStride != 1 || k < kLeast || m < 2 || *a.at(0, k - 1) != 0.0f)
+    return multiplyTile(m, n, k, a, b, c, cStride, beta);
+  for (int64_t r = 0; r < m; r += kRows) {
+    int64_t rows = std::min(kRows, m - r);
+    View strip{a.at(r, 0), a.rowStride, a.colStride};
+    int64_t used = std::max<int64_t>(usedColumns(rows, k, strip), 1);
+    if (used < k &&
+        !isFinite(k - used, n, {b.at(used, 0), b.rowStride, b.colStride}))
+      used = k;
+    multiplyTile(rows, n, used, strip, b, c + r * cStride, cStride, beta);
+  }
 }
 
 namespace {
@@ -238,8 +312,8 @@ void qk_sgemm_batch(int64_t batch, int64_t m, int64_t n, int64_t k,
             s = item % tiles % across * cols;
     View aTile{left.at(r, 0) + i * a_batch_stride, a_row_stride, a_col_stride};
     View bTile{right.at(0, s) + i * b_batch_stride, b_row_stride, b_col_stride};
-    multiplyTile(std::min(rows, m - r), std::min(cols, n - s), k, aTile, bTile,
-                 c + i * c_batch_stride + r * c_row_stride + s, c_row_stride,
-                 beta);
+    multiplyTrimmed(std::min(rows, m - r), std::min(cols, n - s), k, aTile,
+                    bTile, c + i * c_batch_stride + r * c_row_stride + s,
+                    c_row_stride, beta);
   });
 }

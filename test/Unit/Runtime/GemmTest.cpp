@@ -121,6 +121,38 @@ TEST(Gemm, ManyTiles) {
   check({6, 128, 200, 64}, Layout::Strided, Layout::Columns, 0.5f);
 }
 
+/// Rows that end in zeros, as a causal mask leaves them, are multiplied up to
+/// there; but zero times infinity is not left out.
+TEST(Gemm, RowsThatEndInZeros) {
+  Problem p{2, 200, 40, 300};
+  for (auto layout : {Layout::Rows, Layout::Columns, Layout::Strided})
+    for (bool infinite : {false, true}) {
+      Operand a(Layout::Padded, p.batch, p.m, p.k, 1),
+          b(layout, p.batch, p.k, p.n, 2);
+      for (int64_t i = 0; i < p.batch; ++i)
+        for (int64_t r = 0; r < p.m; ++r)
+          for (int64_t c = r + 21; c < p.k; ++c)
+            a.data[i * a.batchStride + r * a.rowStride + c] = c % 2 ? 0 : -0.f;
+      if (infinite)
+        b.data[(p.k - 1) * b.rowStride] = INFINITY;
+      auto result =
+          multiply(p, a, b, std::vector<float>(p.batch * p.m * p.n, NAN),
+                   p.m * p.n, p.n, 0);
+      for (int64_t i = 0; i < p.batch; ++i)
+        for (int64_t r = 0; r < p.m; ++r)
+          for (int64_t s = 0; s < p.n; ++s) {
+            double sum = 0;
+            for (int64_t j = 0; j < p.k; ++j)
+              sum += a.at(i, r, j) * b.at(i, j, s);
+            float got = result[(i * p.m + r) * p.n + s];
+            if (std::isnan(sum))
+              ASSERT_TRUE(infinite && std::isnan(got)) << r << " " << s;
+            else
+              ASSERT_NEAR(got, sum, 2e-4) << i << " " << r << " " << s;
+          }
+    }
+}
+
 /// Equal to the plain loop, bit by bit.
 void checkOrdered(Problem p, Layout aLayout, Layout bLayout, float beta) {
   SCOPED_TRACE(testing::Message()
