@@ -48,6 +48,19 @@ struct Calibrate : public calibration::impl::CalibratePassBase<Calibrate> {
              "statistics in a file are weighted when they are made";
       return signalPassFailure();
     }
+    if (!(heldOut >= 0 && heldOut < 1)) {
+      emitError(module.getLoc())
+          << "expected held-out to be a share of at least 0 and less than 1, "
+             "got "
+          << heldOut;
+      return signalPassFailure();
+    }
+    if (heldOut != 0 && inputs.empty()) {
+      emitError(module.getLoc())
+          << "expected inputs=FILE with held-out, got stats=FILE: a file of "
+             "statistics has no samples to leave out";
+      return signalPassFailure();
+    }
     StringRef path = inputs.empty() ? stats : inputs;
     if (auto file = storage::SafetensorsFile::open(path); !file) {
       emitError(module.getLoc())
@@ -68,6 +81,9 @@ struct Calibrate : public calibration::impl::CalibratePassBase<Calibrate> {
     if (firstTokenWeight != 0)
       entries.set("first_token_weight", builder.getStringAttr(std::to_string(
                                             firstTokenWeight.getValue())));
+    if (heldOut != 0)
+      entries.set("held_out",
+                  builder.getStringAttr(std::to_string(heldOut.getValue())));
     if (profile)
       entries.set("profile", builder.getStringAttr("true"));
     module->setAttr(quant_llm::QuantLLMDialect::kCalibrationAttr,

@@ -6,6 +6,7 @@
 
 #include "qk/Calibration/CalibrationRun.h"
 
+#include "HeldOut.h"
 #include "ObservedModel.h"
 #include "Profile.h"
 #include "Stopwatch.h"
@@ -30,10 +31,15 @@ namespace {
 /// Feeds accumulators with what the running model shows.
 class Collector {
 public:
-  Collector(const ObservedModel &model, double firstTokenWeight)
-      : model(model), firstTokenWeight(static_cast<float>(firstTokenWeight)) {
-    for (const ObservedModel::Group &group : model.groups)
+  /// Samples from number `firstHeldOut` on are kept apart.
+  Collector(const ObservedModel &model, double firstTokenWeight,
+            size_t firstHeldOut)
+      : model(model), firstTokenWeight(static_cast<float>(firstTokenWeight)),
+        firstHeldOut(firstHeldOut) {
+    for (const ObservedModel::Group &group : model.groups) {
       accumulators.emplace_back(group.k);
+      heldOut.emplace_back(group.k, heldOutOptions());
+    }
     qk_set_observer(observe, this);
   }
   ~Collector() { qk_set_observer(nullptr, nullptr); }
@@ -47,6 +53,12 @@ public:
   const std::string &error() const { return message; }
   int64_t tokens() const {
     return accumulators.empty() ? 0 : accumulators.front().tokens();
+  }
+  std::vector<float> finishHeldOut(size_t group) {
+    std::vector<float> hessian = takeHeldOut(heldOut[group]);
+    heldOut[group] = numerics::StatisticsAccumulator(model.groups[group].k,
+                                                     heldOutOptions());
+    return hessian;
   }
   numerics::Statistics finish(size_t group) {
     numerics::Statistics statistics = accumulators[group].finish();
@@ -76,8 +88,10 @@ private:
       return;
     }
     const float *rows = toRows(element, tokens, k, x, rowStride);
-    numerics::Status status = accumulators[group].add(
-        rows, tokens, mask->empty() ? nullptr : mask->data(), firstTokenWeight);
+    bool apart = sample >= firstHeldOut;
+    numerics::Status status = (apart ? heldOut : accumulators)[group].add(
+        rows, tokens, mask->empty() ? nullptr : mask->data(),
+        apart ? 1.0f : firstTokenWeight);
     if (!status)
       message = describe(group) + status.error().message;
   }
@@ -117,7 +131,8 @@ private:
 
   const ObservedModel &model;
   float firstTokenWeight;
-  std::vector<numerics::StatisticsAccumulator> accumulators;
+  size_t firstHeldOut;
+  std::vector<numerics::StatisticsAccumulator> accumulators, heldOut;
   std::vector<float> buffer;
   const std::vector<uint8_t> *mask = nullptr;
   size_t sample = 0;
@@ -161,7 +176,10 @@ LogicalResult CalibrationRun::prepare(ModuleOp module,
   if (!samples)
     return fail(samples.takeError());
 
-  Collector collector(*model, firstTokenWeight);
+  llvm::Expected<size_t> firstHeldOut = findHeldOut(samples->size(), heldOut);
+  if (!firstHeldOut)
+    return fail(firstHeldOut.takeError());
+  Collector collector(*model, firstTokenWeight, *firstHeldOut);
   qk_profile_start();
   Stopwatch watch;
   for (size_t i = 0; i < samples->size(); ++i) {
@@ -192,6 +210,8 @@ LogicalResult CalibrationRun::prepare(ModuleOp module,
   for (size_t group = 0; group < model->groups.size(); ++group) {
     auto result = std::make_unique<Entry>();
     result->data = collector.finish(group);
+    result->heldOut = collector.finishHeldOut(group);
+    result->view.heldOut = result->heldOut;
     result->view.k = result->data.k;
     result->view.tokens = result->data.tokens;
     result->view.hessian = result->data.hessian;
@@ -223,6 +243,8 @@ void CalibrationRun::release(StringRef layer) {
   if (found == byLayer.end() || !found->second)
     return;
   Entry *entry = std::exchange(found->second, nullptr);
-  if (--entry->users == 0)
+  if (--entry->users == 0) {
     entry->data = numerics::Statistics();
+    entry->heldOut = std::vector<float>();
+  }
 }

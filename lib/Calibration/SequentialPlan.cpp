@@ -9,6 +9,7 @@
 ///
 //===----------------------------------------------------------------------===//
 
+#include "HeldOut.h"
 #include "ObservedModel.h"
 #include "SequentialRun.h"
 
@@ -217,6 +218,10 @@ LogicalResult SequentialRun::prepare(ModuleOp original,
           [](OpPassManager &pm) { pm.addPass(createInlinerPass()); })) ||
       failed(chooseEntry()) || failed(openSamples()) || failed(fixShapes()))
     return failure();
+  llvm::Expected<size_t> apart = findHeldOut(samples->size(), options.heldOut);
+  if (!apart)
+    return fail(apart.takeError());
+  firstHeldOut = *apart;
   // What the lowering begins with: linalg's ops know how shapes follow from
   // each other.
   if (failed(copy->run(copy->getModule(), "lowering it to linalg failed",

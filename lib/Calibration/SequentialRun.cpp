@@ -6,6 +6,7 @@
 
 #include "SequentialRun.h"
 
+#include "HeldOut.h"
 #include "Profile.h"
 #include "Rows.h"
 #include "Stopwatch.h"
@@ -196,7 +197,8 @@ LogicalResult SequentialRun::advance() {
 class SequentialRun::Collector {
 public:
   Collector(SequentialRun &run, size_t group, bool cross)
-      : run(run), group(run.plan->groups[group]), statistics(this->group.k) {
+      : run(run), group(run.plan->groups[group]), statistics(this->group.k),
+        heldOut(this->group.k, heldOutOptions()) {
     if (cross)
       moment.emplace(this->group.k);
   }
@@ -218,10 +220,11 @@ public:
     ArrayRef<float> rows = xRows.read(x);
     {
       Timed timed(run.spent.statistics);
-      if (auto status = statistics.add(rows.data(), tokens, counts); !status)
+      auto &target = sample >= run.firstHeldOut ? heldOut : statistics;
+      if (auto status = target.add(rows.data(), tokens, counts); !status)
         return fail(status.error().message);
     }
-    if (moment) {
+    if (moment && sample < run.firstHeldOut) {
       Timed timed(run.spent.cross);
       moment->add(fRows.read(f).data(), rows.data(), tokens, counts);
     }
@@ -230,7 +233,7 @@ public:
 
   SequentialRun &run;
   const SegmentPlan::Group &group;
-  numerics::StatisticsAccumulator statistics;
+  numerics::StatisticsAccumulator statistics, heldOut;
   std::optional<numerics::CrossMomentAccumulator> moment;
 
 private:
@@ -242,11 +245,13 @@ void SequentialRun::finish(size_t group, Collector &collector) {
   {
     Timed timed(spent.statistics);
     entry.data = collector.statistics.finish();
+    entry.heldOut = takeHeldOut(collector.heldOut);
   }
   spent.tokens = std::max(spent.tokens, entry.data.tokens);
   entry.view.k = entry.data.k;
   entry.view.tokens = entry.data.tokens;
   entry.view.hessian = entry.data.hessian;
+  entry.view.heldOut = entry.heldOut;
   entry.view.absmax = entry.data.absmax;
   entry.view.absmean = entry.data.absmean;
 }
@@ -415,5 +420,6 @@ void SequentialRun::release(StringRef layer) {
   if (--entry->users == 0) {
     entry->data = numerics::Statistics();
     entry->cross = std::vector<float>();
+    entry->heldOut = std::vector<float>();
   }
 }

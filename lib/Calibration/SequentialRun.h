@@ -39,6 +39,8 @@ public:
     bool profile = false;
     /// Prints the steps first.
     bool showSteps = false;
+    /// Share of the samples that are held out, the last ones.
+    double heldOut = 0;
   };
   explicit SequentialRun(Options options) : options(std::move(options)) {}
   ~SequentialRun() override;
@@ -70,7 +72,7 @@ private:
   };
   struct Entry {
     numerics::Statistics data;
-    std::vector<float> cross;
+    std::vector<float> cross, heldOut;
     quant_llm::LayerStatistics view;
     size_t users = 0;
   };
@@ -116,6 +118,7 @@ private:
   std::vector<std::string> inOrder;
 
   std::vector<SampleState> states;
+  size_t firstHeldOut = 0;
   /// The largest size that the function leaves open and a sample has.
   int64_t largestSize = 1;
   /// What depends on the arguments' shapes alone is kept once.

@@ -145,11 +145,16 @@ qk::calibration::createStatisticsSource(ModuleOp module) {
   bool profile = terminal || calibration.contains("profile");
   auto whole =
       std::make_unique<CalibrationRun>(path, function, terminal, profile);
+  double heldOut = 0;
+  if (auto share = calibration.getAs<StringAttr>("held_out"))
+    share.getValue().getAsDouble(heldOut);
+  whole->setHeldOut(heldOut);
   whole->setFirstTokenWeight(getFirstTokenWeight(module, calibration));
   if (!sequential)
     return std::unique_ptr<quant_llm::StatisticsSource>(std::move(whole));
-  auto blocks = std::make_unique<SequentialRun>(SequentialRun::Options{
-      path, function, terminal, profile, calibration.contains("profile")});
+  auto blocks = std::make_unique<SequentialRun>(
+      SequentialRun::Options{path, function, terminal, profile,
+                             calibration.contains("profile"), heldOut});
   if (calibration.contains("sequential") || !canDoWithoutCrossMoments(module))
     return std::unique_ptr<quant_llm::StatisticsSource>(std::move(blocks));
   return std::unique_ptr<quant_llm::StatisticsSource>(

@@ -149,6 +149,11 @@ struct CalibratePipelineOptions
           "How often the first token of a sample counts in Hessians; "
           "default: as the method says"),
       llvm::cl::init(0)};
+  Option<double> heldOut{
+      *this, "held-out",
+      llvm::cl::desc("Share of the samples, the last ones, that statistics are "
+                     "not made of, for the report's errors"),
+      llvm::cl::init(0)};
   Option<bool> profile{
       *this, "profile",
       llvm::cl::desc(
@@ -165,6 +170,7 @@ static void buildCalibratePipeline(OpPassManager &manager,
   calibrate.entry = options.entry;
   calibrate.sequential = options.sequential;
   calibrate.firstTokenWeight = options.firstTokenWeight;
+  calibrate.heldOut = options.heldOut;
   calibrate.profile = options.profile;
   manager.addPass(calibration::createCalibratePass(calibrate));
 }

@@ -37,6 +37,9 @@ public:
   /// The first token of a sample counts this often in Hessians (at least 1); to
   /// be called before prepare.
   void setFirstTokenWeight(double weight) { firstTokenWeight = weight; }
+  /// Share of the samples that are held out, the last ones; to be called before
+  /// prepare.
+  void setHeldOut(double share) { heldOut = share; }
 
   /// Runs the model. Errors, emitted at the module: those of the sample file, a
   /// failed assertion of the model, activations that are not finite (with
@@ -51,6 +54,7 @@ public:
 private:
   struct Entry {
     numerics::Statistics data;
+    std::vector<float> heldOut;
     quant_llm::LayerStatistics view;
     /// Layers that have not been released.
     size_t users = 0;
@@ -58,7 +62,7 @@ private:
   std::string inputs;
   std::string entry;
   bool progress, profile;
-  double firstTokenWeight = 1;
+  double firstTokenWeight = 1, heldOut = 0;
   std::vector<std::unique_ptr<Entry>> entries;
   /// Null: released.
   llvm::StringMap<Entry *> byLayer;

@@ -44,6 +44,10 @@ def CalibratePass : Pass<"quant-llm-calibrate", "::mlir::ModuleOp"> {
     Option<"firstTokenWeight", "first-token-weight", "double", "0.0",
            "How often the first token of a sample counts in Hessians (not with "
            "stats); 0: as the method says, or once">,
+    Option<"heldOut", "held-out", "double", "0.0",
+           "Share of the samples, the last ones, that statistics are not made "
+           "of; the report says what the quantised layers' errors are on them "
+           "(not with stats)">,
     Option<"profile", "profile", "bool", "false",
            "Print how long the model ran, beside its contractions alone">,
   ];

@@ -12,9 +12,11 @@
 #include "Evaluation/Report.h"
 #include "Evaluation/ResultWriter.h"
 #include "Evaluation/Tasks.h"
+#include "Recipe.h"
 
 #include "qk/Dialect/QuantLLM/IR/QuantLLM.h"
 #include "qk/Dialect/QuantLLM/Transforms/TimeLeft.h"
+#include "qk/Numerics/OutputError.h"
 #include "qk/Numerics/RoundToNearest.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -226,7 +228,9 @@ FailureOr<TaskRecord> Evaluation::evaluate(const Task &rounding,
 
   TaskRecord record;
   ReportEntry &entry = record.report;
+  entry.n = rounded->weight.n;
   entry.k = rounded->weight.k;
+  ArrayRef<float> heldOut;
   entry.method = rounded->method;
   entry.error = rounded->error;
   entry.damping = rounded->damping;
@@ -238,6 +242,7 @@ FailureOr<TaskRecord> Evaluation::evaluate(const Task &rounding,
       return failure();
     if (*statistics) {
       entry.tokens = (*statistics)->tokens;
+      heldOut = (*statistics)->heldOut;
       if (rounded->method == "gptq" && (*statistics)->tokens < entry.k)
         rounding.op->emitWarning()
             << "layer '" << rounding.layer << "' saw " << *entry.tokens
@@ -246,12 +251,28 @@ FailureOr<TaskRecord> Evaluation::evaluate(const Task &rounding,
                "rests on damping; calibrate with more samples";
     }
   }
-  if (source && source->wantsRounded(rounding.layer)) {
+  bool wanted = source && source->wantsRounded(rounding.layer);
+  if (wanted || !heldOut.empty()) {
     FailureOr<std::vector<float>> effective = computeEffectiveWeight(
         rounding.op, rounding.layer, rounded->weight, evaluator);
     if (failed(effective))
       return failure();
     record.effective = std::move(*effective);
+  }
+  if (!heldOut.empty()) {
+    Value weight = rounding.op->getOperand(0);
+    while (!isParameterView(weight))
+      weight = weight.getDefiningOp()->getOperand(0);
+    FailureOr<std::vector<float>> original =
+        evaluator.compute(weight, rounding.layer);
+    if (failed(original))
+      return failure();
+    entry.heldOutError =
+        numerics::outputError(original->data(), record.effective.data(),
+                              entry.n, entry.k, heldOut.data())
+            .relative;
+    if (!wanted)
+      record.effective.clear();
   }
   entry.seconds =
       std::chrono::duration<double>(std::chrono::steady_clock::now() - start)

@@ -35,6 +35,9 @@ struct LayerStatistics {
   /// quantises as it goes has it, and it is asked for by a `statistic cross` in
   /// the recipe.
   mlir::ArrayRef<float> cross;
+  /// [K,K], XᵀX / tokens of samples that the others are not made of; empty
+  /// where none was held out.
+  mlir::ArrayRef<float> heldOut;
 
 private:
   static uint64_t makeId();

@@ -251,6 +251,8 @@ LogicalResult Journal::write(size_t index, StringRef name,
   file.setMetadata("method", entry.method);
   if (entry.error)
     file.setMetadata("error", spellDouble(*entry.error));
+  if (entry.heldOutError)
+    file.setMetadata("held_out_error", spellDouble(*entry.heldOutError));
   if (entry.tokens)
     file.setMetadata("tokens", number(*entry.tokens));
   file.setMetadata("damping", spellDouble(entry.damping));
@@ -316,6 +318,8 @@ FailureOr<TaskRecord> Journal::read(size_t index, StringRef name) {
   entry.method = text("method").str();
   if (!text("error").empty())
     entry.error = readDouble(text("error"));
+  if (!text("held_out_error").empty())
+    entry.heldOutError = readDouble(text("held_out_error"));
   if (!text("tokens").empty())
     entry.tokens = number("tokens");
   entry.damping = readDouble(text("damping"));

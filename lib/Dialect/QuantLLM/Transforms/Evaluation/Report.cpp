@@ -26,6 +26,8 @@ static void writeEntry(llvm::json::OStream &json, const ReportEntry &entry) {
       json.attribute("error", *entry.error);
     else
       json.attribute("error", nullptr);
+    if (entry.heldOutError)
+      json.attribute("held_out_error", *entry.heldOutError);
     if (entry.tokens)
       json.attribute("tokens", *entry.tokens);
     else

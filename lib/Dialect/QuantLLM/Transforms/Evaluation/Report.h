@@ -24,6 +24,8 @@ struct ReportEntry {
   bool symmetric = false;
   std::string method;
   std::optional<double> error;
+  /// The quantised layer's against the model's weight, on samples held out.
+  std::optional<double> heldOutError;
   /// Empty: no statistics at all (identity Hessian).
   std::optional<int64_t> tokens;
   double damping = 0;
