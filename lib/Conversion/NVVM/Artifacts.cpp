@@ -27,7 +27,28 @@ static StringRef ref(std::string_view text) {
 //===----------------------------------------------------------------------===//
 
 /// Where the parts of a packed weight are, so that others can pack too.
+static DictionaryAttr describeMmaLayout(Builder &b,
+                                        const KernelChoice &choice) {
+  MmaLayout layout = choice.problem.mmaLayout();
+  auto number = [&](int64_t value) { return b.getI64IntegerAttr(value); };
+  NamedAttrList list;
+  list.set("name", b.getStringAttr(ref(layoutName(choice.layout()))));
+  list.set("tile_channels", number(MmaLayout::kTileChannels));
+  list.set("tile_bytes", number(layout.tileBytes()));
+  list.set("atom_codes", number(layout.atomCodes()));
+  list.set("atoms_per_group", number(layout.atomsPerGroup()));
+  list.set("units", number(layout.units()));
+  list.set("unit_atoms", number(layout.unitAtoms()));
+  list.set("unit_vectors", number(layout.unitVectors()));
+  list.set("scales_offset", number(layout.scalesOffset()));
+  if (layout.hasZeroPoints)
+    list.set("zero_points_offset", number(layout.zerosOffset()));
+  return list.getDictionary(b.getContext());
+}
+
 static DictionaryAttr describeLayout(Builder &b, const KernelChoice &choice) {
+  if (choice.usesMma())
+    return describeMmaLayout(b, choice);
   SimtLayout layout = choice.problem.layout();
   auto number = [&](int64_t value) { return b.getI64IntegerAttr(value); };
   NamedAttrList list;
@@ -58,7 +79,10 @@ DictionaryAttr describeKernel(MLIRContext *context,
     parameters.push_back(list.getDictionary(context));
   };
   StringRef element = ref(elementTypeName(problem.type));
-  parameter("x", ("const " + element + " *").str(), "m, k");
+  parameter("x",
+            problem.int8Activations ? "const i8 *"
+                                    : ("const " + element + " *").str(),
+            "m, k");
   parameter("weight", "const u8 *", "");
   if (problem.hasPermutation)
     parameter("permutation", "const i32 *", "k");
@@ -66,6 +90,8 @@ DictionaryAttr describeKernel(MLIRContext *context,
     parameter("bias",
               ("const " + ref(elementTypeName(*problem.bias)) + " *").str(),
               "n");
+  if (problem.int8Activations)
+    parameter("x_scales", "const f32 *", "m");
   parameter("y", (element + " *").str(), "m, n");
   parameter("m", "i32", "");
   parameter("n", "i32", "");

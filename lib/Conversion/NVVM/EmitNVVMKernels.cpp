@@ -113,6 +113,8 @@ private:
     if (!problem)
       return function.emitError("malformed kernel specification; it must be as "
                                 "quant-llm-pack-for-nvvm wrote it");
+    if (std::string why = unsupported(*target, *problem); !why.empty())
+      return function.emitError() << why;
     std::vector<KernelChoice> choices =
         buildKernels(function.getLoc(), *problem);
     buildLauncher(function, choices);
@@ -127,7 +129,7 @@ private:
   //===--------------------------------------------------------------------===//
 
   LogicalResult convertToCall(PackedMatmulOp op) {
-    FailureOr<MatmulProblem> problem = problemOf(op);
+    FailureOr<MatmulProblem> problem = problemOf(op, *target);
     if (failed(problem))
       return failure();
     auto xType = cast<RankedTensorType>(op.getX().getType());
@@ -137,7 +139,7 @@ private:
              << "': expected x of two dimensions, which "
                 "quant-llm-pack-for-nvvm makes, got "
              << xType.getRank();
-    int64_t expected = problem->layout().packedBytes(op.getN());
+    int64_t expected = problem->packedBytes(op.getN());
     auto bytes = cast<RankedTensorType>(op.getBytes().getType());
     if (bytes.getDimSize(0) != expected)
       return op.emitError("layer '")
@@ -174,13 +176,15 @@ private:
     for (Value extra : {op.getPermutation(), op.getBias()})
       if (extra)
         inputs.push_back(extra.getType());
+    if (op.getXScales())
+      inputs.push_back(rows(op.getXScales(), 1));
     return FunctionType::get(op.getContext(), inputs,
                              Type(rows(op.getY(), op.getN())));
   }
 
   static SmallVector<Value> operandsOf(PackedMatmulOp op) {
     SmallVector<Value> operands{op.getX(), op.getBytes()};
-    for (Value extra : {op.getPermutation(), op.getBias()})
+    for (Value extra : {op.getPermutation(), op.getBias(), op.getXScales()})
       if (extra)
         operands.push_back(extra);
     return operands;
@@ -250,6 +254,7 @@ private:
     };
     SmallVector<Value> operands = operandsOf(op);
     operands.front() = castTo(operands.front(), signature.getInput(0));
+    operands.back() = castTo(operands.back(), signature.getInputs().back());
     Value y = call(b, loc, name, signature.getResults(), operands, inUtil)
                   ->getResult(0);
     return castTo(y, op.getY().getType());

@@ -147,14 +147,17 @@ void LauncherBuilder::build() {
       pick(m, [&](const KernelChoice &c) { return symbolName(c.name()); });
   call("qk_cuda_begin", {image(), name});
   int64_t elementBytes = elementTypeBytes(problem.type);
-  passMatrix("qk_cuda_input", x, elementBytes);
-  size_t next = 1;
+  passMatrix("qk_cuda_input", x, problem.int8Activations ? 1 : elementBytes);
+  // The kernel has x_scales later than the op.
+  size_t next = problem.int8Activations ? 2 : 1;
   passVector("qk_cuda_constant", arguments[next++], 1);
   if (problem.hasPermutation)
     passVector("qk_cuda_constant", arguments[next++], 4);
   if (problem.bias)
     passVector("qk_cuda_input", arguments[next++],
                elementTypeBytes(*problem.bias));
+  if (problem.int8Activations)
+    passMatrix("qk_cuda_input", arguments[1], 4);
   passMatrix("qk_cuda_output", y, elementBytes);
   for (Value size : {m, n})
     call("qk_cuda_i32", {arith::TruncIOp::create(b, i32, size)});

@@ -50,17 +50,28 @@ static FailureOr<MatmulProblem> commonProblem(Op op, int64_t n, int64_t k) {
   problem.k = k;
   problem.hasPermutation = static_cast<bool>(op.getPermutation());
   Type x = getElementTypeOrSelf(op.getX().getType());
+  Type y = getElementTypeOrSelf(op.getY().getType());
   std::optional<ElementType> element = elementOf(x);
+  if (x.isInteger(8)) {
+    if (op.getXSchemeAttr().getGranularity() != Granularity::PerToken)
+      return op.emitError("layer '")
+             << op.getLayer()
+             << "': the GPU's kernels take activations of 8 bits with one "
+                "scale per token, got "
+             << op.getXSchemeAttr() << "; quantise per_token";
+    problem.int8Activations = true;
+    element = elementOf(y);
+  } else if (element && y != x) {
+    return op.emitError("layer '")
+           << op.getLayer() << "': expected a result of x's type " << x
+           << ", got " << y;
+  }
   if (!element)
     return op.emitError("layer '")
            << op.getLayer()
-           << "': expected activations of f32, f16 or bf16, got " << x
-           << "; the GPU has no kernel for quantised activations yet, lower "
-              "the float form";
-  if (getElementTypeOrSelf(op.getY().getType()) != x)
-    return op.emitError("layer '")
-           << op.getLayer() << "': expected a result of x's type " << x
-           << ", got " << getElementTypeOrSelf(op.getY().getType());
+           << "': expected activations of f32, f16, bf16 or i8, got " << x
+           << "; the GPU has no kernel for other quantised activations yet, "
+              "lower the float form";
   problem.type = *element;
   if (op.getBias())
     problem.bias = elementOf(getElementTypeOrSelf(op.getBias().getType()));
@@ -77,20 +88,38 @@ static FailureOr<MatmulProblem> commonProblem(Op op, int64_t n, int64_t k) {
   return problem;
 }
 
-FailureOr<MatmulProblem> problemOf(MatmulOp op) {
-  auto codes = cast<RankedTensorType>(op.getCodes().getType());
-  FailureOr<MatmulProblem> problem =
-      commonProblem(op, codes.getDimSize(0), codes.getDimSize(1));
-  if (succeeded(problem))
-    problem->hasZeroPoints = static_cast<bool>(op.getZeroPoints());
+template <typename Op>
+static FailureOr<MatmulProblem> checked(Op op, const Chip &chip,
+                                        const MatmulProblem &problem) {
+  if (std::string why = unsupported(chip, problem); !why.empty())
+    return op.emitError("layer '") << op.getLayer() << "': " << why;
   return problem;
 }
 
-FailureOr<MatmulProblem> problemOf(PackedMatmulOp op) {
+FailureOr<MatmulProblem> problemOf(MatmulOp op, const Chip &chip) {
+  auto codes = cast<RankedTensorType>(op.getCodes().getType());
+  FailureOr<MatmulProblem> problem =
+      commonProblem(op, codes.getDimSize(0), codes.getDimSize(1));
+  if (failed(problem))
+    return failure();
+  if (op.getXZeroPoints())
+    return op.emitError("layer '")
+           << op.getLayer()
+           << "': the GPU has no kernel for activations with zero points yet; "
+              "quantise them symmetrically";
+  problem->hasZeroPoints = static_cast<bool>(op.getZeroPoints());
+  problem->packing = preferredLayout(chip, *problem);
+  return checked(op, chip, *problem);
+}
+
+FailureOr<MatmulProblem> problemOf(PackedMatmulOp op, const Chip &chip) {
   FailureOr<MatmulProblem> problem = commonProblem(op, op.getN(), op.getK());
-  if (succeeded(problem))
-    problem->hasZeroPoints = op.getHasZeroPoints();
-  return problem;
+  if (failed(problem))
+    return failure();
+  problem->hasZeroPoints = op.getHasZeroPoints();
+  std::string_view name(op.getLayout().data(), op.getLayout().size());
+  problem->packing = layoutByName(name).value_or(Layout::Simt);
+  return checked(op, chip, *problem);
 }
 
 //===----------------------------------------------------------------------===//
@@ -109,6 +138,12 @@ DictionaryAttr toAttribute(MLIRContext *context, const MatmulProblem &problem) {
     list.set("zero_points", b.getUnitAttr());
   if (problem.hasPermutation)
     list.set("permutation", b.getUnitAttr());
+  if (problem.int8Activations)
+    list.set("int8_activations", b.getUnitAttr());
+  if (problem.packing != Layout::Simt) {
+    std::string_view name = layoutName(problem.packing);
+    list.set("layout", b.getStringAttr(StringRef(name.data(), name.size())));
+  }
   return list.getDictionary(context);
 }
 
@@ -128,6 +163,13 @@ std::optional<MatmulProblem> fromAttribute(Attribute attribute) {
   problem.type = *elementOf(element.getValue());
   problem.hasZeroPoints = dictionary.contains("zero_points");
   problem.hasPermutation = dictionary.contains("permutation");
+  problem.int8Activations = dictionary.contains("int8_activations");
+  if (auto name = dictionary.getAs<StringAttr>("layout")) {
+    auto layout = layoutByName({name.data(), name.size()});
+    if (!layout)
+      return std::nullopt;
+    problem.packing = *layout;
+  }
   if (auto bias = dictionary.getAs<TypeAttr>("bias")) {
     problem.bias = elementOf(bias.getValue());
     if (!problem.bias)
@@ -149,14 +191,20 @@ func::FuncOp declareLauncher(ModuleOp module, const MatmulProblem &problem) {
   constexpr int64_t dynamic = ShapedType::kDynamic;
   auto rows = StridedLayoutAttr::get(context, dynamic, {dynamic, 1});
   Type element = elementType(context, problem.type);
-  auto matrix = MemRefType::get({dynamic, dynamic}, element, rows);
+  auto matrixOf = [&](Type type) {
+    return MemRefType::get({dynamic, dynamic}, type, rows);
+  };
   auto vectorOf = [&](Type type) { return MemRefType::get({dynamic}, type); };
-  SmallVector<Type> inputs{matrix, vectorOf(b.getI8Type())};
+  Type x = problem.int8Activations ? Type(b.getI8Type()) : element;
+  SmallVector<Type> inputs{matrixOf(x)};
+  if (problem.int8Activations)
+    inputs.push_back(matrixOf(b.getF32Type()));
+  inputs.push_back(vectorOf(b.getI8Type()));
   if (problem.hasPermutation)
     inputs.push_back(vectorOf(b.getI32Type()));
   if (problem.bias)
     inputs.push_back(vectorOf(elementType(context, *problem.bias)));
-  inputs.push_back(matrix);
+  inputs.push_back(matrixOf(element));
   auto function = func::FuncOp::create(b, module.getLoc(), name,
                                        b.getFunctionType(inputs, {}));
   function.setPrivate();

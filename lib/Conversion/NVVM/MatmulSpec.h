@@ -21,17 +21,20 @@
 namespace qk::nvvm {
 
 /// On a declared function: the problem it computes. A dictionary {k, scheme,
-/// element, [bias], [zero_points], [permutation]}.
+/// element, [bias], [zero_points], [permutation], [int8_activations],
+/// [layout]}.
 inline constexpr llvm::StringLiteral kMatmulAttr = "qk_kernel.nvvm_matmul";
 
 /// The chip of that name; unknown: an error at `op` that lists all.
 mlir::FailureOr<const Chip *> chipByName(mlir::Operation *op,
                                          llvm::StringRef name);
 
-/// The problem of a matmul. Fails, with an error, where x is not float: the
-/// kernels have no form for quantised activations yet.
-mlir::FailureOr<MatmulProblem> problemOf(quant_llm::MatmulOp op);
-mlir::FailureOr<MatmulProblem> problemOf(quant_llm::PackedMatmulOp op);
+/// The problem of a matmul, packed as is best for `chip`, or as it is packed
+/// already. Fails, with an error, where `chip` has no kernel for it.
+mlir::FailureOr<MatmulProblem> problemOf(quant_llm::MatmulOp op,
+                                         const Chip &chip);
+mlir::FailureOr<MatmulProblem> problemOf(quant_llm::PackedMatmulOp op,
+                                         const Chip &chip);
 
 mlir::DictionaryAttr toAttribute(mlir::MLIRContext *context,
                                  const MatmulProblem &problem);
@@ -41,8 +44,9 @@ std::optional<MatmulProblem> fromAttribute(mlir::Attribute attribute);
 mlir::Type elementType(mlir::MLIRContext *context, ElementType type);
 
 /// The private function that launches the problem's kernels, declared in
-/// `module` if it is not there: on buffers (x, weight, [permutation,] [bias,]
-/// y), x and y with any stride between rows. M and N are read from x and y.
+/// `module` if it is not there: on buffers (x, [x_scales,] weight,
+/// [permutation,] [bias,] y), x, x_scales and y with any stride between rows. M
+/// and N are read from y.
 mlir::func::FuncOp declareLauncher(mlir::ModuleOp module,
                                    const MatmulProblem &problem);
 

@@ -52,11 +52,11 @@ struct PackForNVVM : qk::impl::PackForNVVMBase<PackForNVVM> {
 
 private:
   LogicalResult convert(MatmulOp op) {
-    FailureOr<MatmulProblem> problem = problemOf(op);
+    FailureOr<MatmulProblem> problem = problemOf(op, *target);
     if (failed(problem))
       return failure();
     // All kernels of a problem read one layout.
-    Layout layout = chooseKernels(*target, *problem).front().layout();
+    Layout layout = problem->packing;
     OpBuilder b(op);
     Location loc = op.getLoc();
     FailureOr<Value> bytes = packed.get(
@@ -67,6 +67,9 @@ private:
     if (failed(bytes))
       return failure();
     Value x = keepsDimensions ? op.getX() : toRows(b, loc, op.getX());
+    Value xScales = op.getXScales();
+    if (xScales && !keepsDimensions)
+      xScales = toRows(b, loc, xScales);
     int64_t n = cast<RankedTensorType>(op.getCodes().getType()).getDimSize(0);
     SmallVector<int64_t> shape(cast<RankedTensorType>(x.getType()).getShape());
     shape.back() = n;
@@ -77,8 +80,8 @@ private:
     std::string_view name = layoutName(layout);
     auto matmul = PackedMatmulOp::create(
         b, loc, cast<RankedTensorType>(op.getY().getType()).clone(shape), x,
-        *bytes, op.getPermutation(), op.getBias(), /*x_scales=*/Value(),
-        op.getScheme(), ActivationSchemeAttr(), n, problem->k,
+        *bytes, op.getPermutation(), op.getBias(), xScales, op.getScheme(),
+        op.getXSchemeAttr(), n, problem->k,
         b.getStringAttr(StringRef(name.data(), name.size())),
         problem->hasZeroPoints, kernel, op.getLayerAttr());
     op.getResult().replaceAllUsesWith(

@@ -59,6 +59,8 @@ gpu::GPUFuncOp buildKernel(gpu::GPUModuleOp module, Location loc,
     inputs.push_back(pointer);
   if (choice.problem.bias)
     inputs.push_back(pointer);
+  if (choice.problem.int8Activations)
+    inputs.push_back(pointer);
   size_t yIndex = inputs.size();
   inputs.append({pointer, i32, i32});
 
@@ -67,7 +69,8 @@ gpu::GPUFuncOp buildKernel(gpu::GPUModuleOp module, Location loc,
   auto shared = MemRefType::get({choice.sharedBytes() / 4}, e.getF32Type(),
                                 MemRefLayoutAttrInterface(), space);
   auto kernel = gpu::GPUFuncOp::create(e, name, e.getFunctionType(inputs, {}),
-                                       TypeRange{shared});
+                                       choice.usesMma() ? TypeRange()
+                                                        : TypeRange{shared});
   kernel->setAttr(gpu::GPUDialect::getKernelFuncAttrName(), e.getUnitAttr());
   int32_t threads = int32_t(choice.threads());
   // Becomes .maxntid, by which ptxas knows the registers a thread can have.
@@ -75,8 +78,9 @@ gpu::GPUFuncOp buildKernel(gpu::GPUModuleOp module, Location loc,
   // Said outright: left alone, ptxas spills a few bytes for more occupancy.
   kernel->setAttr(NVVM::NVVMDialect::getMaxnregAttrName(),
                   e.getI32IntegerAttr(choice.maxRegisters()));
-  kernel.setWorkgroupAttributionAttr(0, LLVM::LLVMDialect::getAlignAttrName(),
-                                     e.getI64IntegerAttr(128));
+  if (!choice.usesMma())
+    kernel.setWorkgroupAttributionAttr(0, LLVM::LLVMDialect::getAlignAttrName(),
+                                       e.getI64IntegerAttr(128));
   for (size_t i = 0; i <= yIndex; ++i) {
     kernel.setArgAttr(i, LLVM::LLVMDialect::getNoAliasAttrName(),
                       e.getUnitAttr());
@@ -95,12 +99,18 @@ gpu::GPUFuncOp buildKernel(gpu::GPUModuleOp module, Location loc,
     args.permutation = blockArgs[next++];
   if (choice.problem.bias)
     args.bias = blockArgs[next++];
+  if (choice.problem.int8Activations)
+    args.xScales = blockArgs[next++];
   args.y = blockArgs[next++];
   args.m = blockArgs[next++];
   args.n = blockArgs[next++];
   switch (choice.family) {
   case KernelFamily::Simt:
     emitSimtKernel(e, kernel, choice, args);
+    break;
+  case KernelFamily::Decode:
+  case KernelFamily::Prefill:
+    emitMmaKernel(e, kernel, choice, args);
     break;
   }
   gpu::ReturnOp::create(e);

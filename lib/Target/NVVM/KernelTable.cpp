@@ -6,6 +6,8 @@
 
 #include "qk/Target/NVVM/KernelTable.h"
 
+#include "MmaTable.h"
+
 #include <algorithm>
 
 namespace qk::nvvm {
@@ -68,6 +70,10 @@ std::string_view kernelFamilyName(KernelFamily family) {
   switch (family) {
   case KernelFamily::Simt:
     return "simt";
+  case KernelFamily::Decode:
+    return "decode";
+  case KernelFamily::Prefill:
+    return "prefill";
   }
   return "";
 }
@@ -118,15 +124,19 @@ std::string problemName(const MatmulProblem &problem) {
     name += elementTypeName(*problem.bias);
   }
   name += "_x";
+  if (problem.int8Activations)
+    name += "s8_y";
   name += elementTypeName(problem.type);
+  if (problem.packing != Layout::Simt)
+    name += "_mma";
   return name;
 }
 
 std::string KernelChoice::name() const {
   std::string name = problemName(problem) + "_";
   name += kernelFamilyName(family);
-  name +=
-      "_" + std::to_string(simt.tokens) + "x" + std::to_string(blockChannels());
+  name += "_" + std::to_string(blockTokens()) + "x" +
+          std::to_string(blockChannels());
   return name;
 }
 
@@ -135,10 +145,21 @@ std::string KernelChoice::name() const {
 //===----------------------------------------------------------------------===//
 
 int64_t KernelChoice::blockChannels() const {
+  if (usesMma())
+    return MmaLayout::kTileChannels * mma.rowTiles * mma.warpsN;
   return SimtLayout::kLanes * simt.rowBlocks;
 }
 
+int64_t KernelChoice::mmaRowBytes() const {
+  int64_t bytes = int64_t(mma.warpsK) * mma.units *
+                  problem.mmaLayout().unitAtoms() * MmaLayout::kAtomBytes;
+  return bytes % 128 == 0 ? bytes + 64 : bytes;
+}
+
 int64_t KernelChoice::sharedBytes() const {
+  if (usesMma())
+    return std::max(mma.stages * mmaSlotBytes(),
+                    4 * mma.warpsK * mma.tokens * mmaSumChannels());
   // The staged slice of x, then (in the same place) the warps' sums.
   int64_t staged = simt.tokens * simt.warps * simt.units *
                    problem.layout().unitAtoms() * SimtLayout::kAtom;
@@ -148,6 +169,8 @@ int64_t KernelChoice::sharedBytes() const {
 }
 
 int64_t KernelChoice::maxRegisters() const {
+  if (usesMma())
+    return mmaMaxRegisters(mma);
   // What the largest variant needs without a spill (test/Target/NVVM); at 168
   // three blocks of four warps fit on a multiprocessor, at 96 two of eight.
   if (simt.tokens == 1)
@@ -182,8 +205,10 @@ static SimtConfig simtConfig(const MatmulProblem &problem, int tokens,
   return {tokens, rowBlocks, int(warps), int(units)};
 }
 
-std::vector<KernelChoice> chooseKernels(const Chip &,
+std::vector<KernelChoice> chooseKernels(const Chip &chip,
                                         const MatmulProblem &problem) {
+  if (problem.packing != Layout::Simt)
+    return chooseMmaKernels(chip, problem);
   // The same on every chip so far: SIMT uses nothing newer than sm_75.
   KernelChoice one;
   one.problem = problem;
@@ -200,8 +225,7 @@ std::vector<KernelChoice> chooseKernels(const Chip &,
   many.mFrom = 2;
   many.reason = "M > 1: a code is unpacked once for 8 tokens, a value of x is "
                 "read once for a lane's " +
-                std::to_string(rowBlocks) +
-                " channels; no tensor-core kernel yet";
+                std::to_string(rowBlocks) + " channels";
   return {one, many};
 }
 

@@ -19,6 +19,7 @@ struct KernelArguments {
   /// Null where the problem has none.
   mlir::Value permutation;
   mlir::Value bias;
+  mlir::Value xScales;
   mlir::Value y;
   mlir::Value m;
   mlir::Value n;
@@ -30,6 +31,10 @@ mlir::Type mlirType(mlir::MLIRContext *context, ElementType type);
 /// Emits the body of `choice`, a SIMT kernel, up to but without its return.
 void emitSimtKernel(Emitter &e, mlir::gpu::GPUFuncOp kernel,
                     const KernelChoice &choice, const KernelArguments &args);
+
+/// The same for the families on mma.sync, with shared memory of their own.
+void emitMmaKernel(Emitter &e, mlir::gpu::GPUFuncOp kernel,
+                   const KernelChoice &choice, const KernelArguments &args);
 
 } // namespace qk::nvvm
 

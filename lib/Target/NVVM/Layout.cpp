@@ -6,6 +6,9 @@
 
 #include "qk/Target/NVVM/Layout.h"
 
+#include "ScaleBits.h"
+#include "qk/Target/NVVM/MmaLayout.h"
+
 #include <algorithm>
 #include <bit>
 #include <cstring>
@@ -24,12 +27,16 @@ std::string_view layoutName(Layout layout) {
   switch (layout) {
   case Layout::Simt:
     return "nvvm-simt";
+  case Layout::Mma:
+    return "nvvm-mma";
+  case Layout::MmaS8:
+    return "nvvm-mma-s8";
   }
   return "";
 }
 
 std::optional<Layout> layoutByName(std::string_view name) {
-  for (Layout layout : {Layout::Simt})
+  for (Layout layout : {Layout::Simt, Layout::Mma, Layout::MmaS8})
     if (name == layoutName(layout))
       return layout;
   return std::nullopt;
@@ -118,10 +125,13 @@ SimtLayout simtLayout(const QuantizedWeight &weight) {
   return {weight.scheme, weight.k, !weight.zeroPoints.empty()};
 }
 
-int64_t packedBytes(const QuantizedWeight &weight, Layout layout) {
-  switch (layout) {
+int64_t packedBytes(const QuantizedWeight &weight, Layout kind) {
+  switch (kind) {
   case Layout::Simt:
     return simtLayout(weight).packedBytes(weight.n);
+  case Layout::Mma:
+  case Layout::MmaS8:
+    return mmaLayout(weight, kind == Layout::MmaS8).packedBytes(weight.n);
   }
   return 0;
 }
@@ -129,19 +139,6 @@ int64_t packedBytes(const QuantizedWeight &weight, Layout layout) {
 //===----------------------------------------------------------------------===//
 // Packing
 //===----------------------------------------------------------------------===//
-
-/// Scales are exact in their type already; conversion only changes the bits.
-static uint32_t scaleBits(float value, ScaleType type) {
-  switch (type) {
-  case ScaleType::F32:
-    return std::bit_cast<uint32_t>(value);
-  case ScaleType::BF16:
-    return std::bit_cast<uint32_t>(value) >> 16;
-  case ScaleType::F16:
-    return std::bit_cast<uint16_t>(static_cast<_Float16>(value));
-  }
-  return 0;
-}
 
 static std::string check(const QuantizedWeight &weight) {
   auto size = [](const char *what, size_t got, int64_t expected) {
@@ -251,11 +248,18 @@ private:
 };
 } // namespace
 
-std::string pack(const QuantizedWeight &weight, Layout, uint8_t *out) {
+std::string pack(const QuantizedWeight &weight, Layout kind, uint8_t *out) {
   static_assert(std::endian::native == std::endian::little,
                 "packed words are little-endian");
   if (std::string error = check(weight); !error.empty())
     return error;
+  if (kind != Layout::Simt) {
+    if (kind == Layout::MmaS8 && weight.scheme.bits() != 8)
+      return "layout nvvm-mma-s8 holds codes of 8 bits, got " +
+             std::to_string(weight.scheme.bits());
+    packMma(weight, kind == Layout::MmaS8, out);
+    return "";
+  }
   SimtLayout layout = simtLayout(weight);
   std::memset(out, 0, layout.packedBytes(weight.n));
   Packer packer(weight, layout);

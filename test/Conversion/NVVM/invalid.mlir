@@ -4,6 +4,8 @@
 // RUN: qk-opt %t/host.mlir --verify-diagnostics --quant-llm-pack-for-nvvm=host=maybe
 // RUN: qk-opt %t/format.mlir --verify-diagnostics --quant-llm-serialize-nvvm-kernels=format=elf
 // RUN: qk-opt %t/pack.mlir --verify-diagnostics --split-input-file --quant-llm-pack-for-nvvm
+// RUN: qk-opt %t/old.mlir --verify-diagnostics --split-input-file --quant-llm-emit-nvvm-kernels=chip=sm_75
+// RUN: qk-opt %t/pack-old.mlir --verify-diagnostics --quant-llm-pack-for-nvvm=chip=sm_75
 // RUN: qk-opt %t/emit.mlir --verify-diagnostics --split-input-file --quant-llm-emit-nvvm-kernels
 // RUN: qk-opt %t/unknown.mlir --allow-unregistered-dialect --verify-diagnostics --quant-llm-emit-nvvm-kernels
 // What the passes refuse.
@@ -24,8 +26,38 @@ module {}
 func.func @quantized(%x: tensor<?x10xi8>, %xs: tensor<?x1xf32>) -> tensor<?x4xf32> {
   %c = quant_llm.parameter ""::"q.codes" : tensor<4x10xi4> = dense<33> : tensor<4x5xi8>
   %s = quant_llm.parameter ""::"q.scales" : tensor<4x3xf16> = dense<0.5> : tensor<4x3xf16>
-  // expected-error@+1 {{layer 'q': expected activations of f32, f16 or bf16, got 'i8'; the GPU has no kernel for quantised activations yet, lower the float form}}
+  // expected-error@+1 {{layer 'q': activations of 8 bits need codes of 8 bits, got 4}}
   %y = quant_llm.matmul %x, %c, %s x_scales(%xs) scheme(<u4, group = 4, scale = f16>) x_scheme(<8, per_token>) name("q") : (tensor<?x10xi8>, tensor<4x10xi4>, tensor<4x3xf16>, tensor<?x1xf32>) -> tensor<?x4xf32>
+  return %y : tensor<?x4xf32>
+}
+
+// -----
+
+func.func @words(%x: tensor<?x10xi16>, %xs: tensor<?x1xf32>) -> tensor<?x4xf32> {
+  %c = quant_llm.parameter ""::"q.codes" : tensor<4x10xi8> = dense<3> : tensor<4x10xi8>
+  %s = quant_llm.parameter ""::"q.scales" : tensor<4x1xf16> = dense<0.5> : tensor<4x1xf16>
+  // expected-error@+1 {{layer 'q': expected activations of f32, f16, bf16 or i8, got 'i16'; the GPU has no kernel for other quantised activations yet, lower the float form}}
+  %y = quant_llm.matmul %x, %c, %s x_scales(%xs) scheme(<s8, group = -1, scale = f16>) x_scheme(<16, per_token>) name("q") : (tensor<?x10xi16>, tensor<4x10xi8>, tensor<4x1xf16>, tensor<?x1xf32>) -> tensor<?x4xf32>
+  return %y : tensor<?x4xf32>
+}
+
+// -----
+
+func.func @tensor_scale(%x: tensor<?x10xi8>, %xs: tensor<1x1xf32>) -> tensor<?x4xf32> {
+  %c = quant_llm.parameter ""::"q.codes" : tensor<4x10xi8> = dense<3> : tensor<4x10xi8>
+  %s = quant_llm.parameter ""::"q.scales" : tensor<4x1xf16> = dense<0.5> : tensor<4x1xf16>
+  // expected-error@+1 {{layer 'q': the GPU's kernels take activations of 8 bits with one scale per token, got #quant_llm.activation_scheme<8, per_tensor>; quantise per_token}}
+  %y = quant_llm.matmul %x, %c, %s x_scales(%xs) scheme(<s8, group = -1, scale = f16>) x_scheme(<8, per_tensor>) name("q") : (tensor<?x10xi8>, tensor<4x10xi8>, tensor<4x1xf16>, tensor<1x1xf32>) -> tensor<?x4xf32>
+  return %y : tensor<?x4xf32>
+}
+
+// -----
+
+func.func @x_zero_points(%x: tensor<?x10xi8>, %xs: tensor<?x1xf32>, %xz: tensor<?x1xi8>) -> tensor<?x4xf32> {
+  %c = quant_llm.parameter ""::"q.codes" : tensor<4x10xi8> = dense<3> : tensor<4x10xi8>
+  %s = quant_llm.parameter ""::"q.scales" : tensor<4x1xf16> = dense<0.5> : tensor<4x1xf16>
+  // expected-error@+1 {{layer 'q': the GPU has no kernel for activations with zero points yet; quantise them symmetrically}}
+  %y = quant_llm.matmul %x, %c, %s x_scales(%xs) x_zero_points(%xz) scheme(<s8, group = -1, scale = f16>) x_scheme(<8, per_token>) name("q") : (tensor<?x10xi8>, tensor<4x10xi8>, tensor<4x1xf16>, tensor<?x1xf32>, tensor<?x1xi8>) -> tensor<?x4xf32>
   return %y : tensor<?x4xf32>
 }
 
@@ -39,7 +71,69 @@ func.func @recipe(%x: tensor<?x10xf32>, %w: tensor<4x10xf32>) -> tensor<?x4xf32>
   return %y : tensor<?x4xf32>
 }
 
+//--- pack-old.mlir
+func.func @f(%x: tensor<?x10xi8>, %xs: tensor<?x1xf32>) -> tensor<?x4xf32> {
+  %c = quant_llm.parameter ""::"q.codes" : tensor<4x10xi8> = dense<3> : tensor<4x10xi8>
+  %s = quant_llm.parameter ""::"q.scales" : tensor<4x1xf16> = dense<0.5> : tensor<4x1xf16>
+  // expected-error@+1 {{layer 'q': layout nvvm-mma-s8 needs mma.sync as sm_80 and later have it, got sm_75}}
+  %y = quant_llm.matmul %x, %c, %s x_scales(%xs) scheme(<s8, group = -1, scale = f16>) x_scheme(<8, per_token>) name("q") : (tensor<?x10xi8>, tensor<4x10xi8>, tensor<4x1xf16>, tensor<?x1xf32>) -> tensor<?x4xf32>
+  return %y : tensor<?x4xf32>
+}
+
+//--- old.mlir
+// Packed for a newer chip.
+func.func @call(%x: tensor<?x64xf16>, %b: tensor<640xi8>) -> tensor<?x4xf16> {
+  // expected-error@+1 {{layer 'fc': layout nvvm-mma needs mma.sync as sm_80 and later have it, got sm_75}}
+  %y = quant_llm.packed_matmul %x, %b scheme(<u4, group = -1, scale = f16>) n = 4 k = 64 layout("nvvm-mma") name("fc") : (tensor<?x64xf16>, tensor<640xi8>) -> tensor<?x4xf16>
+  return %y : tensor<?x4xf16>
+}
+
+// -----
+
+// expected-error@+1 {{layout nvvm-mma needs mma.sync as sm_80 and later have it, got sm_75}}
+func.func private @spec(memref<?x?xf16>) attributes {qk_kernel.nvvm_matmul = {k = 64 : i64, scheme = #quant_llm.scheme<u4, group = -1, scale = f16>, element = f16, layout = "nvvm-mma"}}
+
 //--- emit.mlir
+func.func @f32(%x: tensor<?x64xf32>, %b: tensor<640xi8>) -> tensor<?x4xf32> {
+  // expected-error@+1 {{layer 'fc': layout nvvm-mma does not take this: activations of f32, which tensor cores would round}}
+  %y = quant_llm.packed_matmul %x, %b scheme(<u4, group = -1, scale = f16>) n = 4 k = 64 layout("nvvm-mma") name("fc") : (tensor<?x64xf32>, tensor<640xi8>) -> tensor<?x4xf32>
+  return %y : tensor<?x4xf32>
+}
+
+// -----
+
+func.func @s8(%x: tensor<?x64xf16>, %b: tensor<640xi8>) -> tensor<?x4xf16> {
+  // expected-error@+1 {{layer 'fc': layout nvvm-mma-s8 takes activations of 8 bits only}}
+  %y = quant_llm.packed_matmul %x, %b scheme(<s8, group = -1, scale = f16>) n = 4 k = 64 layout("nvvm-mma-s8") name("fc") : (tensor<?x64xf16>, tensor<640xi8>) -> tensor<?x4xf16>
+  return %y : tensor<?x4xf16>
+}
+
+// -----
+
+func.func @i8(%x: tensor<?x64xi8>, %xs: tensor<?x1xf32>, %b: tensor<640xi8>) -> tensor<?x4xf16> {
+  // expected-error@+1 {{layer 'fc': layout nvvm-mma takes no activations of 8 bits}}
+  %y = quant_llm.packed_matmul %x, %b x_scales(%xs) scheme(<s8, group = -1, scale = f16>) x_scheme(<8, per_token>) n = 4 k = 64 layout("nvvm-mma") name("fc") : (tensor<?x64xi8>, tensor<640xi8>, tensor<?x1xf32>) -> tensor<?x4xf16>
+  return %y : tensor<?x4xf16>
+}
+
+// -----
+
+func.func @long(%x: tensor<?x200000xi8>, %xs: tensor<?x1xf32>, %b: tensor<640xi8>) -> tensor<?x4xf16> {
+  // expected-error@+1 {{layer 'fc': expected at most 131072 input channels for activations of 8 bits, got 200000}}
+  %y = quant_llm.packed_matmul %x, %b x_scales(%xs) scheme(<s8, group = -1, scale = f16>) x_scheme(<8, per_token>) n = 4 k = 200000 layout("nvvm-mma-s8") name("fc") : (tensor<?x200000xi8>, tensor<640xi8>, tensor<?x1xf32>) -> tensor<?x4xf16>
+  return %y : tensor<?x4xf16>
+}
+
+// -----
+
+func.func @simt(%x: tensor<?x64xi8>, %xs: tensor<?x1xf32>, %b: tensor<640xi8>) -> tensor<?x4xf16> {
+  // expected-error@+1 {{layer 'fc': layout nvvm-simt takes no activations of 8 bits}}
+  %y = quant_llm.packed_matmul %x, %b x_scales(%xs) scheme(<s8, group = -1, scale = f16>) x_scheme(<8, per_token>) n = 4 k = 64 layout("nvvm-simt") name("fc") : (tensor<?x64xi8>, tensor<640xi8>, tensor<?x1xf32>) -> tensor<?x4xf16>
+  return %y : tensor<?x4xf16>
+}
+
+// -----
+
 // Bytes that are not this layout's.
 func.func @bytes(%x: tensor<?x10xf32>, %b: tensor<128xi8>) -> tensor<?x4xf32> {
   // expected-error@+1 {{layer 'fc': expected 1792 packed bytes in layout nvvm-simt, got 128}}

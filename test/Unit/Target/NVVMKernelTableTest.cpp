@@ -66,6 +66,55 @@ TEST(NVVMKernelTable, ChoosesByM) {
   EXPECT_EQ(chooseKernel(chip, p, 100000).simt.tokens, 8);
 }
 
+TEST(NVVMKernelTable, ChoosesTheLayout) {
+  const Chip &ampere = *findChip("sm_80"), &turing = *findChip("sm_75");
+  MatmulProblem p = problem(CodeType::U4, 4096, 128);
+  std::string why;
+  EXPECT_EQ(preferredLayout(ampere, p, &why), Layout::Simt);
+  EXPECT_EQ(why, "activations of f32, which tensor cores would round");
+  p.type = ElementType::BF16;
+  EXPECT_EQ(preferredLayout(ampere, p), Layout::Mma);
+  EXPECT_EQ(preferredLayout(turing, p), Layout::Simt);
+  p.scheme.codeType = CodeType::U8;
+  EXPECT_EQ(preferredLayout(ampere, p), Layout::Mma);
+  p.hasZeroPoints = true;
+  EXPECT_EQ(preferredLayout(ampere, p), Layout::Simt);
+  p.int8Activations = true;
+  EXPECT_EQ(preferredLayout(ampere, p), Layout::MmaS8);
+}
+
+TEST(NVVMKernelTable, ChoosesFamiliesOnTensorCores) {
+  const Chip &chip = *findChip("sm_90a");
+  for (CodeType code :
+       {CodeType::U2, CodeType::U3, CodeType::U4, CodeType::U8, CodeType::S8})
+    for (int64_t k : {1, 64, 172, 4096, 28672})
+      for (bool int8 : {false, true}) {
+        MatmulProblem p = problem(code, k, 32);
+        p.type = ElementType::F16;
+        p.int8Activations = int8;
+        p.packing = int8 ? Layout::MmaS8 : Layout::Mma;
+        if (int8 && p.scheme.bits() != 8)
+          continue;
+        EXPECT_EQ(unsupported(chip, p), "");
+        int64_t next = 1;
+        std::set<std::string> names;
+        for (const KernelChoice &choice : chooseKernels(chip, p)) {
+          EXPECT_TRUE(names.insert(choice.name()).second) << choice.name();
+          EXPECT_EQ(choice.mFrom, next);
+          next = choice.mTo + 1;
+          EXPECT_EQ(choice.family, choice.mFrom <= 16 ? KernelFamily::Decode
+                                                      : KernelFamily::Prefill);
+          EXPECT_LE(choice.sharedBytes(), 48 << 10);
+          EXPECT_LE(choice.maxRegisters() * choice.threads(), 65536);
+          EXPECT_GE(choice.threads(), 64);
+          EXPECT_GE(choice.mma.stages, 2);
+          // No bank twice by the lanes of a 128-bit load.
+          EXPECT_EQ(choice.mmaRowBytes() % 128, 64);
+        }
+        EXPECT_EQ(next, 0);
+      }
+}
+
 TEST(NVVMKernelTable, NamesTellKernelsApart) {
   MatmulProblem p = problem(CodeType::U4, 4096, 128);
   EXPECT_EQ(problemName(p), "qk_matmul_u4_k4096_g128_sf16_xf32");

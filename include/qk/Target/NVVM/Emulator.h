@@ -17,7 +17,12 @@
 ///   - reads of shared memory that nobody wrote in this block;
 ///   - two threads at one word of shared memory, one of them writing, with no
 ///     barrier in between;
+///   - accesses to shared memory that a cp.async may still write: copies happen
+///     as late as they may, and leave NaN until then;
 ///   - threads that wait at different barriers, or ended while others wait.
+///
+/// mma.sync (f16, bf16, s8) is a rendezvous of the warp. mbarriers, bulk copies
+/// and wgmma are not emulated yet: kernels with them are refused by name.
 ///
 /// It does not check LLVM's NVPTX back end, ptxas, or speed.
 ///

@@ -10,11 +10,12 @@
 ///
 /// Kernel ABI, the same for every family (all arrays contiguous, row-major):
 ///
-///   kernel(x, weight, [permutation,] [bias,] y, m, n)
-///     x       T [M,K]        pointer to global memory
+///   kernel(x, weight, [permutation,] [bias,] [x_scales,] y, m, n)
+///     x       T or i8 [M,K]  pointer to global memory, 16-byte aligned
 ///     weight  bytes          in the kernel's layout, 16-byte aligned
 ///     permutation  i32 [K]   only where the problem has one
 ///     bias    [N]            only where the problem has one, of its type
+///     x_scales  f32 [M]      only where x is i8
 ///     y       T [M,N]        pointer to global memory
 ///     m, n    i32            rows of x; channels
 ///

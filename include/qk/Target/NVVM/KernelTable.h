@@ -14,7 +14,7 @@
 #ifndef QK_TARGET_NVVM_KERNELTABLE_H
 #define QK_TARGET_NVVM_KERNELTABLE_H
 
-#include "qk/Target/NVVM/Layout.h"
+#include "qk/Target/NVVM/MmaLayout.h"
 
 #include <cstdint>
 #include <optional>
@@ -65,10 +65,22 @@ struct MatmulProblem {
   bool hasPermutation = false;
   /// Type of the bias, if there is one.
   std::optional<ElementType> bias;
-  /// Type of x and y.
+  /// Type of x and y; of y alone where activations are of 8 bits.
   ElementType type = ElementType::F32;
+  /// x is i8 with a scale a token: y is multiplied by xScales[m].
+  bool int8Activations = false;
+  /// How the weight lies, which decides on the kernels: preferredLayout.
+  Layout packing = Layout::Simt;
 
   SimtLayout layout() const { return {scheme, k, hasZeroPoints}; }
+  MmaLayout mmaLayout() const {
+    return {scheme, k, hasZeroPoints, int8Activations};
+  }
+  /// Of a weight of n channels.
+  int64_t packedBytes(int64_t n) const {
+    return packing == Layout::Simt ? layout().packedBytes(n)
+                                   : mmaLayout().packedBytes(n);
+  }
   friend bool operator==(const MatmulProblem &,
                          const MatmulProblem &) = default;
 };
@@ -76,6 +88,11 @@ struct MatmulProblem {
 enum class KernelFamily : uint8_t {
   /// Plain FMA: a lane owns channels, the warps of a block split K.
   Simt,
+  /// mma.sync with weights as the A operand, global to registers: the warps of
+  /// a block split K. M up to 16.
+  Decode,
+  /// The same, where a block has more channels and tokens.
+  Prefill,
 };
 std::string_view kernelFamilyName(KernelFamily family);
 
@@ -93,6 +110,23 @@ struct SimtConfig {
   friend bool operator==(const SimtConfig &, const SimtConfig &) = default;
 };
 
+/// Parameters of the families on mma.sync.
+struct MmaConfig {
+  /// Rows of x that a block handles: 1 or a multiple of 8.
+  int tokens = 8;
+  /// Tiles of 16 channels that a warp has.
+  int rowTiles = 1;
+  /// Warps with other channels; warps that share channels and split K.
+  int warpsN = 1;
+  int warpsK = 8;
+  /// Units of a warp in a slice of x.
+  int units = 1;
+  /// Slices of x in shared memory, at least 2.
+  int stages = 2;
+
+  friend bool operator==(const MmaConfig &, const MmaConfig &) = default;
+};
+
 /// Threads and blocks of a launch.
 struct LaunchShape {
   int64_t grid[3] = {1, 1, 1};
@@ -102,7 +136,9 @@ struct LaunchShape {
 /// A kernel and the calls it is for.
 struct KernelChoice {
   KernelFamily family = KernelFamily::Simt;
+  /// What the family has of these.
   SimtConfig simt;
+  MmaConfig mma;
   MatmulProblem problem;
   /// M from … to, both included; `to` = -1: no limit.
   int64_t mFrom = 1;
@@ -112,21 +148,41 @@ struct KernelChoice {
 
   /// The kernel's symbol: equal for equal kernels, different otherwise.
   std::string name() const;
-  Layout layout() const { return Layout::Simt; }
+  Layout layout() const { return problem.packing; }
+  bool usesMma() const { return family != KernelFamily::Simt; }
   /// Grid and block for a launch with this M and N.
   LaunchShape launchShape(int64_t m, int64_t n) const;
   /// Channels and tokens that one block of the grid covers.
   int64_t blockChannels() const;
-  int64_t blockTokens() const { return simt.tokens; }
-  int64_t threads() const { return 32 * simt.warps; }
+  int64_t blockTokens() const { return usesMma() ? mma.tokens : simt.tokens; }
+  int64_t threads() const {
+    return 32 * (usesMma() ? mma.warpsN * mma.warpsK : simt.warps);
+  }
   /// The cap on registers a thread that the kernel is compiled for.
   int64_t maxRegisters() const;
   /// Bytes of (static) shared memory.
   int64_t sharedBytes() const;
+
+  // Shared memory of the families on mma.sync.
+  /// Bytes from one token's slice of x to the next one's: 64 more than a
+  /// multiple of 128, so that the lanes of a 128-bit load meet no bank twice.
+  int64_t mmaRowBytes() const;
+  int64_t mmaSlotBytes() const { return mma.tokens * mmaRowBytes(); }
+  /// Floats from one token's sums to the next one's; 4 more than a multiple of
+  /// 16, for the banks again.
+  int64_t mmaSumChannels() const { return blockChannels() + 4; }
 };
 
+/// The layout whose kernels are the best for `problem` on `chip`; `why` (if not
+/// null) is told the reason. `problem.packing` is not looked at.
+Layout preferredLayout(const Chip &chip, const MatmulProblem &problem,
+                       std::string *why = nullptr);
+
+/// Why `chip` has no kernel for `problem` as it is packed; empty: it has.
+std::string unsupported(const Chip &chip, const MatmulProblem &problem);
+
 /// The kernels that together cover every M ≥ 1 for `problem` on `chip`, by
-/// ascending M. Never empty: SIMT covers everything.
+/// ascending M. Never empty where `unsupported` is.
 std::vector<KernelChoice> chooseKernels(const Chip &chip,
                                         const MatmulProblem &problem);
 

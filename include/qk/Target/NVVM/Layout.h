@@ -54,6 +54,10 @@ namespace qk::nvvm {
 enum class Layout : uint8_t {
   /// One lane a channel, above.
   Simt,
+  /// Fragments of mma.sync, for activations of 16-bit floats: MmaLayout.h.
+  Mma,
+  /// The same for activations of 8 bits.
+  MmaS8,
 };
 
 /// `nvvm-simt`: how the layout is written in IR, kernels.json and messages.
@@ -120,7 +124,7 @@ int64_t packedBytes(const numerics::QuantizedWeight &weight, Layout layout);
 /// Writes `weight` to `out` (packedBytes() bytes) in `layout`. Returns an
 /// error message, empty when all is well: codes, scales or zero
 /// points of another length than the shape asks for, a zero point that does
-/// not fit its stored type.
+/// not fit its stored type, a code type that the layout has not.
 std::string pack(const numerics::QuantizedWeight &weight, Layout layout,
                  uint8_t *out);
 

@@ -70,6 +70,8 @@ void BlockRun::runBlock(const std::function<void()> &threadBody) {
     Thread &thread = threads[i];
     thread.state = State::Ready;
     thread.warpEpoch = 0;
+    thread.open.clear();
+    thread.groups.clear();
     getcontext(&thread.context);
     thread.context.uc_stack.ss_sp = stacks + i * stackBytes;
     thread.context.uc_stack.ss_size = stackBytes;
@@ -186,8 +188,10 @@ void BlockRun::barrier(int32_t id, int32_t site) {
   yield();
 }
 
-/// Waits until all lanes of `mask` have arrived at `site`.
-void BlockRun::arriveAtWarp(uint32_t mask, int32_t site) {
+/// Waits until all lanes of `mask` have arrived at `site`. The last one runs
+/// `together` (with the warp's first thread) before any goes on.
+void BlockRun::arriveAtWarp(uint32_t mask, int32_t site,
+                            const std::function<void(int)> &together) {
   Thread &self = threads[running];
   int lane = running % kWarp, first = running - lane;
   if (!(mask >> lane & 1))
@@ -211,6 +215,8 @@ void BlockRun::arriveAtWarp(uint32_t mask, int32_t site) {
   }
   if (!all)
     return yield();
+  if (together)
+    together(first);
   for (int other = 0; other < kWarp; ++other)
     if (mask >> other & 1) {
       threads[first + other].state = State::Ready;
@@ -220,127 +226,6 @@ void BlockRun::arriveAtWarp(uint32_t mask, int32_t site) {
 
 void BlockRun::warpBarrier(uint32_t mask, int32_t site) {
   arriveAtWarp(mask, site);
-}
-
-uint32_t BlockRun::shuffle(ShuffleMode mode, uint32_t mask, uint32_t value,
-                           int32_t b, int32_t c, int32_t site) {
-  threads[running].value = value;
-  arriveAtWarp(mask, site);
-  // PTX ISA, shfl.sync: segment mask in bits 8-12 of c, clamp in bits 0-4.
-  int lane = running % kWarp, first = running - lane;
-  int segment = c >> 8 & 31, clamp = c & 31;
-  int maxLane = (lane & segment) | (clamp & ~segment);
-  int minLane = lane & segment;
-  int source = lane;
-  bool inRange = false;
-  switch (mode) {
-  case ShuffleMode::Up:
-    source = lane - b;
-    inRange = source >= maxLane;
-    break;
-  case ShuffleMode::Down:
-    source = lane + b;
-    inRange = source <= maxLane;
-    break;
-  case ShuffleMode::Bfly:
-    source = lane ^ b;
-    inRange = source <= maxLane;
-    break;
-  case ShuffleMode::Idx:
-    source = minLane | (b & ~segment);
-    inRange = source <= maxLane;
-    break;
-  }
-  if (!inRange)
-    source = lane;
-  if (!(mask >> source & 1))
-    fail("shuffles from lane " + std::to_string(source) +
-         ", which the mask leaves out");
-  uint32_t result = threads[first + source].value;
-  // Nobody may overwrite its value before all have read.
-  arriveAtWarp(mask, site);
-  return result;
-}
-
-//===----------------------------------------------------------------------===//
-// Memory
-//===----------------------------------------------------------------------===//
-
-void BlockRun::access(const char *address, int64_t bytes, int64_t alignment,
-                      bool isStore) {
-  const char *what = isStore ? "stores " : "loads ";
-  if (reinterpret_cast<uintptr_t>(address) % alignment)
-    fail(what + std::to_string(bytes) + " bytes at an address not aligned to " +
-         std::to_string(alignment));
-  for (size_t b = 0; b < shared.size(); ++b) {
-    int64_t offset = address - shared[b].data;
-    if (offset < 0 || offset >= int64_t(shared[b].bytes))
-      continue;
-    if (offset + bytes > int64_t(shared[b].bytes))
-      fail(what + std::to_string(bytes) + " bytes past the end of " +
-           std::to_string(shared[b].bytes) + " bytes of shared memory");
-    for (int64_t byte = offset & ~3; byte < offset + bytes; byte += 4) {
-      Word &word = words[b][byte / 4];
-      const Thread &self = threads[running];
-      // Ordered: a block barrier lies in between, or both are in one warp
-      // with a warp barrier in between.
-      auto ordered = [&](int32_t other, uint32_t at, uint32_t warpAt) {
-        return at != epoch || other == running ||
-               (other >= 0 && other / kWarp == running / kWarp &&
-                warpAt < self.warpEpoch);
-      };
-      if (!ordered(word.writer, word.writeEpoch, word.writeWarpEpoch))
-        fail(std::string(isStore ? "overwrites" : "reads") + " byte " +
-             std::to_string(byte) + " of shared memory that thread " +
-             std::to_string(word.writer) +
-             " writes, with no barrier in between");
-      if (isStore) {
-        if (!ordered(word.reader, word.readEpoch, word.readWarpEpoch))
-          fail("overwrites byte " + std::to_string(byte) +
-               " of shared memory that " +
-               (word.reader >= 0 ? "thread " + std::to_string(word.reader)
-                                 : std::string("other threads")) +
-               " still read, with no barrier in between");
-        word.writer = running;
-        word.writeEpoch = epoch;
-        word.writeWarpEpoch = self.warpEpoch;
-        continue;
-      }
-      if (word.writeEpoch == 0)
-        fail("reads byte " + std::to_string(byte) +
-             " of shared memory that nobody wrote");
-      bool another = word.readEpoch == epoch && word.reader != running;
-      word.reader = another ? kManyReaders : running;
-      word.readEpoch = epoch;
-      word.readWarpEpoch = self.warpEpoch;
-    }
-    return;
-  }
-  for (const GlobalBuffer &buffer : global) {
-    int64_t offset = address - buffer.data;
-    if (offset < 0 || offset + bytes > int64_t(buffer.bytes))
-      continue;
-    if (isStore && !buffer.writable)
-      fail("stores to an input, at byte " + std::to_string(offset));
-    return;
-  }
-  // Say how far off it is from the nearest buffer.
-  std::string nearest;
-  int64_t best = INT64_MAX;
-  for (size_t b = 0; b < global.size(); ++b) {
-    int64_t past = address + bytes - (global[b].data + global[b].bytes);
-    int64_t before = global[b].data - address;
-    int64_t distance = past > 0 ? past : before;
-    if (distance < best) {
-      best = distance;
-      nearest = std::to_string(distance) +
-                (past > 0 ? " bytes past the end of buffer "
-                          : " bytes before the start of buffer ") +
-                std::to_string(b);
-    }
-  }
-  fail(what + std::to_string(bytes) + " bytes outside the arguments" +
-       (nearest.empty() ? "" : ", " + nearest));
 }
 
 } // namespace qk::nvvm

@@ -17,6 +17,7 @@
 #include "qk/Target/NVVM/KernelTable.h"
 
 #include <array>
+#include <deque>
 #include <functional>
 #include <random>
 #include <string>
@@ -59,6 +60,16 @@ enum class Special : int32_t {
 
 enum class ShuffleMode : int32_t { Idx, Bfly, Up, Down };
 
+/// Element types of `mma.sync`: f16 and bf16 are m16n8k16 with sums in f32, s8
+/// is m16n8k32 with sums in s32.
+enum class MmaKind : int32_t { F16, BF16, S8 };
+
+/// One lane's registers of an `mma.sync`, and where its result goes.
+struct MmaOperands {
+  uint32_t a[4], b[2], c[4];
+  uint32_t *d;
+};
+
 /// Runs the blocks of one launch, one after the other.
 class BlockRun {
 public:
@@ -80,6 +91,14 @@ public:
   void warpBarrier(uint32_t mask, int32_t site);
   uint32_t shuffle(ShuffleMode mode, uint32_t mask, uint32_t value,
                    int32_t lane, int32_t clamp, int32_t site);
+  void mma(MmaKind kind, const MmaOperands &operands, int32_t site);
+  /// cp.async: `bytes` to shared memory, `sourceBytes` from memory and then
+  /// zeros, at any time until waitCopies says that it must have happened.
+  void copyAsync(char *to, const char *from, int64_t bytes,
+                 int64_t sourceBytes);
+  void commitCopies();
+  /// Waits until at most `pending` of the thread's groups are left.
+  void waitCopies(int32_t pending);
   void access(const char *address, int64_t bytes, int64_t alignment,
               bool isStore);
   /// Ends the launch with an error. Does not return.
@@ -87,6 +106,11 @@ public:
 
 private:
   enum class State { Ready, AtBarrier, AtWarp, Done };
+  struct Copy {
+    char *to;
+    const char *from;
+    int64_t bytes, sourceBytes;
+  };
   struct Thread {
     ucontext_t context;
     State state = State::Ready;
@@ -95,12 +119,18 @@ private:
     uint32_t value = 0;
     /// Warp barriers passed since the last block barrier.
     uint32_t warpEpoch = 0;
+    const MmaOperands *mma = nullptr;
+    /// Asynchronous copies: not committed yet, and by group, oldest first.
+    std::vector<Copy> open;
+    std::deque<std::vector<Copy>> groups;
   };
   /// Who last touched four bytes of shared memory, since when.
   struct Word {
     uint32_t writeEpoch = 0, readEpoch = 0;
     uint32_t writeWarpEpoch = 0, readWarpEpoch = 0;
     int32_t writer = -1, reader = -1;
+    /// Whose asynchronous copy may write it any time, or -1.
+    int32_t copier = -1;
   };
   static constexpr int32_t kManyReaders = -2;
 
@@ -109,7 +139,10 @@ private:
   int pickReady();
   void releaseBarrier();
   void releaseWarp(int warp);
-  void arriveAtWarp(uint32_t mask, int32_t site);
+  void arriveAtWarp(uint32_t mask, int32_t site,
+                    const std::function<void(int)> &together = nullptr);
+  /// Which shared variable, and the byte in it; past the last: none.
+  std::pair<size_t, int64_t> sharedPlace(const char *address) const;
   void yield();
   void checkShared(size_t word, bool isStore);
   std::string where() const;

@@ -15,6 +15,7 @@
 #include "llvm/Passes/PassBuilder.h"
 #include "llvm/Support/TargetSelect.h"
 
+#include <algorithm>
 #include <bit>
 
 using namespace llvm;
@@ -43,6 +44,23 @@ static int32_t emuShuffle(int32_t mode, int32_t mask, int32_t value,
 static void emuAccess(const char *address, int64_t bytes, int64_t alignment,
                       int32_t isStore) {
   BlockRun::current->access(address, bytes, alignment, isStore != 0);
+}
+static void emuMma(int32_t kind, const uint32_t *operands, uint32_t *result,
+                   int32_t site) {
+  qk::nvvm::MmaOperands all;
+  std::copy_n(operands, 4, all.a);
+  std::copy_n(operands + 4, 2, all.b);
+  std::copy_n(operands + 6, 4, all.c);
+  all.d = result;
+  BlockRun::current->mma(qk::nvvm::MmaKind(kind), all, site);
+}
+static void emuCopyAsync(char *to, const char *from, int32_t bytes,
+                         int32_t sourceBytes) {
+  BlockRun::current->copyAsync(to, from, bytes, sourceBytes);
+}
+static void emuCommitCopies() { BlockRun::current->commitCopies(); }
+static void emuWaitCopies(int32_t pending) {
+  BlockRun::current->waitCopies(pending);
 }
 
 // Conversions that x86 code calls where the CPU has no instruction for them.
@@ -84,6 +102,10 @@ static Error defineRuntime(orc::LLJIT &jit) {
   define("qk_emu_warp_barrier", emuWarpBarrier);
   define("qk_emu_shuffle", emuShuffle);
   define("qk_emu_access", emuAccess);
+  define("qk_emu_mma", emuMma);
+  define("qk_emu_copy_async", emuCopyAsync);
+  define("qk_emu_commit_copies", emuCommitCopies);
+  define("qk_emu_wait_copies", emuWaitCopies);
   define("__extendhfsf2", extendHalf);
   define("__truncsfhf2", truncateToHalf);
   define("__truncsfbf2", truncateToBFloat);

@@ -35,6 +35,7 @@ public:
 private:
   Error rewriteCall(CallInst &call, StringRef name);
   Error rewriteAsm(CallInst &call);
+  Value *rewriteMma(CallInst &call, MmaKind kind);
   void checkAccess(Instruction &access);
   void addEntry(Function &kernel, RetargetedModule &result);
   Value *runtimeCall(IRBuilder<> &builder, StringRef name, Type *result,
@@ -89,6 +90,46 @@ static std::optional<ShuffleMode> shuffleMode(StringRef name) {
   return found->second;
 }
 
+static Error unknownIntrinsic(StringRef name) {
+  return createStringError("the emulator does not know 'llvm.nvvm.%s'",
+                           name.str().c_str());
+}
+
+/// <shape>.row.col.<types>
+static std::optional<MmaKind> mmaKind(StringRef name) {
+  static const StringMap<MmaKind> kinds = {
+      {"m16n8k16.row.col.f32.f32", MmaKind::F16},
+      {"m16n8k16.row.col.bf16", MmaKind::BF16},
+      {"m16n8k32.row.col.s8", MmaKind::S8}};
+  auto found = kinds.find(name);
+  if (found == kinds.end())
+    return std::nullopt;
+  return found->second;
+}
+
+/// Registers go through the stack, as 32-bit words.
+Value *Retargeter::rewriteMma(CallInst &call, MmaKind kind) {
+  constexpr unsigned operandCount = 10, resultCount = 4;
+  IRBuilder<> entry(&*call.getFunction()->getEntryBlock().begin());
+  Value *operands = entry.CreateAlloca(ArrayType::get(i32, operandCount));
+  Value *results = entry.CreateAlloca(ArrayType::get(i32, resultCount));
+  IRBuilder<> builder(&call);
+  for (unsigned i = 0; i < operandCount; ++i)
+    builder.CreateStore(builder.CreateBitCast(call.getArgOperand(i), i32),
+                        builder.CreateConstGEP1_32(i32, operands, i));
+  runtimeCall(builder, "qk_emu_mma", Type::getVoidTy(context),
+              {number(int64_t(kind)), operands, results, number(sites++)});
+  Value *all = PoisonValue::get(call.getType());
+  auto *type = cast<StructType>(call.getType());
+  for (unsigned i = 0; i < resultCount; ++i)
+    all = builder.CreateInsertValue(
+        all,
+        builder.CreateLoad(type->getElementType(i),
+                           builder.CreateConstGEP1_32(i32, results, i)),
+        i);
+  return all;
+}
+
 /// `name`: the intrinsic's, without `llvm.nvvm.`.
 Error Retargeter::rewriteCall(CallInst &call, StringRef name) {
   IRBuilder<> builder(&call);
@@ -119,9 +160,33 @@ Error Retargeter::rewriteCall(CallInst &call, StringRef name) {
                           call.getArgOperand(0), value, call.getArgOperand(2),
                           call.getArgOperand(3), number(sites++)});
     result = builder.CreateBitCast(result, call.getType());
+  } else if (StringRef rest = name;
+             rest.consume_front("mma.") && mmaKind(rest)) {
+    result = rewriteMma(call, *mmaKind(rest));
+  } else if (StringRef rest = name;
+             rest.consume_front("cp.async.c") &&
+             rest.consume_front(rest.starts_with("g") ? "g" : "a") &&
+             rest.consume_front(".shared.global.")) {
+    bool sized = rest.consume_back(".s");
+    int bytes = 0;
+    if (rest.getAsInteger(10, bytes))
+      return unknownIntrinsic(name);
+    auto flat = [&](unsigned i) {
+      return builder.CreateAddrSpaceCast(call.getArgOperand(i), pointer);
+    };
+    runtimeCall(builder, "qk_emu_copy_async", nothing,
+                {flat(0), flat(1), number(bytes),
+                 sized ? call.getArgOperand(2) : number(bytes)});
+  } else if (name == "cp.async.commit.group") {
+    runtimeCall(builder, "qk_emu_commit_copies", nothing, {});
+  } else if (name == "cp.async.wait.group") {
+    runtimeCall(builder, "qk_emu_wait_copies", nothing,
+                {call.getArgOperand(0)});
+  } else if (name == "cp.async.wait.all") {
+    runtimeCall(builder, "qk_emu_commit_copies", nothing, {});
+    runtimeCall(builder, "qk_emu_wait_copies", nothing, {number(0)});
   } else {
-    return createStringError("the emulator does not know 'llvm.nvvm.%s'",
-                             name.str().c_str());
+    return unknownIntrinsic(name);
   }
   if (result)
     call.replaceAllUsesWith(result);

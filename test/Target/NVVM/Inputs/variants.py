@@ -2,11 +2,12 @@
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """A module with a packed matmul for each kernel variant.
 
-  variants.py [--all] [--every=N] > module.mlir
+  variants.py [--mma] [--all] [--every=N] > module.mlir
 
 Every code type, with and without zero points, on long, short and awkward rows;
 scale type, element type, bias and permutation go round. --all: each of them.
---every: only each N-th variant.
+--every: only each N-th variant. --mma: unpacked matmuls of 16-bit floats and
+of i8, for quant-llm-pack-for-nvvm to lay out for tensor cores.
 """
 
 import itertools
@@ -39,6 +40,60 @@ def packed_bytes(code, k, group, scale, zeros):
     return size
 
 
+# Atoms and vectors of a unit of MmaLayout.h, for 16-bit activations.
+MMA_UNITS = {"u2": (4, 1), "u3": (8, 3), "u4": (2, 1), "u8": (1, 1),
+             "s8": (1, 1)}
+
+
+def mma_packed_bytes(code, k, group, scale, zeros, int8):
+    """MmaLayout.h's sizes, for two tiles."""
+    atoms, vectors = (1, 2) if int8 else MMA_UNITS[code]
+    codes = 64 if int8 else 32
+    length = k if group < 0 else min(group, k)
+    groups = up(k, length) // length
+    per_group = up(length, codes) // codes
+    if groups == 1 or per_group >= atoms:
+        per_group = up(per_group, atoms)
+    while per_group < atoms and atoms % per_group:
+        per_group += 1
+    size = up(groups * per_group, atoms) // atoms * vectors * 512
+    size += up(groups * 16 * (4 if scale == "f32" else 2), 128)
+    if zeros:
+        size += up(groups * 16 * (2 if CODES[code][0] == 8 else 1), 128)
+    return 2 * size
+
+
+def mma_matmul(index, code, zeros, k, group, scale, element, bias,
+               permutation):
+    # Bytes take activations of 8 bits, or (without zero points) floats.
+    int8 = CODES[code][0] == 8 and (zeros or index % 2 == 0)
+    if not int8 and element == "f32":
+        element = "bf16"
+    size = mma_packed_bytes(code, k, group, scale, zeros, int8)
+    x = "i8" if int8 else element
+    values = [("x", f"tensor<?x{k}x{x}>"), ("w", f"tensor<{size}xi8>")]
+    text = "%x, %w"
+    if permutation:
+        values.append(("p", f"tensor<{k}xi32>"))
+        text += " permutation(%p)"
+    if bias:
+        values.append(("b", f"tensor<32x{bias}>"))
+        text += " bias(%b)"
+    if int8:
+        values.append(("xs", "tensor<?x1xf32>"))
+        text += " x_scales(%xs)"
+    types = ", ".join(t for _, t in values)
+    arguments = ", ".join(f"%{n}: {t}" for n, t in values)
+    result = f"tensor<?x32x{element}>"
+    return (f"func.func @f{index}({arguments}) -> {result} {{\n"
+            f"  %y = quant_llm.packed_matmul {text} "
+            f"scheme(<{code}, group = {group}, scale = {scale}>) "
+            f"{'x_scheme(<8, per_token>) ' if int8 else ''}"
+            f"n = 32 k = {k} layout(\"nvvm-mma{'-s8' if int8 else ''}\")"
+            f"{' zero_points' if zeros else ''} name(\"f{index}\") : "
+            f"({types}) -> {result}\n  return %y : {result}\n}}\n")
+
+
 def matmul(index, code, zeros, k, group, scale, element, bias, permutation):
     size = packed_bytes(code, k, group, scale, zeros)
     values = [("x", f"tensor<?x{k}x{element}>"), ("w", f"tensor<{size}xi8>")]
@@ -67,7 +122,8 @@ def main():
     for case, (code, zeros, (k, group)) in enumerate(cases):
         rest = REST if "--all" in sys.argv else [REST[case * 29 % len(REST)]]
         for more in rest if case % every == 0 else []:
-            print(matmul(index, code, zeros, k, group, *more))
+            make = mma_matmul if "--mma" in sys.argv else matmul
+            print(make(index, code, zeros, k, group, *more))
             index += 1
 
 

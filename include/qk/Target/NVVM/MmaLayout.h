@@ -1,0 +1,117 @@
+//===- MmaLayout.h - Weights as fragments of mma.sync -----------*- C++ -*-===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+///
+/// \file
+/// Layouts `nvvm-mma` (activations of f16 or bf16) and `nvvm-mma-s8` (of i8):
+/// a lane loads what it feeds to `mma.sync`, in 16-byte vectors, as the A
+/// operand (16 output channels; tokens are the 8 columns of B).
+///
+/// Along K a row is cut into *atoms* of 64 bytes of activations: 32 codes for
+/// f16 and bf16, 64 for i8. An atom is two steps of K for mma.sync and has one
+/// scale: every group is cut by itself and filled up. *Units* of one or more
+/// atoms fill whole vectors:
+///
+///   | codes | layout      | pairs a word | atoms a unit | vectors a unit |
+///   | u2    | nvvm-mma    | 8            | 4            | 1              |
+///   | u3    | nvvm-mma    | 5 (and 1/3)  | 8            | 3              |
+///   | u4    | nvvm-mma    | 4            | 2            | 1              |
+///   | u8,s8 | nvvm-mma    | 2            | 1            | 1              |
+///   | u8,s8 | nvvm-mma-s8 | a register   | 1            | 2              |
+///
+/// The atoms of a group divide a unit or are a multiple of its atoms (groups
+/// that are not are filled up with more atoms), so a unit's scales change at
+/// places that are known when the kernel is compiled.
+///
+///   buffer = tiles of 16 channels
+///   tile   = codes  [units][vectors][32 lanes][16 bytes]
+///            scales [groups][16] of the scheme's scale type
+///            zeros  [groups][16] i8 (up to 4 bits) or i16, if any
+///
+/// Each part starts on a multiple of 128 bytes. Lane 4g + t has the channels g
+/// and g + 8, and of an atom the bytes 16t … 16t + 15 of the activations, which
+/// are one 128-bit load from shared memory. In the order of its registers: step
+/// (0, 1), then a0 … a3, of which a0 and a1 (channels g and g + 8) have the
+/// first four bytes of the step, a2 and a3 the next four. A *pair* is the two
+/// codes of a register, the same bits in the low and the high half of a word:
+/// pairs fill 16-bit halves from the low bits. The sixteenth pair of u3 in
+/// three words has its bits 0, 1 and 2 on top of them. In nvvm-mma-s8 a
+/// register is four codes, one a byte, and a word. 8-bit codes are stored as
+/// two's complement, u8 less 128. What fills up is zero bytes; x is 0 there.
+///
+//===----------------------------------------------------------------------===//
+
+#ifndef QK_TARGET_NVVM_MMALAYOUT_H
+#define QK_TARGET_NVVM_MMALAYOUT_H
+
+#include "qk/Target/NVVM/Layout.h"
+
+namespace qk::nvvm {
+
+/// Sizes and offsets of the layouts of mma.sync for one weight shape. Bytes.
+struct MmaLayout {
+  static constexpr int64_t kLanes = 32;
+  static constexpr int64_t kTileChannels = 16;
+  static constexpr int64_t kVector = 16;
+  static constexpr int64_t kAlign = 128;
+  /// Bytes of activations, per token, that an atom meets.
+  static constexpr int64_t kAtomBytes = 64;
+
+  numerics::Scheme scheme;
+  int64_t k = 0;
+  bool hasZeroPoints = false;
+  /// nvvm-mma-s8.
+  bool int8Activations = false;
+
+  // Counts along K.
+  int64_t atomCodes() const { return int8Activations ? 64 : 32; }
+  int64_t groupLength() const { return scheme.groupLength(k); }
+  int64_t groups() const { return scheme.groups(k); }
+  /// Atoms that every group has, the last one too.
+  int64_t atomsPerGroup() const;
+  int64_t unitAtoms() const;
+  int64_t unitVectors() const;
+  int64_t units() const;
+  /// Atoms that follow each other with one scale, within a unit.
+  int64_t segmentAtoms() const;
+
+  // Within a tile.
+  int64_t scaleBytes() const;
+  int64_t zeroBytes() const { return scheme.bits() == 8 ? 2 : 1; }
+  int64_t scalesOffset() const;
+  int64_t zerosOffset() const;
+  int64_t tileBytes() const;
+
+  int64_t tiles(int64_t n) const {
+    return (n + kTileChannels - 1) / kTileChannels;
+  }
+  int64_t packedBytes(int64_t n) const { return tiles(n) * tileBytes(); }
+
+  /// Where the pair of register `reg` of `step` (0, 1) of `atom` of a unit is:
+  /// its low bit in the halves of `word`, or (shift -1, u3 only) on top of
+  /// words `word` to `word` + 2.
+  struct PairPlace {
+    int word;
+    int shift;
+  };
+  PairPlace place(int atom, int step, int reg) const;
+  /// First code, within an atom, of register `reg` of `step` in lane `t`.
+  int64_t firstCode(int t, int step, int reg) const {
+    int64_t perRegister = atomCodes() / 16;
+    return perRegister * (4 * t + 2 * step + (reg >> 1));
+  }
+};
+
+/// The layout of a weight.
+MmaLayout mmaLayout(const numerics::QuantizedWeight &weight,
+                    bool int8Activations);
+
+/// As `pack`, which has checked the weight.
+void packMma(const numerics::QuantizedWeight &weight, bool int8Activations,
+             uint8_t *out);
+
+} // namespace qk::nvvm
+
+#endif // QK_TARGET_NVVM_MMALAYOUT_H

@@ -1,0 +1,60 @@
+//===- MmaKernel.h - Emits kernels on mma.sync ------------------*- C++ -*-===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef QK_LIB_TARGET_NVVM_MMAKERNEL_H
+#define QK_LIB_TARGET_NVVM_MMAKERNEL_H
+
+#include "Kernels.h"
+
+namespace qk::nvvm {
+
+/// The A operand: codes of a unit become registers of mma.sync.
+class MmaOperands {
+public:
+  MmaOperands(Emitter &e, const MatmulProblem &problem);
+
+  /// What subtracts the zero points of the two channels of a lane: for each
+  /// place of a code in its half, -(magic + zero) in both halves. `stored` are
+  /// the zero points of channels g and g + 8 (i8), or null.
+  struct Offsets {
+    llvm::DenseMap<int, mlir::Value> byPlace[2];
+  };
+  Offsets offsets(llvm::ArrayRef<mlir::Value> stored);
+
+  /// a0 … a3 of `step` of `atom` from the words of a unit.
+  llvm::SmallVector<mlir::Value> registers(llvm::ArrayRef<mlir::Value> words,
+                                           int atom, int step,
+                                           const Offsets &offsets);
+
+  /// c + A · B, four values; f32, or i32 where activations are i8. `b` are
+  /// two words.
+  llvm::SmallVector<mlir::Value> multiply(llvm::ArrayRef<mlir::Value> a,
+                                          llvm::ArrayRef<mlir::Value> b,
+                                          llvm::ArrayRef<mlir::Value> c);
+
+private:
+  using Value = mlir::Value;
+  int placeOf(int shift) const { return shift % cut; }
+  Value asPair(Value word);
+  Value constant(float value);
+  Value unpack(llvm::ArrayRef<Value> words, MmaLayout::PairPlace place,
+               const llvm::DenseMap<int, Value> &offsets);
+  Value unpackByte(Value word);
+
+  Emitter &e;
+  const MatmulProblem &problem;
+  MmaLayout layout;
+  mlir::VectorType pair;
+  bool isBFloat;
+  /// Bits of the type's mantissa; of those, what whole codes fill.
+  int mantissa, cut;
+  /// The bits of 2^mantissa, in both halves.
+  int64_t magic;
+};
+
+} // namespace qk::nvvm
+
+#endif // QK_LIB_TARGET_NVVM_MMAKERNEL_H
