@@ -118,9 +118,14 @@ static bool inSameFolder(StringRef input, StringRef output) {
 static LogicalResult setUpPipeline(PassManager &manager,
                                    const MlirOptMainConfig &typed,
                                    bool sameFolder) {
-  if (!weights.empty() || !weightNames.empty()) {
-    qk::quant_llm::BindParametersPassOptions bind;
+  if (!weights.empty()) {
+    // Of a checkpoint that isn't quantised this binds parameters.
+    qk::quant_llm::BindQuantizedPassOptions bind;
     bind.weights = weights;
+    bind.weightNames = weightNames;
+    manager.addPass(qk::quant_llm::createBindQuantizedPass(bind));
+  } else if (!weightNames.empty()) {
+    qk::quant_llm::BindParametersPassOptions bind;
     bind.weightNames = weightNames;
     manager.addPass(qk::quant_llm::createBindParametersPass(bind));
   }

@@ -61,6 +61,45 @@ def BindParametersPass
                            "::qk::quant_llm::QuantLLMDialect"];
 }
 
+def BindQuantizedPass
+    : Pass<"quant-llm-bind-quantized", "::mlir::ModuleOp"> {
+  let summary = "give layers the codes of a checkpoint that others quantised";
+  let description = [{
+    `weights` names a checkpoint of GPTQ (v1 or v2), AWQ (gemm, gemv) or
+    compressed-tensors (pack-quantized, int-quantized), with its config beside
+    it. Linear layers of the float module whose weight has the name of a
+    quantised layer there (LAYER.weight) are raised and become
+    `quant_llm.matmul` with its codes, scales, zero points and, where groups are
+    not consecutive columns, permutation; all other weights are bound as by
+    `quant-llm-bind-parameters`. Layers are found by name: a constant is called
+    what its handle, its parameter or `weight-names` says. The constants' own
+    data, if there is any, isn't used.
+
+    A checkpoint that isn't quantised is bound as by
+    `quant-llm-bind-parameters`.
+
+    ```mlir
+    %0 = arith.constant dense_resource<fc.weight> : tensor<4x8xf32>
+    ```
+    with a checkpoint that has fc.qweight, fc.scales, fc.qzeros ==>
+    ```mlir
+    %c = quant_llm.parameter "quantized"::"fc.codes" : tensor<4x8xi4> = ...
+    %s = quant_llm.parameter "quantized"::"fc.scales" : tensor<4x1xf16> = ...
+    %y = quant_llm.matmul %x, %c, %s scheme(<u4, group = 8, scale = f16>) ...
+    ```
+  }];
+  let options = [
+    Option<"weights", "weights", "std::string", /*default=*/"\"\"",
+           "Checkpoint: a folder with safetensors files and a config">,
+    Option<"weightNames", "weight-names", "std::string", /*default=*/"\"\"",
+           "JSON file that says which tensor each handle is, as of "
+           "quant-llm-bind-parameters">,
+  ];
+  let dependentDialects = ["::mlir::arith::ArithDialect",
+                           "::mlir::tensor::TensorDialect",
+                           "::qk::quant_llm::QuantLLMDialect"];
+}
+
 def RaiseLinearPass : Pass<"quant-llm-raise-linear", "::mlir::ModuleOp"> {
   let summary = "find the linear layers of an imported model";
   let description = [{

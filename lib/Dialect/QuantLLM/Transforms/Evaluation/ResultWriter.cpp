@@ -195,3 +195,63 @@ LogicalResult ResultWriter::commit() {
   recordWeights(module, kScope, path);
   return success();
 }
+
+static Type scaleTypeOf(numerics::ScaleType type, MLIRContext *context) {
+  switch (type) {
+  case numerics::ScaleType::F16:
+    return Float16Type::get(context);
+  case numerics::ScaleType::BF16:
+    return BFloat16Type::get(context);
+  case numerics::ScaleType::F32:
+    return Float32Type::get(context);
+  }
+  return {};
+}
+
+WeightParameters
+qk::quant_llm::createWeightParameters(OpBuilder &builder, Location location,
+                                      StringRef layer,
+                                      const numerics::QuantizedWeight &weight) {
+  MLIRContext *context = builder.getContext();
+  auto create = [&](RankedTensorType type, StringRef suffix,
+                    ArrayRef<uint8_t> bytes) -> Value {
+    std::string name = (layer + suffix).str();
+    ArrayRef<char> chars(reinterpret_cast<const char *>(bytes.data()),
+                         bytes.size());
+    auto value = DenseResourceElementsAttr::get(
+        ParameterOp::getStorageType(type), name,
+        HeapAsmResourceBlob::allocateAndCopyWithAlign(chars, kBlobAlignment,
+                                                      /*dataIsMutable=*/false));
+    return ParameterOp::create(builder, location, type, kScope, name, value);
+  };
+  const numerics::Scheme &scheme = weight.scheme;
+  Type scaleType = scaleTypeOf(scheme.scaleType, context);
+  WeightParameters made;
+  made.scheme = SchemeAttr::get(context, static_cast<CodeType>(scheme.codeType),
+                                scheme.groupSize, scaleType);
+  made.codes =
+      create(RankedTensorType::get({weight.n, weight.k},
+                                   builder.getIntegerType(scheme.bits())),
+             ".codes",
+             numerics::packRows(weight.codes.data(), weight.n, weight.k,
+                                scheme.bits()));
+  SmallVector<int64_t> grid = {weight.n, scheme.groups(weight.k)};
+  made.scales = create(RankedTensorType::get(grid, scaleType), ".scales",
+                       floatBytes(weight.scales, scaleType));
+  if (!weight.zeroPoints.empty()) {
+    Type element = scheme.codeType == numerics::CodeType::U8
+                       ? builder.getI16Type()
+                       : builder.getI8Type();
+    made.zeroPoints =
+        create(RankedTensorType::get(grid, element), ".zero_points",
+               zeroPointBytes(weight.zeroPoints, element));
+  }
+  if (!weight.permutation.empty()) {
+    std::vector<uint8_t> bytes(weight.permutation.size() * sizeof(int32_t));
+    std::memcpy(bytes.data(), weight.permutation.data(), bytes.size());
+    made.permutation =
+        create(RankedTensorType::get({weight.k}, builder.getI32Type()),
+               ".permutation", bytes);
+  }
+  return made;
+}

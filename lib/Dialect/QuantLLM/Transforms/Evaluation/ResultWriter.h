@@ -56,6 +56,19 @@ private:
   std::optional<storage::SafetensorsWriter> file;
 };
 
+/// A quantised weight as a matmul takes it; absent operands are null.
+struct WeightParameters {
+  SchemeAttr scheme;
+  mlir::Value codes, scales, zeroPoints, permutation;
+};
+
+/// Parameters with values in the module that hold `weight`, called as
+/// evaluating a recipe of `layer` would call them.
+WeightParameters
+createWeightParameters(mlir::OpBuilder &builder, mlir::Location location,
+                       llvm::StringRef layer,
+                       const numerics::QuantizedWeight &weight);
+
 } // namespace qk::quant_llm
 
 #endif // QK_LIB_DIALECT_QUANTLLM_TRANSFORMS_EVALUATION_RESULTWRITER_H
