@@ -256,6 +256,37 @@ void SequentialRun::finish(size_t group, Collector &collector) {
   entry.view.absmean = entry.data.absmean;
 }
 
+/// Whether `value` is computed, since the step's cut, from what layers of this
+/// step give.
+static bool followsLayersOf(const SegmentPlan &plan,
+                            const SegmentPlan::Step &step, Value value) {
+  llvm::StringSet<> layers;
+  for (size_t group : step.groups)
+    for (const std::string &layer : plan.groups[group].layers)
+      layers.insert(layer);
+  llvm::SmallDenseSet<Value> seen(step.live.begin(), step.live.end());
+  SmallVector<Value> pending;
+  auto visit = [&](Value each) {
+    if (seen.insert(each).second)
+      pending.push_back(each);
+  };
+  visit(value);
+  while (!pending.empty()) {
+    Operation *op = pending.pop_back_val().getDefiningOp();
+    if (!op)
+      continue;
+    if (auto layer = dyn_cast<quant_llm::LinearOp>(op))
+      if (layers.contains(layer.getLayer()))
+        return true;
+    // What the op's regions read from outside counts too.
+    op->walk([&](Operation *inner) {
+      for (Value operand : inner->getOperands())
+        visit(operand);
+    });
+  }
+  return false;
+}
+
 /// The statistics of the layers of this step.
 LogicalResult SequentialRun::collect() {
   const SegmentPlan::Step &now = plan->steps[*step];
@@ -309,11 +340,18 @@ LogicalResult SequentialRun::collect() {
   // The others: a run in which this step's layers are not rounded yet.
   SmallVector<Value> inputs;
   std::vector<Collector> collectors;
+  // A layer that follows others of this step sees the errors that those will
+  // make up for when they are rounded. Were it to make up for them as well, the
+  // errors would come back with the other sign, larger from block to block: its
+  // float input is taken to be what it sees.
+  SmallVector<bool> compared;
   bool cross = false;
   for (size_t group : computed) {
     inputs.push_back(plan->groups[group].input);
     collectors.emplace_back(*this, group, isCrossed(group));
-    cross |= isCrossed(group);
+    compared.push_back(isCrossed(group) &&
+                       !followsLayersOf(*plan, now, inputs.back()));
+    cross |= compared.back();
   }
   FailureOr<Segment> segment =
       compiler->compile(now.live, inputs, now.assertions);
@@ -338,7 +376,8 @@ LogicalResult SequentialRun::collect() {
       exact = std::move(*results);
     }
     for (size_t c = 0; c < collectors.size(); ++c)
-      if (llvm::Error error = collectors[c].add(i, (*quantized)[c], exact[c]))
+      if (llvm::Error error = collectors[c].add(
+              i, (*quantized)[c], compared[c] ? exact[c] : (*quantized)[c]))
         return fail(std::move(error));
   }
   for (size_t c = 0; c < collectors.size(); ++c)
