@@ -237,7 +237,8 @@ def OutlineLoops : Pass<"quant-llm-outline-loops", "mlir::ModuleOp"> {
     and functions that are equal become one: the layers of a model differ in
     their weights only, so that a model of thirty layers is compiled in about
     the time of one. Constants are part of the function. Kernels (functions with
-    an attribute `qk_kernel.…`) stay as they are.
+    an attribute `qk_kernel.…`) stay as they are. `quant_llm.loop_kind` says what a
+    loop is for, by the math in it, for profiles.
 
     ```mlir
     func.func @main(%x: memref<8xf32>, %y: memref<8xf32>) {
@@ -260,7 +261,7 @@ def OutlineLoops : Pass<"quant-llm-outline-loops", "mlir::ModuleOp"> {
       call @main.loop(%x, %y) : (memref<8xf32>, memref<8xf32>) -> ()
       return
     }
-    func.func private @main.loop(%x: memref<8xf32>, %y: memref<8xf32>) attributes {llvm.linkage = #llvm.linkage<internal>, passthrough = ["noinline"]} {
+    func.func private @main.loop(%x: memref<8xf32>, %y: memref<8xf32>) attributes {llvm.linkage = #llvm.linkage<internal>, passthrough = ["noinline"], quant_llm.loop_kind = "copy"} {
       %c0 = arith.constant 0 : index
       %c8 = arith.constant 8 : index
       %c1 = arith.constant 1 : index
