@@ -142,7 +142,8 @@ int benchKernel(int argc, char **argv) {
       "qk: kernels against the machine's limits\n\n"
       "  also: qk-bench suite, all kernels beside their "
       "goals;\n  qk-bench solve [N K], time of "
-      "statistics, round-to-nearest and GPTQ\n");
+      "statistics, round-to-nearest and GPTQ;\n  qk-bench --gpu, the GPU's "
+      "kernels\n");
   const KernelSpec spec = parseSpec();
   const Level level = parseISA();
   if (options->list) {

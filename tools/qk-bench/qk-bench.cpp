@@ -4,6 +4,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "GpuBench.h"
 #include "KernelBench.h"
 #include "KernelSuite.h"
 #include "SolveBench.h"
@@ -21,6 +22,8 @@ static int usage() {
                        "         threads: OMP_NUM_THREADS)\n"
                        "       qk-bench suite [options]: all kernels beside "
                        "their goals, see qk-bench suite --help\n"
+                       "       qk-bench --gpu [options]: GPU kernels, see "
+                       "qk-bench --gpu --help\n"
                        "       qk-bench [options]: a kernel, see --help\n");
   return 1;
 }
@@ -29,6 +32,8 @@ int main(int argc, char **argv) {
   llvm::InitLLVM initialise(argc, argv);
   if (argc >= 2 && std::strcmp(argv[1], "suite") == 0)
     return benchSuite(argc - 1, argv + 1);
+  if (argc >= 2 && std::strcmp(argv[1], "--gpu") == 0)
+    return benchGpu(argc, argv);
   if (argc < 2 || std::strcmp(argv[1], "solve") != 0)
     return benchKernel(argc, argv);
   if (argc != 2 && argc != 4 && argc != 5)

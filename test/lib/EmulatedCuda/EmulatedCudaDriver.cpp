@@ -15,7 +15,8 @@
 ///                                       it
 ///   QK_EMULATOR_SEED=1                  order of threads
 ///
-/// PTX itself is not read: a kernel is found by its name in that module.
+/// PTX itself is not read: a kernel is found by its name in that module. An
+/// image that is not PTX is such a module's text itself.
 ///
 //===----------------------------------------------------------------------===//
 
@@ -61,11 +62,15 @@ struct Kernels {
   }
   Kernels() : context(registry(), MLIRContext::Threading::DISABLED) {}
 
-  bool load(const char *path);
+  /// From a file's or a module's text.
+  bool load(const char *path, const char *text);
 };
 
-bool Kernels::load(const char *path) {
-  module = parseSourceFile<ModuleOp>(path, &context);
+bool Kernels::load(const char *path, const char *text) {
+  if (text)
+    module = parseSourceString<ModuleOp>(text, &context);
+  else if (path)
+    module = parseSourceFile<ModuleOp>(path, &context);
   if (!module)
     return false;
   gpu::GPUModuleOp kernels;
@@ -150,12 +155,14 @@ DRIVER int cuCtxSynchronize() { return 0; }
 DRIVER int cuModuleLoadDataEx(void **module, const void *image, unsigned,
                               const int *, void **) {
   const char *path = std::getenv("QK_EMULATED_KERNELS");
-  if (!std::strstr(static_cast<const char *>(image), ".visible .entry")) {
+  const char *text = static_cast<const char *>(image);
+  bool isModule = std::strstr(text, "gpu.module");
+  if (!isModule && !std::strstr(text, ".visible .entry")) {
     lastError = "the image is not PTX";
     return 1;
   }
   auto *loaded = new Kernels;
-  if (!path || !loaded->load(path)) {
+  if (!loaded->load(path, isModule ? text : nullptr)) {
     lastError = "QK_EMULATED_KERNELS names no module with kernels";
     return 1;
   }

@@ -1,0 +1,79 @@
+//===- Measuring.cpp - What qk-gpu-run needs of an emulated driver --------===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+///
+/// \file
+/// Streams, whose work is done at once, so that qk-gpu-run checks kernels on
+/// the emulator. There is nothing to time: graphs are not supported.
+///
+//===----------------------------------------------------------------------===//
+
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+
+#define DRIVER extern "C" __attribute__((visibility("default")))
+
+DRIVER int cuLaunchKernel(void *, unsigned, unsigned, unsigned, unsigned,
+                          unsigned, unsigned, unsigned, void *, void **,
+                          void **);
+DRIVER int cuMemcpyHtoD_v2(uint64_t, const void *, size_t);
+
+/// cuda.h's CUlaunchConfig.
+struct LaunchConfig {
+  unsigned grid[3], block[3], sharedBytes;
+  void *stream, *attributes;
+  unsigned count;
+};
+// GPU addresses are host addresses plus this (EmulatedCudaDriver.cpp).
+static constexpr uint64_t kOffset = uint64_t(1) << 56;
+static constexpr int kNotSupported = 801;
+
+DRIVER int cuStreamCreate(void **stream, unsigned) {
+  static int one;
+  *stream = &one;
+  return 0;
+}
+DRIVER int cuStreamSynchronize(void *) { return 0; }
+DRIVER int cuEventCreate(void **event, unsigned) {
+  return cuStreamCreate(event, 0);
+}
+DRIVER int cuEventRecord(void *, void *) { return 0; }
+DRIVER int cuEventSynchronize(void *) { return 0; }
+DRIVER int cuEventElapsedTime(float *milliseconds, void *, void *) {
+  *milliseconds = 1;
+  return 0;
+}
+DRIVER int cuMemcpyDtoDAsync_v2(uint64_t to, uint64_t from, size_t bytes,
+                                void *) {
+  return cuMemcpyHtoD_v2(to, reinterpret_cast<void *>(from - kOffset), bytes);
+}
+DRIVER __attribute__((weak)) int
+cuMemsetD8_v2(uint64_t address, unsigned char value, size_t bytes) {
+  std::memset(reinterpret_cast<void *>(address - kOffset), value, bytes);
+  return 0;
+}
+DRIVER __attribute__((weak)) int cuFuncSetAttribute(void *, int, int) {
+  return 0;
+}
+DRIVER int cuFuncGetAttribute(int *value, int, void *) {
+  *value = 0;
+  return 0;
+}
+DRIVER int cuLaunchKernelEx(const LaunchConfig *config, void *function,
+                            void **values, void **) {
+  return cuLaunchKernel(function, config->grid[0], config->grid[1],
+                        config->grid[2], config->block[0], config->block[1],
+                        config->block[2], config->sharedBytes, nullptr, values,
+                        nullptr);
+}
+DRIVER int cuStreamBeginCapture_v2(void *, int) { return kNotSupported; }
+DRIVER int cuStreamEndCapture(void *, void **) { return kNotSupported; }
+DRIVER int cuGraphInstantiateWithFlags(void **, void *, unsigned long long) {
+  return kNotSupported;
+}
+DRIVER int cuGraphLaunch(void *, void *) { return kNotSupported; }
+DRIVER int cuGraphExecDestroy(void *) { return kNotSupported; }
+DRIVER int cuGraphDestroy(void *) { return kNotSupported; }
