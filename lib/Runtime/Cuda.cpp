@@ -9,6 +9,7 @@
 #include "CudaDriver.h"
 #include "qk/Runtime/Runtime.h"
 
+#include <algorithm>
 #include <cstring>
 #include <limits>
 #include <map>
@@ -25,21 +26,27 @@ namespace {
 //===----------------------------------------------------------------------===//
 
 struct Parameter {
-  enum Kind { Input, Constant, Output, I32 } kind;
+  /// Device: an address on the GPU, in `value`.
+  enum Kind { Input, Constant, Output, Device, I32, I64 } kind;
   char *data;
   int64_t rows, rowBytes, rowStride;
-  int32_t value;
+  int64_t value;
 
   int64_t bytes() const { return rows * rowBytes; }
+  bool isScalar() const { return kind == I32 || kind == I64; }
+  /// An array of the host's address space `data` that is the GPU's.
+  bool onDevice = false;
 };
 
 // Plain data: an error leaves through longjmp and destroys nothing.
-constexpr int kMaxParameters = 16;
+constexpr int kMaxParameters = 64;
 struct Launch {
   const void *image;
   const char *kernel;
   Parameter parameters[kMaxParameters];
   int count;
+  /// A size that i32 does not hold, or 0.
+  int64_t wrongIndex;
 };
 thread_local Launch launch;
 thread_local char message[4096];
@@ -63,14 +70,23 @@ struct DeviceMemory {
 /// One GPU, its modules and its memory; all launches go through it in turn.
 class Gpu {
 public:
-  std::string run(const Launch &launch, const int64_t (&grid)[3],
+  std::string run(Launch &launch, const int64_t (&grid)[3],
                   const int64_t (&block)[3]);
   void reset();
 
-private:
+  // Each gives an error, or nothing.
   std::string start();
+  std::string allocate(int64_t bytes, CUdeviceptr &address);
+  std::string release(CUdeviceptr address);
+  std::string copyIn(CUdeviceptr to, const void *from, int64_t bytes);
+  std::string copyOut(void *to, CUdeviceptr from, int64_t bytes);
+  std::string constant(const void *data, int64_t bytes, CUdeviceptr &address);
+  std::string errorCell(CUdeviceptr &address);
+
+private:
   std::string findFunction(const Launch &launch, CUfunction &function);
   std::string resize(DeviceMemory &memory, int64_t bytes);
+  void findOnDevice(Launch &launch);
   std::string place(const Launch &launch, int index);
   std::string copyRows(const Parameter &parameter, CUdeviceptr address);
   std::string failed(const char *what, CUresult result) {
@@ -83,6 +99,12 @@ private:
   std::map<const void *, DeviceMemory> constants;
   /// Inputs and outputs by position, kept for the next launch.
   DeviceMemory scratch[kMaxParameters];
+  /// What qk_cuda_allocate gave, by address, and what was released, by size.
+  std::map<CUdeviceptr, int64_t> allocations;
+  /// Constants by their addresses on the GPU.
+  std::map<CUdeviceptr, int64_t> placedConstants;
+  std::multimap<int64_t, CUdeviceptr> released;
+  CUdeviceptr errors = 0;
 };
 
 std::string Gpu::start() {
@@ -137,9 +159,15 @@ std::string Gpu::resize(DeviceMemory &memory, int64_t bytes) {
   return "";
 }
 
-/// Between the host's rows, which may lie apart, and contiguous memory.
+/// Between the model's rows, which may lie apart, and contiguous memory.
 std::string Gpu::copyRows(const Parameter &parameter, CUdeviceptr address) {
   auto copy = [&](char *host, CUdeviceptr device, int64_t bytes) {
+    if (parameter.onDevice) {
+      auto there = CUdeviceptr(reinterpret_cast<uintptr_t>(host));
+      return parameter.kind == Parameter::Output
+                 ? driver.cuMemcpyDtoD(there, device, size_t(bytes))
+                 : driver.cuMemcpyDtoD(device, there, size_t(bytes));
+    }
     return parameter.kind == Parameter::Output
                ? driver.cuMemcpyDtoH(host, device, bytes)
                : driver.cuMemcpyHtoD(device, host, bytes);
@@ -156,6 +184,35 @@ std::string Gpu::copyRows(const Parameter &parameter, CUdeviceptr address) {
   return result ? failed("can't copy", result) : "";
 }
 
+/// Whether one of `ranges`, sizes by address, has `address` in it.
+static bool holds(const std::map<CUdeviceptr, int64_t> &ranges,
+                  CUdeviceptr address) {
+  auto after = ranges.upper_bound(address);
+  if (after == ranges.begin())
+    return false;
+  auto [begin, bytes] = *std::prev(after);
+  return address < begin + CUdeviceptr(bytes);
+}
+
+/// An array of a model whose buffers are on the GPU stays where it is, unless
+/// its rows lie apart or it begins where kernels can't load 16 bytes.
+void Gpu::findOnDevice(Launch &launch) {
+  for (int i = 0; i < launch.count; ++i) {
+    Parameter &parameter = launch.parameters[i];
+    if (parameter.isScalar() || parameter.kind == Parameter::Device)
+      continue;
+    auto address = CUdeviceptr(reinterpret_cast<uintptr_t>(parameter.data));
+    if (!holds(allocations, address) && !holds(placedConstants, address))
+      continue;
+    parameter.onDevice = true;
+    if (address % 16 == 0 &&
+        (parameter.rows <= 1 || parameter.rowStride == parameter.rowBytes)) {
+      parameter.kind = Parameter::Device;
+      parameter.value = int64_t(address);
+    }
+  }
+}
+
 /// Memory for parameter `index`, filled with what the kernel reads.
 std::string Gpu::place(const Launch &launch, int index) {
   const Parameter &parameter = launch.parameters[index];
@@ -165,20 +222,88 @@ std::string Gpu::place(const Launch &launch, int index) {
       error = copyRows(parameter, scratch[index].address);
     return error;
   }
-  auto [entry, isNew] = constants.try_emplace(parameter.data, DeviceMemory());
-  if (!isNew && entry->second.bytes == parameter.bytes())
+  CUdeviceptr address;
+  return constant(parameter.data, parameter.bytes(), address);
+}
+
+std::string Gpu::constant(const void *data, int64_t bytes,
+                          CUdeviceptr &address) {
+  auto [entry, isNew] = constants.try_emplace(data, DeviceMemory());
+  address = entry->second.address;
+  if (!isNew && entry->second.bytes == bytes)
     return "";
-  std::string error = resize(entry->second, parameter.bytes());
+  placedConstants.erase(entry->second.address);
+  std::string error = resize(entry->second, bytes);
+  address = entry->second.address;
   if (error.empty())
-    error = copyRows(parameter, entry->second.address);
+    error = copyIn(address, data, bytes);
+  entry->second.bytes =
+      error.empty() ? bytes : -1; // not there: copied again next time
   if (error.empty())
-    entry->second.bytes = parameter.bytes();
-  else
-    entry->second.bytes = -1; // not there: copied again next time
+    placedConstants[address] = std::max<int64_t>(bytes, 1);
   return error;
 }
 
-std::string Gpu::run(const Launch &launch, const int64_t (&grid)[3],
+//===----------------------------------------------------------------------===//
+// Buffers of a model
+//===----------------------------------------------------------------------===//
+
+std::string Gpu::allocate(int64_t bytes, CUdeviceptr &address) {
+  if (std::string error = start(); !error.empty())
+    return error;
+  // An empty array needs an address, too.
+  bytes = (std::max<int64_t>(bytes, 1) + 255) / 256 * 256;
+  if (auto kept = released.find(bytes); kept != released.end()) {
+    address = kept->second;
+    released.erase(kept);
+  } else if (CUresult result = driver.cuMemAlloc(&address, size_t(bytes))) {
+    return failed(("no memory for " + std::to_string(bytes) + " bytes").c_str(),
+                  result);
+  }
+  allocations[address] = bytes;
+  return "";
+}
+
+/// What no allocation is is left alone: a result may be an argument, too.
+std::string Gpu::release(CUdeviceptr address) {
+  auto entry = allocations.find(address);
+  if (entry == allocations.end())
+    return "";
+  released.emplace(entry->second, address);
+  allocations.erase(entry);
+  return "";
+}
+
+std::string Gpu::copyIn(CUdeviceptr to, const void *from, int64_t bytes) {
+  CUresult result = bytes ? driver.cuMemcpyHtoD(to, from, size_t(bytes)) : 0;
+  return result ? failed("can't copy to the GPU", result) : "";
+}
+
+/// Also where an error of a launch before shows.
+std::string Gpu::copyOut(void *to, CUdeviceptr from, int64_t bytes) {
+  if (std::string error = start(); !error.empty())
+    return error;
+  CUresult result = driver.cuCtxSynchronize();
+  if (result)
+    return failed("a kernel failed", result);
+  result = bytes ? driver.cuMemcpyDtoH(to, from, size_t(bytes)) : 0;
+  return result ? failed("can't copy from the GPU", result) : "";
+}
+
+std::string Gpu::errorCell(CUdeviceptr &address) {
+  if (!errors) {
+    std::string error = allocate(sizeof(int32_t), errors);
+    const int32_t none = 0;
+    if (error.empty())
+      error = copyIn(errors, &none, sizeof(none));
+    if (!error.empty())
+      return error;
+  }
+  address = errors;
+  return "";
+}
+
+std::string Gpu::run(Launch &launch, const int64_t (&grid)[3],
                      const int64_t (&block)[3]) {
   if (grid[0] <= 0 || grid[1] <= 0 || grid[2] <= 0)
     return "";
@@ -191,24 +316,31 @@ std::string Gpu::run(const Launch &launch, const int64_t (&grid)[3],
   CUfunction function = nullptr;
   if (error.empty())
     error = findFunction(launch, function);
+  if (error.empty())
+    findOnDevice(launch);
   for (int i = 0; i < launch.count && error.empty(); ++i)
-    if (launch.parameters[i].kind != Parameter::I32)
+    if (!launch.parameters[i].isScalar() &&
+        launch.parameters[i].kind != Parameter::Device)
       error = place(launch, i);
   if (!error.empty())
     return error;
 
   CUdeviceptr addresses[kMaxParameters];
-  int32_t values[kMaxParameters];
+  int64_t values[kMaxParameters];
+  bool hasResults = false;
   void *parameters[kMaxParameters];
   for (int i = 0; i < launch.count; ++i) {
     const Parameter &parameter = launch.parameters[i];
+    // An i32 is the first four of its eight bytes.
     values[i] = parameter.value;
     addresses[i] = parameter.kind == Parameter::Constant
                        ? constants[parameter.data].address
+                   : parameter.kind == Parameter::Device
+                       ? CUdeviceptr(parameter.value)
                        : scratch[i].address;
-    parameters[i] = parameter.kind == Parameter::I32
-                        ? static_cast<void *>(&values[i])
-                        : &addresses[i];
+    parameters[i] =
+        parameter.isScalar() ? static_cast<void *>(&values[i]) : &addresses[i];
+    hasResults |= parameter.kind == Parameter::Output && !parameter.onDevice;
   }
   if (CUresult result = driver.cuLaunchKernel(
           function, unsigned(grid[0]), unsigned(grid[1]), unsigned(grid[2]),
@@ -216,7 +348,9 @@ std::string Gpu::run(const Launch &launch, const int64_t (&grid)[3],
           /*sharedMemBytes=*/0, /*stream=*/nullptr, parameters, nullptr))
     return failed((std::string("can't launch '") + launch.kernel + "'").c_str(),
                   result);
-  if (CUresult result = driver.cuCtxSynchronize())
+  // Without results for the host nobody waits.
+  CUresult result = hasResults ? driver.cuCtxSynchronize() : 0;
+  if (result)
     return failed(
         (std::string("kernel '") + launch.kernel + "' failed").c_str(), result);
   for (int i = 0; i < launch.count && error.empty(); ++i)
@@ -237,8 +371,16 @@ void Gpu::reset() {
       driver.cuMemFree(memory.address);
     memory = DeviceMemory();
   }
+  for (auto &[address, bytes] : allocations)
+    driver.cuMemFree(address);
+  for (auto &[bytes, address] : released)
+    driver.cuMemFree(address);
   for (auto &[image, module] : modules)
     driver.cuModuleUnload(module);
+  allocations.clear();
+  released.clear();
+  placedConstants.clear();
+  errors = 0;
   constants.clear();
   modules.clear();
   driver.close();
@@ -256,14 +398,11 @@ Gpu &gpu() {
 }
 
 /// False: `message` says why. All locals are gone when this returns.
-bool tryLaunch(const int64_t (&grid)[3], const int64_t (&block)[3]) {
+template <typename Work> bool attempt(Work work) {
   std::string error;
-  if (launch.count > kMaxParameters) {
-    error = "a kernel takes at most " + std::to_string(kMaxParameters) +
-            " parameters, got " + std::to_string(launch.count);
-  } else {
+  {
     std::lock_guard<std::mutex> lock(mutex());
-    error = gpu().run(launch, grid, block);
+    error = work();
   }
   if (error.empty())
     return true;
@@ -272,6 +411,30 @@ bool tryLaunch(const int64_t (&grid)[3], const int64_t (&block)[3]) {
   std::memcpy(message, error.data(), length);
   message[length] = '\0';
   return false;
+}
+
+/// Where it fails, the model ends here.
+template <typename Work> void attemptOrFail(Work work) {
+  if (!attempt(work))
+    qk_fail(message, int64_t(std::strlen(message)));
+}
+
+std::string tryLaunch(const int64_t (&grid)[3], const int64_t (&block)[3]) {
+  if (launch.wrongIndex)
+    return std::string("kernel '") + launch.kernel +
+           "': expected sizes and offsets below 2147483648 elements, got " +
+           std::to_string(launch.wrongIndex);
+  if (launch.count > kMaxParameters)
+    return "a kernel takes at most " + std::to_string(kMaxParameters) +
+           " parameters, got " + std::to_string(launch.count);
+  return gpu().run(launch, grid, block);
+}
+
+CUdeviceptr asAddress(const void *pointer) {
+  return CUdeviceptr(reinterpret_cast<uintptr_t>(pointer));
+}
+void *asPointer(CUdeviceptr address) {
+  return reinterpret_cast<void *>(uintptr_t(address));
 }
 
 } // namespace
@@ -284,6 +447,7 @@ void qk_cuda_begin(const void *image, const char *kernel) {
   launch.image = image;
   launch.kernel = kernel;
   launch.count = 0;
+  launch.wrongIndex = 0;
 }
 
 void qk_cuda_input(const void *data, int64_t rows, int64_t row_bytes,
@@ -311,8 +475,85 @@ void qk_cuda_launch(int64_t grid_x, int64_t grid_y, int64_t grid_z,
                     int64_t block_x, int64_t block_y, int64_t block_z) {
   const int64_t grid[3] = {grid_x, grid_y, grid_z};
   const int64_t block[3] = {block_x, block_y, block_z};
-  if (!tryLaunch(grid, block))
-    qk_fail(message, int64_t(std::strlen(message)));
+  attemptOrFail([&] { return tryLaunch(grid, block); });
+}
+
+void qk_cuda_device(const void *address) {
+  add({Parameter::Device, nullptr, 0, 0, 0, int64_t(asAddress(address))});
+}
+
+void qk_cuda_i64(int64_t value) {
+  add({Parameter::I64, nullptr, 0, 0, 0, value});
+}
+
+void qk_cuda_index(int64_t value) {
+  if (value < 0 || value > std::numeric_limits<int32_t>::max())
+    launch.wrongIndex = value;
+  add({Parameter::I32, nullptr, 0, 0, 0, value});
+}
+
+void *qk_cuda_allocate(int64_t bytes) {
+  CUdeviceptr address = 0;
+  attemptOrFail([&] { return gpu().allocate(bytes, address); });
+  return asPointer(address);
+}
+
+void qk_cuda_release(void *address) {
+  attemptOrFail([&] { return gpu().release(asAddress(address)); });
+}
+
+void *qk_cuda_upload(const void *data, int64_t bytes) {
+  CUdeviceptr address = 0;
+  attemptOrFail([&] {
+    std::string error = gpu().allocate(bytes, address);
+    return error.empty() ? gpu().copyIn(address, data, bytes) : error;
+  });
+  return asPointer(address);
+}
+
+void qk_cuda_download(void *data, const void *address, int64_t bytes) {
+  attemptOrFail([&] { return gpu().copyOut(data, asAddress(address), bytes); });
+}
+
+void *qk_cuda_constant_address(const void *data, int64_t bytes) {
+  CUdeviceptr address = 0;
+  attemptOrFail([&] {
+    std::string error = gpu().start();
+    return error.empty() ? gpu().constant(data, bytes, address) : error;
+  });
+  return asPointer(address);
+}
+
+int64_t qk_cuda_read(const void *address, int64_t bytes) {
+  int64_t bits = 0;
+  attemptOrFail(
+      [&] { return gpu().copyOut(&bits, asAddress(address), bytes); });
+  return bits;
+}
+
+void qk_cuda_write(void *address, int64_t bytes, int64_t bits) {
+  attemptOrFail([&] { return gpu().copyIn(asAddress(address), &bits, bytes); });
+}
+
+void *qk_cuda_error_cell(void) {
+  CUdeviceptr address = 0;
+  attemptOrFail([&] { return gpu().errorCell(address); });
+  return asPointer(address);
+}
+
+int64_t qk_cuda_take_error(void) {
+  int32_t number = 0;
+  attemptOrFail([&] {
+    CUdeviceptr address = 0;
+    std::string error = gpu().errorCell(address);
+    if (error.empty())
+      error = gpu().copyOut(&number, address, sizeof(number));
+    const int32_t none = 0;
+    if (error.empty() && number)
+      error = gpu().copyIn(address, &none, sizeof(none));
+    return error;
+  });
+  return number;
 }
 
 void qk_cuda_reset(void) {

@@ -54,6 +54,7 @@ std::string CudaDriver::open() {
   load(cuMemFree, "cuMemFree_v2");
   load(cuMemcpyHtoD, "cuMemcpyHtoD_v2");
   load(cuMemcpyDtoH, "cuMemcpyDtoH_v2");
+  load(cuMemcpyDtoD, "cuMemcpyDtoD_v2");
   load(cuLaunchKernel, "cuLaunchKernel");
   if (missing)
     return std::string("the NVIDIA driver '") + name + "' has no " + missing +

@@ -52,10 +52,44 @@ void qk_cuda_output(void *data, int64_t rows, int64_t row_bytes,
 /// An i32 parameter.
 void qk_cuda_i32(int32_t value);
 
-/// Launches with this grid and block, waits, and copies outputs back. A grid
-/// without blocks does nothing.
+/// Launches with this grid and block, waits, and copies outputs back (where
+/// there are outputs on the host). A grid without blocks does nothing.
 void qk_cuda_launch(int64_t grid_x, int64_t grid_y, int64_t grid_z,
                     int64_t block_x, int64_t block_y, int64_t block_z);
+
+//===----------------------------------------------------------------------===//
+// Models whose buffers stay on the GPU (--lower-to-nvvm="model=device")
+//===----------------------------------------------------------------------===//
+//
+// Arrays given to qk_cuda_input and qk_cuda_output that lie in memory of
+// qk_cuda_allocate are used where they are; a launch with such outputs alone is
+// not waited for. Launches, copies and releases take effect in the order of
+// their calls.
+
+/// Memory on the GPU, not initialised; 256-byte aligned. Released memory is
+/// kept for the next allocation of that size.
+void *qk_cuda_allocate(int64_t bytes);
+void qk_cuda_release(void *address);
+/// qk_cuda_allocate, filled with `bytes` bytes of the host's memory.
+void *qk_cuda_upload(const void *data, int64_t bytes);
+/// To the host's memory, when all launches before have ended.
+void qk_cuda_download(void *data, const void *address, int64_t bytes);
+/// Where the constant `data` of the host is on the GPU (qk_cuda_constant).
+void *qk_cuda_constant_address(const void *data, int64_t bytes);
+/// One element of 1, 2, 4 or 8 bytes; its bits are the result's lowest.
+int64_t qk_cuda_read(const void *address, int64_t bytes);
+void qk_cuda_write(void *address, int64_t bytes, int64_t bits);
+
+/// Parameters: an address on the GPU; an i64; a size or index, passed as i32
+/// (an error where it doesn't fit).
+void qk_cuda_device(const void *address);
+void qk_cuda_i64(int64_t value);
+void qk_cuda_index(int64_t value);
+
+/// An i32 on the GPU in which a kernel leaves the number of an assertion that
+/// failed; 0 until then. qk_cuda_take_error waits, reads it, and sets it to 0.
+void *qk_cuda_error_cell(void);
+int64_t qk_cuda_take_error(void);
 
 /// Forgets all constants and images, so that their host memory may be reused.
 void qk_cuda_reset(void);

@@ -73,7 +73,8 @@ void qk::buildHostBufferizePipeline(OpPassManager &pm,
       bufferization::createOptimizeAllocationLivenessPass());
   pm.addPass(createConvertBufferizationToMemRefPass());
   simplify(pm);
-  pm.addPass(createContractionsToBLAS());
+  if (options.blas)
+    pm.addPass(createContractionsToBLAS());
 }
 
 void qk::buildBuffersToLLVMPipeline(OpPassManager &pm,

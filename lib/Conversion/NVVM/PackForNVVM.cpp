@@ -38,6 +38,17 @@ struct PackForNVVM : qk::impl::PackForNVVMBase<PackForNVVM> {
           << host << "', expected launch or keep";
       return signalPassFailure();
     }
+    if (model != "host" && model != "device") {
+      getOperation().emitError("unknown model '")
+          << model << "', expected host or device";
+      return signalPassFailure();
+    }
+    if (model == "device" && host == "keep") {
+      getOperation().emitError(
+          "model=device lowers the whole module, host=keep leaves everything "
+          "but matmuls as it is; give one of them");
+      return signalPassFailure();
+    }
     packed = PackedWeights();
     // What collapses leading dimensions is no StableHLO; a custom call takes
     // any number of them.

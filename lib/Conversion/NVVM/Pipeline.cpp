@@ -18,6 +18,11 @@ static void addKernels(OpPassManager &pm, const LowerToNVVMOptions &options) {
   EmitNVVMKernelsOptions emit;
   emit.chip = options.chip;
   pm.addPass(createEmitNVVMKernels(emit));
+  if (options.model == "device" && options.host != "keep") {
+    pm.addPass(createOutlineDeviceLoops({options.chip}));
+    pm.addNestedPass<gpu::GPUModuleOp>(createExpandDeviceMath());
+    pm.addPass(createBuffersToDevice());
+  }
   SerializeNVVMKernelsOptions serialize;
   serialize.format = options.format;
   serialize.artifacts = options.artifacts;
@@ -29,6 +34,7 @@ void qk::buildLowerToNVVMPipeline(OpPassManager &pm,
   PackForNVVMOptions pack;
   pack.chip = options.chip;
   pack.host = options.host;
+  pack.model = options.model;
   pm.addPass(createPackForNVVM(pack));
   if (options.host == "keep") {
     addKernels(pm, options);
@@ -39,8 +45,11 @@ void qk::buildLowerToNVVMPipeline(OpPassManager &pm,
 
   HostToLLVMOptions host;
   host.weights = options.weights;
+  bool onDevice = options.model == "device";
   // Float layers that were raised and not quantised.
   pm.addPass(createQuantLLMToReference({/*plain=*/false}));
+  // Products in float stay loops: BLAS would want them on the CPU.
+  host.blas = !onDevice;
   buildHostBufferizePipeline(pm, host);
   addKernels(pm, options);
   buildBuffersToLLVMPipeline(pm, host);

@@ -121,6 +121,8 @@ void buildKernelLoweringPipeline(OpPassManager &pm) {
   pm.addPass(createCanonicalizerPass());
   pm.addPass(createCSEPass());
   pm.addPass(createSCFToControlFlowPass());
+  // Before the GPU's conversion, which would call NVIDIA's libdevice.
+  pm.addPass(createConvertMathToLLVMPass());
   pm.addPass(createConvertGpuOpsToNVVMOps());
   pm.addPass(createConvertVectorToLLVMPass());
   pm.addPass(createConvertNVVMToLLVMPass());

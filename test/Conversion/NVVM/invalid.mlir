@@ -2,6 +2,8 @@
 // RUN: qk-opt %t/chip.mlir --verify-diagnostics --quant-llm-pack-for-nvvm=chip=sm_70
 // RUN: qk-opt %t/chip.mlir --verify-diagnostics --quant-llm-emit-nvvm-kernels=chip=sm_70
 // RUN: qk-opt %t/host.mlir --verify-diagnostics --quant-llm-pack-for-nvvm=host=maybe
+// RUN: qk-opt %t/model.mlir --verify-diagnostics --quant-llm-pack-for-nvvm=model=elsewhere
+// RUN: qk-opt %t/both.mlir --verify-diagnostics --quant-llm-pack-for-nvvm="model=device host=keep"
 // RUN: qk-opt %t/format.mlir --verify-diagnostics --quant-llm-serialize-nvvm-kernels=format=elf
 // RUN: qk-opt %t/pack.mlir --verify-diagnostics --split-input-file --quant-llm-pack-for-nvvm
 // RUN: qk-opt %t/old.mlir --verify-diagnostics --split-input-file --quant-llm-emit-nvvm-kernels=chip=sm_75
@@ -12,6 +14,14 @@
 
 //--- chip.mlir
 // expected-error@+1 {{unknown chip 'sm_70', expected one of sm_75, sm_80, sm_86, sm_89, sm_90, sm_90a, sm_100a, sm_120}}
+module {}
+
+//--- model.mlir
+// expected-error@+1 {{unknown model 'elsewhere', expected host or device}}
+module {}
+
+//--- both.mlir
+// expected-error@+1 {{model=device lowers the whole module, host=keep leaves everything but matmuls as it is; give one of them}}
 module {}
 
 //--- host.mlir

@@ -46,9 +46,10 @@ struct Kernels {
   MLIRContext context;
   OwningOpRef<ModuleOp> module;
   std::unique_ptr<Emulator> emulator;
-  /// By kernel: for each parameter, is it a pointer, and is it written to?
+  /// By kernel: for each parameter, is it a pointer, is it written to, and is
+  /// it an i64?
   struct Parameter {
-    bool isPointer, isWritable;
+    bool isPointer, isWritable, isWide;
   };
   std::map<std::string, std::vector<Parameter>> parameters;
 
@@ -86,7 +87,8 @@ bool Kernels::load(const char *path, const char *text) {
     for (Attribute parameter : description.getAs<ArrayAttr>("parameters")) {
       StringRef type =
           cast<DictionaryAttr>(parameter).getAs<StringAttr>("type").getValue();
-      list.push_back({type.ends_with("*"), !type.starts_with("const ")});
+      list.push_back(
+          {type.ends_with("*"), !type.starts_with("const "), type == "i64"});
     }
   }
   kernels->remove();
@@ -206,6 +208,10 @@ DRIVER int cuMemcpyDtoH_v2(void *to, uint64_t from, size_t bytes) {
   std::memcpy(to, host(from), bytes);
   return 0;
 }
+DRIVER int cuMemcpyDtoD_v2(uint64_t to, uint64_t from, size_t bytes) {
+  std::memcpy(host(to), host(from), bytes);
+  return 0;
+}
 DRIVER int cuLaunchKernel(void *function, unsigned gx, unsigned gy, unsigned gz,
                           unsigned bx, unsigned by, unsigned bz, unsigned,
                           void *, void **values, void **) {
@@ -214,12 +220,20 @@ DRIVER int cuLaunchKernel(void *function, unsigned gx, unsigned gy, unsigned gz,
   std::vector<EmulatorArgument> arguments;
   for (size_t i = 0; i < parameters.size(); ++i) {
     if (!parameters[i].isPointer) {
-      arguments.push_back(
-          EmulatorArgument::scalar(*static_cast<int32_t *>(values[i])));
+      arguments.push_back(EmulatorArgument::scalar(
+          parameters[i].isWide ? *static_cast<int64_t *>(values[i])
+                               : *static_cast<int32_t *>(values[i])));
       continue;
     }
     uint64_t address = *static_cast<uint64_t *>(values[i]);
-    size_t bytes = allocations[address].bytes;
+    // The allocation it lies in; outside of all of them: no bytes.
+    auto after = allocations.upper_bound(address);
+    size_t bytes = 0;
+    if (after != allocations.begin()) {
+      auto &[begin, allocation] = *std::prev(after);
+      if (address - begin < allocation.bytes)
+        bytes = allocation.bytes - (address - begin);
+    }
     arguments.push_back(parameters[i].isWritable
                             ? EmulatorArgument::output(host(address), bytes)
                             : EmulatorArgument::input(host(address), bytes));

@@ -60,6 +60,10 @@ struct HostToLLVMOptions : public mlir::PassPipelineOptions<HostToLLVMOptions> {
       llvm::cl::desc("run elementwise operations and reductions on all cores "
                      "(OpenMP)"),
       llvm::cl::init(true)};
+  Option<bool> blas{
+      *this, "blas",
+      llvm::cl::desc("make contractions calls of the runtime's BLAS"),
+      llvm::cl::init(true)};
 };
 
 /// What the pass of this name does: fails where `module` has ops that MLIR does

@@ -7,6 +7,7 @@
 #ifndef QK_CONVERSION_NVVM_PASSES_H
 #define QK_CONVERSION_NVVM_PASSES_H
 
+#include "mlir/Dialect/GPU/IR/GPUDialect.h"
 #include "mlir/IR/BuiltinOps.h"
 #include "mlir/Pass/Pass.h"
 #include "mlir/Pass/PassOptions.h"
@@ -46,6 +47,12 @@ struct LowerToNVVMOptions : mlir::PassPipelineOptions<LowerToNVVMOptions> {
                      "kernels; keep: each matmul becomes one call, everything "
                      "else stays"),
       llvm::cl::init("launch")};
+  Option<std::string> model{
+      *this, "model",
+      llvm::cl::desc("host: quantised matmuls run on the GPU, the rest on the "
+                     "CPU; device: the whole model runs on the GPU, buffers "
+                     "stay there (with host=launch)"),
+      llvm::cl::init("host")};
   Option<std::string> artifacts{
       *this, "artifacts",
       llvm::cl::desc("folder to write the kernels and kernels.json to"),

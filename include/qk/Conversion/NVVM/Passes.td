@@ -42,7 +42,9 @@ def PackForNVVM : Pass<"quant-llm-pack-for-nvvm", "mlir::ModuleOp"> {
     chipOption,
     Option<"host", "host", "std::string", /*default=*/"\"launch\"",
            "launch: the host code launches the kernels; keep: each matmul "
-           "stays one op">
+           "stays one op">,
+    Option<"model", "model", "std::string", /*default=*/"\"host\"",
+           "host: the rest of the model runs on the CPU; device: on the GPU">
   ];
   let dependentDialects = [
     "mlir::func::FuncDialect", "mlir::memref::MemRefDialect",
@@ -104,6 +106,63 @@ def SerializeNVVMKernels
            "isa (PTX), bin (cubin) or fatbin">,
     Option<"artifacts", "artifacts", "std::string", /*default=*/"\"\"",
            "Folder to write the kernels and kernels.json to">
+  ];
+}
+
+def OutlineDeviceLoops : Pass<"quant-llm-outline-device-loops", "mlir::ModuleOp"> {
+  let summary = "Make GPU kernels of everything but quantised matmuls";
+  let description = [{
+    Every linalg operation and copy on buffers becomes a kernel of
+    `gpu.module @qk_kernels` and its launch through the runtime
+    (qk/Runtime/Cuda.h): one thread an element of the parallel loops, loops of
+    reductions inside it. Equal operations share a kernel. What the host
+    computes for them (sizes, strides, scalars) is passed by value.
+
+    An assertion in a body that fails leaves its number in a cell of the GPU's
+    memory; the public function ends with the assertion on the host.
+
+    Runs after bufferization and `quant-llm-emit-nvvm-kernels`, before
+    `quant-llm-buffers-to-device`. Fails where a body has side effects other
+    than these.
+  }];
+  let options = [chipOption];
+  let dependentDialects = [
+    "mlir::affine::AffineDialect", "mlir::arith::ArithDialect",
+    "mlir::cf::ControlFlowDialect", "mlir::func::FuncDialect",
+    "mlir::gpu::GPUDialect", "mlir::linalg::LinalgDialect",
+    "mlir::LLVM::LLVMDialect", "mlir::memref::MemRefDialect",
+    "mlir::NVVM::NVVMDialect", "mlir::scf::SCFDialect"
+  ];
+}
+
+def ExpandDeviceMath : Pass<"quant-llm-expand-device-math", "mlir::gpu::GPUModuleOp"> {
+  let summary = "Write functions of kernels as arithmetic";
+  let description = [{
+    exp, tanh, erf, … become polynomials, sin and cos f64 arithmetic: NVIDIA's
+    library of such functions (libdevice) comes with CUDA, which making PTX
+    does not need. Fails for a function that has no such form.
+  }];
+  let dependentDialects = ["mlir::arith::ArithDialect",
+                           "mlir::LLVM::LLVMDialect",
+                           "mlir::math::MathDialect",
+                           "mlir::vector::VectorDialect"];
+}
+
+def BuffersToDevice : Pass<"quant-llm-buffers-to-device", "mlir::ModuleOp"> {
+  let summary = "Keep a module's buffers in the GPU's memory";
+  let description = [{
+    Allocations become the runtime's (qk/Runtime/Cuda.h), constants are copied
+    to the GPU once, arguments of public functions where they begin, results
+    back where they end. Elements that the host itself reads or writes go over
+    one by one.
+
+    Preconditions (the pass fails otherwise): all loops are kernels
+    (`quant-llm-outline-device-loops`); arguments and results are contiguous;
+    no public function is called within the module.
+  }];
+  let dependentDialects = [
+    "mlir::arith::ArithDialect", "mlir::func::FuncDialect",
+    "mlir::LLVM::LLVMDialect", "mlir::memref::MemRefDialect"
   ];
 }
 

@@ -49,15 +49,15 @@ struct EmulatorArgument {
   static EmulatorArgument output(void *data, size_t bytes) {
     return {data, bytes, true, 0};
   }
-  /// An i32.
-  static EmulatorArgument scalar(int32_t value) {
+  /// An i32 or i64.
+  static EmulatorArgument scalar(int64_t value) {
     return {nullptr, 0, false, value};
   }
 
   void *data;
   size_t bytes;
   bool writable;
-  int32_t value;
+  int64_t value;
 };
 
 class Emulator {

@@ -1,0 +1,43 @@
+// RUN: qk-opt %s --split-input-file --verify-diagnostics --pass-pipeline='builtin.module(gpu.module(quant-llm-expand-device-math))' | FileCheck %s
+// Functions in kernels are arithmetic: NVIDIA's library of them is not needed.
+
+// CHECK-LABEL: gpu.func @functions
+gpu.module @kernels {
+  gpu.func @functions(%p: !llvm.ptr<1>, %x: f32, %h: f16) kernel {
+    // A quarter turn is found in f64.
+    // CHECK: %[[WIDE:.*]] = arith.extf %{{.*}} : f32 to f64
+    // CHECK: llvm.call_intrinsic "llvm.roundeven"
+    // CHECK-NOT: math.sin
+    // CHECK-NOT: math.cos
+    // CHECK-NOT: math.exp
+    // CHECK-NOT: math.tanh
+    // CHECK-NOT: math.erf
+    // CHECK-NOT: math.powf
+    // CHECK: llvm.call_intrinsic "llvm.sqrt"
+    // CHECK-NOT: math.rsqrt
+    // CHECK: gpu.return
+    %0 = math.sin %x : f32
+    %1 = math.cos %0 : f32
+    %2 = math.exp %1 : f32
+    %3 = math.tanh %2 : f32
+    %4 = math.erf %3 : f32
+    %5 = math.rsqrt %4 : f32
+    %6 = math.powf %5, %x : f32
+    %7 = math.exp %h : f16
+    %8 = arith.extf %7 : f16 to f32
+    %9 = arith.addf %6, %8 : f32
+    llvm.store %9, %p : f32, !llvm.ptr<1>
+    gpu.return
+  }
+}
+
+// -----
+
+gpu.module @kernels {
+  gpu.func @unknown(%p: !llvm.ptr<1>, %x: f64) kernel {
+    // expected-error@+1 {{no GPU code for 'math.acos' on 'f64' (model=device); lower with model=host}}
+    %0 = math.acos %x : f64
+    llvm.store %0, %p : f64, !llvm.ptr<1>
+    gpu.return
+  }
+}
