@@ -162,12 +162,100 @@ TEST_F(Cuda, GridTooLarge) {
 TEST_F(Cuda, TooManyParameters) {
   EXPECT_EQ(errorOf([] {
               qk_cuda_begin("ptx", "add_rows");
-              for (int i = 0; i < 17; ++i)
+              for (int i = 0; i < 65; ++i)
                 qk_cuda_i32(i);
               qk_cuda_launch(1, 1, 1, 32, 1, 1);
             }),
-            "can't run GPU kernels: a kernel takes at most 16 parameters, got "
-            "17");
+            "can't run GPU kernels: a kernel takes at most 64 parameters, got "
+            "65");
+}
+
+TEST_F(Cuda, LeavesBuffersOnTheGpu) {
+  EXPECT_EQ(errorOf([&] {
+              auto *in = static_cast<char *>(qk_cuda_upload(x.data(), 32));
+              void *out = qk_cuda_allocate(24);
+              void *weight = qk_cuda_constant_address(w.data(), 12);
+              get<int>("fake_waits") = 0;
+              qk_cuda_begin("ptx", "add_rows");
+              // Rows with room between them are made contiguous there.
+              qk_cuda_input(in, 2, 12, 16);
+              qk_cuda_constant(weight, 12);
+              qk_cuda_output(out, 2, 12, 12);
+              qk_cuda_index(2);
+              qk_cuda_index(3);
+              qk_cuda_launch(1, 1, 1, 32, 1, 1);
+              EXPECT_EQ(get<int>("fake_waits"), 0);
+              qk_cuda_download(y.data(), out, 24);
+              qk_cuda_release(out);
+              qk_cuda_release(in);
+            }),
+            "");
+  EXPECT_EQ(y, (std::vector<float>{11, 22, 33, 14, 25, 36, -1, -1, -1, -1}));
+  // x and w; nothing twice.
+  EXPECT_EQ(get<int>("fake_uploads"), 2);
+}
+
+TEST_F(Cuda, StoresRowsApartOnTheGpu) {
+  EXPECT_EQ(errorOf([&] {
+              void *out = qk_cuda_upload(y.data(), 40);
+              qk_cuda_begin("ptx", "add_rows");
+              qk_cuda_input(x.data(), 2, 12, 16);
+              qk_cuda_constant(w.data(), 12);
+              qk_cuda_output(out, 2, 12, 20);
+              qk_cuda_i32(2);
+              qk_cuda_i32(3);
+              qk_cuda_launch(1, 1, 1, 32, 1, 1);
+              qk_cuda_download(y.data(), out, 40);
+            }),
+            "");
+  EXPECT_EQ(y, (std::vector<float>{11, 22, 33, -1, -1, 14, 25, 36, -1, -1}));
+}
+
+TEST_F(Cuda, KeepsReleasedMemory) {
+  EXPECT_EQ(errorOf([&] {
+              void *first = qk_cuda_allocate(100);
+              qk_cuda_release(first);
+              // Released once, however often it is said.
+              qk_cuda_release(first);
+              void *second = qk_cuda_allocate(200);
+              EXPECT_EQ(first, second);
+              EXPECT_NE(qk_cuda_allocate(200), second);
+              EXPECT_NE(qk_cuda_allocate(300), nullptr);
+            }),
+            "");
+}
+
+TEST_F(Cuda, ReadsAndWritesElements) {
+  EXPECT_EQ(errorOf([&] {
+              auto *memory = static_cast<char *>(qk_cuda_upload(x.data(), 32));
+              qk_cuda_write(memory + 4, 2, 0x1234);
+              EXPECT_EQ(qk_cuda_read(memory + 4, 2), 0x1234);
+              EXPECT_EQ(qk_cuda_read(memory + 5, 1), 0x12);
+            }),
+            "");
+}
+
+TEST_F(Cuda, TakesAnAssertionsNumberOnce) {
+  EXPECT_EQ(errorOf([&] {
+              EXPECT_EQ(qk_cuda_take_error(), 0);
+              qk_cuda_write(qk_cuda_error_cell(), 4, 7);
+              EXPECT_EQ(qk_cuda_take_error(), 7);
+              EXPECT_EQ(qk_cuda_take_error(), 0);
+            }),
+            "");
+}
+
+TEST_F(Cuda, RefusesSizesBeyond32Bits) {
+  EXPECT_EQ(errorOf([&] {
+              qk_cuda_begin("ptx", "add_rows");
+              qk_cuda_index(int64_t(1) << 31);
+              qk_cuda_launch(1, 1, 1, 32, 1, 1);
+            }),
+            "can't run GPU kernels: kernel 'add_rows': expected sizes and "
+            "offsets below 2147483648 elements, got 2147483648");
+  EXPECT_EQ(errorOf([&] { qk_cuda_allocate(int64_t(1) << 41); }),
+            "can't run GPU kernels: Fake GPU (sm_90): no memory for "
+            "2199023255552 bytes: no such thing");
 }
 
 } // namespace

@@ -60,7 +60,11 @@ FAKE int cuDevicePrimaryCtxRetain(void **context, int) {
   return 0;
 }
 FAKE int cuCtxSetCurrent(void *) { return 0; }
-FAKE int cuCtxSynchronize() { return 0; }
+FAKE int fake_waits = 0;
+FAKE int cuCtxSynchronize() {
+  ++fake_waits;
+  return 0;
+}
 FAKE int cuModuleLoadDataEx(void **module, const void *image, unsigned,
                             const int *, void **values) {
   ++fake_loads;
@@ -102,6 +106,10 @@ FAKE int cuMemcpyHtoD_v2(uint64_t to, const void *from, size_t bytes) {
 }
 FAKE int cuMemcpyDtoH_v2(void *to, uint64_t from, size_t bytes) {
   std::memcpy(to, host(from), bytes);
+  return 0;
+}
+FAKE int cuMemcpyDtoD_v2(uint64_t to, uint64_t from, size_t bytes) {
+  std::memcpy(host(to), host(from), bytes);
   return 0;
 }
 FAKE int cuLaunchKernel(void *, unsigned gx, unsigned gy, unsigned gz,
