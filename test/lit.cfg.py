@@ -6,6 +6,8 @@
 #   plugins       tests that load a plugin into a stock tool (not sanitized)
 #   tokenizers    QK_PYTHON (default: the Python that runs lit) has the package
 #   torch         ... and PyTorch, transformers and torch-mlir: qk[export]
+#   iree, onnxruntime   QK_CLIENTS (default: what utils/check-clients installs)
+#                 is a Python with these clients
 import os
 import shutil
 import subprocess
@@ -61,18 +63,27 @@ config.substitutions.append(("%export-python", "env PYTHONPATH=%s/python HF_HUB_
     config.qk_source_dir, export_python)))
 
 
-def has_packages(*names):
+def has_packages(*names, python=export_python):
     # Found, not imported: that takes seconds.
     code = ("import importlib.util, sys; sys.exit(not all("
             "importlib.util.find_spec(n) for n in sys.argv[1:]))")
-    return subprocess.run([export_python, "-c", code, *names],
-                          stderr=subprocess.DEVNULL).returncode == 0
+    return os.path.exists(python) and subprocess.run(
+        [python, "-c", code, *names], stderr=subprocess.DEVNULL).returncode == 0
 
 
 if has_packages("numpy", "tokenizers"):
     config.available_features.add("tokenizers")
     if has_packages("torch", "transformers", "torch_mlir"):
         config.available_features.add("torch")
+
+clients = os.environ.get("QK_CLIENTS", config.qk_build_dir + "/clients/iree/bin/python")
+config.substitutions.append(("%clients", (
+    "env PYTHONPATH={0}/python QK_SOURCE={0} QK_BUILD={1} QK_LIBRARY={1}/lib/libqk_c.so {2}").format(
+        config.qk_source_dir, config.qk_build_dir, clients)))
+if has_packages("iree.compiler", "iree.runtime", "safetensors", python=clients):
+    config.available_features.add("iree")
+if has_packages("onnxruntime", "onnx", "safetensors", python=clients):
+    config.available_features.add("onnxruntime")
 
 
 def find_ptxas():

@@ -5,6 +5,7 @@ qk.files    safetensors and .npy, checkpoints of one or more files; numpy only
 qk.quantize quantises a module in this process (libqk_c, numpy)
 qk.compile  compiles one: a callable on numpy arrays
 qk.export   a Hugging Face folder to an MLIR module (PyTorch, torch-mlir)
+qk.onnx     quantises the linear layers of an ONNX file (onnx)
 qk.tokens   texts to calibration samples and evaluation tokens (tokenizers)
 """
 
