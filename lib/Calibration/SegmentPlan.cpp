@@ -33,8 +33,9 @@ public:
 
   LogicalResult findGroups(ArrayRef<std::string> layers);
   void findNeeded();
-  void chooseCuts(const StatisticUses &uses);
+  void chooseCuts();
   void makeSteps();
+  void findEarly(const StatisticUses &uses);
 
 private:
   /// A place where some groups' inputs have just been computed.
@@ -179,7 +180,7 @@ void Planner::findLive(Cut &cut) const {
       cut.bytes += FunctionFlow::bytesOf(value, unknownSize);
 }
 
-void Planner::chooseCuts(const StatisticUses &uses) {
+void Planner::chooseCuts() {
   for (Cut &cut : cuts) {
     findLive(cut);
     // At the arguments nothing is kept.
@@ -192,18 +193,6 @@ void Planner::chooseCuts(const StatisticUses &uses) {
       if (neighbour < cuts.size() && cuts[neighbour].bytes > 0)
         least = std::min(least, cuts[neighbour].bytes);
     if (cuts[i].bytes > kTooMuch * least)
-      cuts[i].kept = false;
-  }
-  llvm::StringMap<size_t> cutOf;
-  for (auto [index, cut] : llvm::enumerate(cuts))
-    for (size_t group : cut.groups)
-      for (const std::string &layer : plan.groups[group].layers)
-        cutOf[layer] = index;
-  for (const auto &[layer, statistic] : uses) {
-    auto from = cutOf.find(layer), to = cutOf.find(statistic);
-    if (from == cutOf.end() || to == cutOf.end())
-      continue;
-    for (size_t i = from->second + 1; i <= to->second; ++i)
       cuts[i].kept = false;
   }
 }
@@ -236,6 +225,26 @@ void Planner::makeSteps() {
   }
 }
 
+void Planner::findEarly(const StatisticUses &uses) {
+  llvm::StringMap<size_t> groupOf;
+  for (auto [index, group] : llvm::enumerate(plan.groups))
+    if (group.input)
+      for (const std::string &layer : group.layers)
+        groupOf[layer] = index;
+  for (const auto &[layer, statistic] : uses) {
+    auto from = groupOf.find(layer), to = groupOf.find(statistic);
+    if (from == groupOf.end() || to == groupOf.end())
+      continue;
+    size_t step = plan.groups[from->second].step;
+    std::vector<size_t> &early = plan.steps[step].early;
+    if (plan.groups[to->second].step > step &&
+        !llvm::is_contained(early, to->second))
+      early.push_back(to->second);
+  }
+  for (Step &step : plan.steps)
+    llvm::sort(step.early);
+}
+
 FailureOr<SegmentPlan>
 qk::calibration::planSegments(ModelCopy &copy, func::FuncOp function,
                               ArrayRef<std::string> layers,
@@ -251,18 +260,26 @@ qk::calibration::planSegments(ModelCopy &copy, func::FuncOp function,
   if (failed(planner.findGroups(layers)))
     return failure();
   planner.findNeeded();
-  planner.chooseCuts(uses);
+  planner.chooseCuts();
   planner.makeSteps();
+  planner.findEarly(uses);
   return plan;
 }
 
 void SegmentPlan::print(llvm::raw_ostream &stream) const {
-  for (auto [index, step] : llvm::enumerate(steps)) {
-    stream << "calibration: step " << index << ":";
-    for (size_t group : step.groups) {
+  auto printGroups = [&](ArrayRef<size_t> numbers) {
+    for (size_t group : numbers) {
       stream << " [";
       llvm::interleave(groups[group].layers, stream, ", ");
       stream << "]";
+    }
+  };
+  for (auto [index, step] : llvm::enumerate(steps)) {
+    stream << "calibration: step " << index << ":";
+    printGroups(step.groups);
+    if (!step.early.empty()) {
+      stream << " looking ahead to";
+      printGroups(step.early);
     }
     stream << (step.groups.empty() ? " no layer; keeps" : "; keeps");
     for (Value value : step.live)

@@ -11,9 +11,10 @@
 /// for every sample. A cut is left out, and the groups on both sides of it
 /// become one step, where
 /// - a value is alive that can't be kept,
-/// - it keeps far more alive than the cut before or after it,
-/// - a recipe of the first needs the statistics of the second (scales folded
-///   into the rows of the layer before).
+/// - it keeps far more alive than the cut before or after it.
+/// Where a recipe of an earlier layer needs statistics of a later one (scales
+/// folded into the rows of the layer before), those are taken twice: before the
+/// earlier layer is rounded, and, for the later layer's own rounding, after.
 ///
 //===----------------------------------------------------------------------===//
 
@@ -41,6 +42,8 @@ struct SegmentPlan {
   /// From one cut to the next.
   struct Step {
     std::vector<size_t> groups;
+    /// Of later steps, whose statistics recipes of this step's layers need.
+    std::vector<size_t> early;
     /// The number of the last op before the cut; -1: none.
     int64_t position = -1;
     /// What is kept at the cut, in the order of definition.

@@ -18,6 +18,7 @@
 
 #include <map>
 #include <optional>
+#include <vector>
 
 namespace qk::calibration {
 
@@ -75,6 +76,12 @@ private:
     std::vector<float> cross, heldOut;
     quant_llm::LayerStatistics view;
     size_t users = 0;
+
+    void clear() {
+      data = numerics::Statistics();
+      cross = heldOut = std::vector<float>();
+      view = quant_llm::LayerStatistics();
+    }
   };
   class Collector;
 
@@ -87,7 +94,10 @@ private:
   /// Runs `body` and adds what it took to `spent`.
   mlir::LogicalResult measured(llvm::function_ref<mlir::LogicalResult()> body);
   mlir::LogicalResult advance();
+  size_t stepToRound() const;
   mlir::LogicalResult collect();
+  mlir::LogicalResult collectKept(size_t group);
+  mlir::LogicalResult collectComputed(std::vector<Collector> &collectors);
   mlir::LogicalResult keep(size_t sample, const Segment &segment,
                            llvm::ArrayRef<Tensor> results, bool exact);
   /// The arguments of a segment that are the same for all samples.
@@ -99,7 +109,6 @@ private:
   llvm::Expected<Tensor> readWeight(const SegmentArgument &argument,
                                     bool exact);
   const Tensor &valueOf(mlir::Value value, size_t sample, bool exact) const;
-  void finish(size_t group, Collector &collector);
   mlir::LogicalResult fail(llvm::Error error);
   void showProgress(llvm::StringRef what, size_t sample) const;
   void printProfile() const;
@@ -129,6 +138,8 @@ private:
   bool collected = false;
   /// Of the layers of this step: weights as the model stores them, in f32.
   llvm::StringMap<Tensor> weights;
+  /// The layers that were rounded.
+  llvm::StringSet<> finished;
   /// Rounded weights of this step's layers, in use from the next one on.
   llvm::StringMap<Tensor> rounding;
   llvm::DenseMap<mlir::Operation *, Tensor> parameters;

@@ -105,6 +105,7 @@ SequentialRun::readWeight(const SegmentArgument &argument, bool exact) {
 
 LogicalResult SequentialRun::setRounded(StringRef layer,
                                         ArrayRef<float> weight) {
+  finished.insert(layer);
   quant_llm::LinearOp op = findLayer(function, layer);
   // Of a function that does not run.
   if (!op)

@@ -37,6 +37,43 @@ module {
 }
 )";
 
+/// The same, but that a's recipe names a statistic of b.
+constexpr const char *kLookingAhead = R"(
+module {
+  func.func @main(%x: tensor<?x2xf32>) -> tensor<?x2xf32> {
+    %w = quant_llm.parameter ""::"a.weight" : tensor<2x2xf32> = dense<[[1.0, 2.0], [3.0, 4.0]]> : tensor<2x2xf32>
+    %v = quant_llm.parameter ""::"b.weight" : tensor<2x2xf32> = dense<1.0> : tensor<2x2xf32>
+    %hb = quant_llm.statistic hessian of "b" : tensor<2x2xf32>
+    %ca, %sa = quant_llm.round_compensated %w, %hb scheme(<u4, group = 2, scale = f16>) symmetric static_groups : tensor<2x2xf32>, tensor<2x2xf32> -> tensor<2x2xi4>, tensor<2x1xf16>
+    %h = quant_llm.statistic cross of "b" : tensor<2x2xf32>
+    %cb, %sb = quant_llm.round_compensated %v, %h scheme(<u4, group = 2, scale = f16>) symmetric static_groups : tensor<2x2xf32>, tensor<2x2xf32> -> tensor<2x2xi4>, tensor<2x1xf16>
+    %0 = quant_llm.matmul %x, %ca, %sa scheme(<u4, group = 2, scale = f16>) name("a") : (tensor<?x2xf32>, tensor<2x2xi4>, tensor<2x1xf16>) -> tensor<?x2xf32>
+    %1 = quant_llm.matmul %0, %cb, %sb scheme(<u4, group = 2, scale = f16>) name("b") : (tensor<?x2xf32>, tensor<2x2xi4>, tensor<2x1xf16>) -> tensor<?x2xf32>
+    return %1 : tensor<?x2xf32>
+  }
+}
+)";
+
+/// y = c(b(a(x))); what c reads is too large to be kept: b and c are one step.
+constexpr const char *kOneStep = R"(
+module {
+  func.func @main(%x: tensor<?x2xf32>) -> tensor<?x2xf32> {
+    %wa = quant_llm.parameter ""::"a.weight" : tensor<2x2xf32> = dense<[[1.0, 2.0], [3.0, 4.0]]> : tensor<2x2xf32>
+    %wb = quant_llm.parameter ""::"b.weight" : tensor<12x2xf32> = dense<1.0> : tensor<12x2xf32>
+    %wc = quant_llm.parameter ""::"c.weight" : tensor<2x12xf32> = dense<1.0> : tensor<2x12xf32>
+    %ca, %sa = quant_llm.round_to_nearest %wa scheme(<u4, group = 2, scale = f16>) symmetric : tensor<2x2xf32> -> tensor<2x2xi4>, tensor<2x1xf16>
+    %hb = quant_llm.statistic cross of "b" : tensor<2x2xf32>
+    %cb, %sb = quant_llm.round_compensated %wb, %hb scheme(<u4, group = 2, scale = f16>) symmetric static_groups : tensor<12x2xf32>, tensor<2x2xf32> -> tensor<12x2xi4>, tensor<12x1xf16>
+    %hc = quant_llm.statistic cross of "c" : tensor<12x12xf32>
+    %cc, %sc = quant_llm.round_compensated %wc, %hc scheme(<u4, group = 2, scale = f16>) symmetric static_groups : tensor<2x12xf32>, tensor<12x12xf32> -> tensor<2x12xi4>, tensor<2x6xf16>
+    %0 = quant_llm.matmul %x, %ca, %sa scheme(<u4, group = 2, scale = f16>) name("a") : (tensor<?x2xf32>, tensor<2x2xi4>, tensor<2x1xf16>) -> tensor<?x2xf32>
+    %1 = quant_llm.matmul %0, %cb, %sb scheme(<u4, group = 2, scale = f16>) name("b") : (tensor<?x2xf32>, tensor<12x2xi4>, tensor<12x1xf16>) -> tensor<?x12xf32>
+    %2 = quant_llm.matmul %1, %cc, %sc scheme(<u4, group = 2, scale = f16>) name("c") : (tensor<?x12xf32>, tensor<2x12xi4>, tensor<2x6xf16>) -> tensor<?x2xf32>
+    return %2 : tensor<?x2xf32>
+  }
+}
+)";
+
 class Sequential : public ::testing::Test {
 protected:
   Sequential()
@@ -45,7 +82,15 @@ protected:
           return success();
         }) {
     context.loadDialect<func::FuncDialect, quant_llm::QuantLLMDialect>();
-    module = parseSourceString<ModuleOp>(kModule, &context);
+    open(kModule);
+  }
+  ~Sequential() override { llvm::sys::fs::remove(path); }
+
+  /// Two tokens, [1 2] and [-3 4].
+  void open(const char *text) {
+    source.reset();
+    module = parseSourceString<ModuleOp>(text, &context);
+    llvm::sys::fs::remove(path);
     llvm::sys::fs::createTemporaryFile("calibration", "safetensors", path);
     storage::SafetensorsWriter writer(path);
     llvm::cantFail(writer.declare("arg0", storage::DataType::F32, {1, 2, 2}));
@@ -58,7 +103,6 @@ protected:
     // A cross moment needs no `sequential`.
     source = std::move(*calibration::createStatisticsSource(*module));
   }
-  ~Sequential() override { llvm::sys::fs::remove(path); }
 
   MLIRContext context;
   std::string message;
@@ -94,6 +138,43 @@ TEST_F(Sequential, GivesTheMomentsOfBothModels) {
   auto unknown = source->get("c");
   ASSERT_TRUE(succeeded(unknown));
   EXPECT_EQ(*unknown, nullptr);
+}
+
+TEST_F(Sequential, LooksAheadForEarlierRecipes) {
+  open(kLookingAhead);
+  ASSERT_TRUE(succeeded(source->prepare(*module, {"a", "b"}))) << message;
+  // Before a is rounded, what the float model gives: F = [5 11; 5 7].
+  auto early = source->get("b");
+  ASSERT_TRUE(succeeded(early)) << message;
+  EXPECT_EQ((*early)->hessian, ArrayRef<float>({25, 45, 45, 85}));
+  EXPECT_EQ((*early)->absmax, ArrayRef<float>({5, 11}));
+  EXPECT_TRUE((*early)->cross.empty());
+  uint64_t id = (*early)->id;
+  ASSERT_TRUE(succeeded(source->setRounded("a", {1, 1, 0, 2})));
+  source->release("a");
+  // Then what b is rounded with, as in a model whose recipes name their own.
+  auto b = source->get("b");
+  ASSERT_TRUE(succeeded(b)) << message;
+  EXPECT_NE((*b)->id, id);
+  EXPECT_EQ((*b)->hessian, ArrayRef<float>({5, 10, 10, 40}));
+  EXPECT_EQ((*b)->cross, ArrayRef<float>({10, 30, 20, 50}));
+}
+
+TEST_F(Sequential, MakesUpForAnErrorOnceInAStep) {
+  open(kOneStep);
+  ASSERT_TRUE(succeeded(source->prepare(*module, {"a", "b", "c"}))) << message;
+  ASSERT_TRUE(succeeded(source->get("a"))) << message;
+  ASSERT_TRUE(succeeded(source->setRounded("a", {1, 1, 0, 2})));
+  source->release("a");
+  auto b = source->get("b");
+  ASSERT_TRUE(succeeded(b)) << message;
+  EXPECT_EQ((*b)->cross, ArrayRef<float>({10, 30, 20, 50}));
+  // Without that b was rounded: one step. b makes up for a's error; would c do
+  // so as well, with X = [16 ...; 12 ...], its cross moment would be 110.
+  auto c = source->get("c");
+  ASSERT_TRUE(succeeded(c)) << message;
+  EXPECT_EQ((*c)->hessian, ArrayRef<float>(std::vector<float>(144, 65)));
+  EXPECT_EQ((*c)->cross, (*c)->hessian);
 }
 
 TEST_F(Sequential, WantsLayersRoundedInOrder) {

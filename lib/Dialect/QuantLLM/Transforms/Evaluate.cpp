@@ -365,6 +365,9 @@ LogicalResult Evaluation::run() {
   RecipeEvaluator evaluator(source, options, identityHessian);
   while (journal && done < tasks.size() && journal->has(done))
     ++done;
+  // A source that quantises as it goes has other statistics later.
+  if (source && !source->order().empty())
+    done = countResumable(tasks, done);
   elapsed = {};
   weightToDo = 0;
   for (const Task &task : ArrayRef(tasks).drop_front(done))

@@ -57,8 +57,11 @@ public:
 
   /// The statistics of a layer; null where the source knows none. Layers that
   /// read the same tensor get the same arrays. Valid until the last of them is
-  /// released. Errors (a layer's activations are not finite, the run fails, the
-  /// layer was released before) are emitted.
+  /// released; but a source that quantises as it goes (order) gives, until all
+  /// layers before this one are rounded, those from before that, and others
+  /// later: what was computed from the first has to be kept. Errors (a layer's
+  /// activations are not finite, the run fails, the layer was released before)
+  /// are emitted.
   virtual mlir::FailureOr<const LayerStatistics *>
   get(llvm::StringRef layer) = 0;
 

@@ -109,10 +109,12 @@ void qk::quant_llm::sortTasks(std::vector<Task> &tasks,
     rank.try_emplace(layer, rank.size());
   std::vector<std::pair<size_t, size_t>> keys;
   for (auto [index, task] : llvm::enumerate(tasks)) {
+    // A rounding's recipe may look ahead to layers after it.
     llvm::SetVector<StringRef> layers;
-    collectStatisticLayers(task.op, layers);
     if (task.isRounding())
       layers.insert(task.layer);
+    else
+      collectStatisticLayers(task.op, layers);
     size_t last = 0;
     for (StringRef layer : layers)
       if (auto found = rank.find(layer); found != rank.end())
@@ -124,4 +126,21 @@ void qk::quant_llm::sortTasks(std::vector<Task> &tasks,
   for (auto [last, index] : keys)
     sorted.push_back(std::move(tasks[index]));
   tasks = std::move(sorted);
+}
+
+size_t qk::quant_llm::countResumable(ArrayRef<Task> tasks, size_t done) {
+  llvm::StringMap<size_t> taskOf;
+  for (auto [index, task] : llvm::enumerate(tasks))
+    if (task.isRounding())
+      taskOf.try_emplace(task.layer, index);
+  for (size_t i = 0; i < done; ++i) {
+    llvm::SetVector<StringRef> layers;
+    collectStatisticLayers(tasks[i].op, layers);
+    for (StringRef layer : layers)
+      if (auto found = taskOf.find(layer);
+          found != taskOf.end() && found->second >= done)
+        // That task needs what this one, or one before it, looked ahead to.
+        return countResumable(tasks, i);
+  }
+  return done;
 }

@@ -41,10 +41,16 @@ bool isInRecipe(mlir::OpOperand &use);
 /// the same statistics.
 std::vector<Task> collectTasks(mlir::ModuleOp module);
 
-/// Puts tasks in the order in which a source has statistics: each when the last
-/// that its recipe names is there. Otherwise they stay as they are; an empty
-/// order is any.
+/// Puts tasks in the order in which a source has statistics: a rounding when
+/// its layer's are there, a tensor when the last that its recipe names are.
+/// Otherwise they stay as they are; an empty order is any.
 void sortTasks(std::vector<Task> &tasks, llvm::ArrayRef<std::string> order);
+
+/// Of the first `done` tasks, which an earlier run has done, how many need not
+/// be done again by a run that goes on with the others: where a recipe looks
+/// ahead to the statistics of a layer that is still to be rounded, and which
+/// will have others then, it is computed again for what both share.
+size_t countResumable(llvm::ArrayRef<Task> tasks, size_t done);
 
 } // namespace qk::quant_llm
 
