@@ -104,6 +104,10 @@ def load_model(torch, transformers, folder, task, dtype):
              "bf16": torch.bfloat16, "auto": "auto"}
     kind = (transformers.AutoModelForCausalLM
             if task in ("logits", "next") else transformers.AutoModel)
+    # AutoModel would make the whole of what such a folder has the encoder of.
+    for name in (read_json(folder, "config.json").get("architectures") or []):
+        if name.endswith("EncoderModel") and kind is transformers.AutoModel:
+            kind = getattr(transformers, name, kind)
     try:
         # Eager attention is made of matmuls and a softmax; others are calls
         # that torch-mlir decomposes differently in each release.
@@ -358,7 +362,12 @@ def check_wrapped(torch, model, wrapped, task):
         return
     ids = torch.arange(7)[None] % (model.config.vocab_size - 1) + 1
     with torch.no_grad():
-        plain = model(ids, return_dict=True)
+        try:
+            plain = model(ids, return_dict=True)
+        except Exception as error:  # Whatever the model's own code raises.
+            raise Error(f"{type(model).__name__} can't be called with token ids "
+                        f"alone: {type(error).__name__}: "
+                        f"{first_lines(error)}") from None
         want = {"logits": lambda: plain.logits,
                 "next": lambda: plain.logits[:, -1:],
                 "hidden": lambda: plain.last_hidden_state}[task]()
@@ -389,7 +398,16 @@ def decompositions(torch):
         return torch.where(seen, x[..., None, :], 0).sum(-1).to(
             x.dtype).movedim(-1, dim)
 
+    def gelu(x, *, approximate="none"):
+        if approximate != "tanh":
+            return NotImplemented
+        # torch-mlir has .797724 for the root of 2/pi.
+        wide = x.to(torch.float32) if x.dtype != torch.float64 else x
+        inner = 0.7978845608028654 * (wide + 0.044715 * wide * wide * wide)
+        return (0.5 * wide * (1 + torch.tanh(inner))).to(x.dtype)
+
     table = dict(get_decomposition_table())
+    table[torch.ops.aten.gelu.default] = gelu
     table[torch.ops.aten.cumsum.default] = cumsum
     return table
 

@@ -27,6 +27,12 @@ elif kind == "opt":  # Positions by a cumulative sum.
 elif kind == "sliding":
     model = transformers.MistralForCausalLM(transformers.MistralConfig(
         num_key_value_heads=2, sliding_window=5, **sizes))
+elif kind == "gemma":  # GELU by a tanh.
+    model = transformers.GemmaForCausalLM(transformers.GemmaConfig(
+        num_key_value_heads=2, head_dim=8, **sizes))
+elif kind == "t5-encoder":  # Half of what its configuration describes.
+    model = transformers.T5EncoderModel(transformers.T5Config(
+        vocab_size=96, d_model=32, d_kv=8, d_ff=48, num_layers=2, num_heads=4))
 elif kind == "t5":
     model = transformers.T5ForConditionalGeneration(transformers.T5Config(
         vocab_size=96, d_model=32, d_kv=8, d_ff=48, num_layers=2, num_heads=4))
