@@ -57,6 +57,13 @@ private:
 
 } // namespace
 
+/// What checkpoints call the layer that makes logits: most of them lm_head,
+/// GPT-NeoX embed_out, ChatGLM output_layer.
+static bool isHeadName(StringRef layer) {
+  StringRef last = layer.substr(layer.rfind('.') + 1);
+  return last == "lm_head" || last == "embed_out" || last == "output_layer";
+}
+
 /// The recognisers, tried in order.
 static LinearFinding findLinear(Operation *op) {
   for (auto form : {findLinalgLinear, findTosaLinear, findStableHLOLinear,
@@ -87,8 +94,7 @@ std::vector<Candidate> RaiseLinear::findCandidates() {
           names.get(weight, candidate.match.transposed, function.name);
       candidate.isHead =
           embeddings.contains(weight, candidate.match.transposed) ||
-          candidate.layer == "lm_head" ||
-          StringRef(candidate.layer).ends_with(".lm_head");
+          isHeadName(candidate.layer);
       candidates.push_back(std::move(candidate));
     });
 

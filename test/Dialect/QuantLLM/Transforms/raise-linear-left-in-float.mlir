@@ -123,3 +123,28 @@ func.func @no_adapter(%x: tensor<5x3xf32>) -> (tensor<5x3xf32>, tensor<5x3xf32>)
   %z = "stablehlo.add"(%base, %back) : (tensor<5x3xf32>, tensor<5x3xf32>) -> tensor<5x3xf32>
   return %y, %z : tensor<5x3xf32>, tensor<5x3xf32>
 }
+
+// -----
+
+// What checkpoints call a head that has a weight of its own.
+"util.global"() <{initial_value = #flow.parameter.named<"model"::"embed_out.weight"> : tensor<4x3xf32>, sym_name = "neox", type = tensor<4x3xf32>}> : () -> ()
+"util.global"() <{initial_value = #flow.parameter.named<"model"::"transformer.output_layer.weight"> : tensor<4x3xf32>, sym_name = "glm", type = tensor<4x3xf32>}> : () -> ()
+"util.global"() <{initial_value = #flow.parameter.named<"model"::"model.lm_head.weight"> : tensor<4x3xf32>, sym_name = "most", type = tensor<4x3xf32>}> : () -> ()
+"util.global"() <{initial_value = #flow.parameter.named<"model"::"lm_head.proj.weight"> : tensor<4x3xf32>, sym_name = "other", type = tensor<4x3xf32>}> : () -> ()
+// CHECK-LABEL: func.func @heads
+// CHECK-COUNT-1: quant_llm.linear {{.*}} name("lm_head.proj")
+// CHECK-NOT: quant_llm.linear
+func.func @heads(%x: tensor<5x3xf32>) -> (tensor<5x4xf32>, tensor<5x4xf32>, tensor<5x4xf32>, tensor<5x4xf32>) {
+  %n = "util.global.load"() <{global = @neox}> : () -> tensor<4x3xf32>
+  %g = "util.global.load"() <{global = @glm}> : () -> tensor<4x3xf32>
+  %m = "util.global.load"() <{global = @most}> : () -> tensor<4x3xf32>
+  %o = "util.global.load"() <{global = @other}> : () -> tensor<4x3xf32>
+  // expected-remark @below {{head 'embed_out' stays in float; only= with its name raises it}}
+  %0 = "stablehlo.dot_general"(%x, %n) <{dot_dimension_numbers = #stablehlo.dot<lhs_contracting_dimensions = [1], rhs_contracting_dimensions = [1]>}> : (tensor<5x3xf32>, tensor<4x3xf32>) -> tensor<5x4xf32>
+  // expected-remark @below {{head 'transformer.output_layer' stays in float; only= with its name raises it}}
+  %1 = "stablehlo.dot_general"(%x, %g) <{dot_dimension_numbers = #stablehlo.dot<lhs_contracting_dimensions = [1], rhs_contracting_dimensions = [1]>}> : (tensor<5x3xf32>, tensor<4x3xf32>) -> tensor<5x4xf32>
+  // expected-remark @below {{head 'model.lm_head' stays in float; only= with its name raises it}}
+  %2 = "stablehlo.dot_general"(%x, %m) <{dot_dimension_numbers = #stablehlo.dot<lhs_contracting_dimensions = [1], rhs_contracting_dimensions = [1]>}> : (tensor<5x3xf32>, tensor<4x3xf32>) -> tensor<5x4xf32>
+  %3 = "stablehlo.dot_general"(%x, %o) <{dot_dimension_numbers = #stablehlo.dot<lhs_contracting_dimensions = [1], rhs_contracting_dimensions = [1]>}> : (tensor<5x3xf32>, tensor<4x3xf32>) -> tensor<5x4xf32>
+  return %0, %1, %2, %3 : tensor<5x4xf32>, tensor<5x4xf32>, tensor<5x4xf32>, tensor<5x4xf32>
+}
