@@ -4,6 +4,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "qk/Target/NVVM/KernelTable.h"
 #include "qk/Target/NVVM/Serialize.h"
 
 #include "mlir/IR/Diagnostics.h"
@@ -14,6 +15,8 @@
 #include "llvm/Support/Process.h"
 #include "llvm/Support/Program.h"
 #include "llvm/Support/raw_ostream.h"
+
+#include <deque>
 
 using namespace mlir;
 namespace sys = llvm::sys;
@@ -91,6 +94,8 @@ namespace {
 /// A temporary file that goes when this does.
 struct TemporaryFile {
   SmallString<128> path;
+  TemporaryFile() = default;
+  TemporaryFile(const TemporaryFile &) = delete;
   ~TemporaryFile() {
     if (!path.empty())
       sys::fs::remove(path);
@@ -145,13 +150,27 @@ static LogicalResult runTool(Location loc, StringRef tool,
   return error;
 }
 
+/// The chips that machine code for `chip` is made for: what its PTX runs on, so
+/// that the driver has a cubin for each and compiles nothing.
+static SmallVector<std::string> machinesFor(StringRef chip,
+                                            BinaryFormat format) {
+  SmallVector<std::string> machines{chip.str()};
+  const Chip *oldest = findChip({chip.data(), chip.size()});
+  if (format != BinaryFormat::Fatbin || !oldest ||
+      oldest->isArchitectureSpecific)
+    return machines;
+  for (const Chip &later : allChips())
+    if (!later.isArchitectureSpecific && later.capability > oldest->capability)
+      machines.emplace_back(later.name);
+  return machines;
+}
+
 FailureOr<std::string> assemble(Location loc, const std::string &ptx,
                                 StringRef chip, BinaryFormat format) {
   if (format == BinaryFormat::Isa)
     return ptx;
-  TemporaryFile input, cubin, fatbin;
-  if (failed(input.create(loc, "ptx")) || failed(cubin.create(loc, "cubin")) ||
-      failed(fatbin.create(loc, "fatbin")))
+  TemporaryFile input;
+  if (failed(input.create(loc, "ptx")))
     return failure();
   {
     std::error_code error;
@@ -163,21 +182,29 @@ FailureOr<std::string> assemble(Location loc, const std::string &ptx,
       return emitError(loc) << "can't write '" << input.path << "'";
     }
   }
-  if (failed(runTool(loc, "ptxas",
-                     {"-arch=" + chip.str(), "-O3", "-o",
-                      cubin.path.str().str(), input.path.str().str()})))
-    return failure();
+  // Cubins of the PTX: for `chip`, in a fatbin for later ones, too.
+  std::deque<TemporaryFile> cubins;
+  SmallVector<std::string> arguments{"--64"};
+  for (const std::string &each : machinesFor(chip, format)) {
+    TemporaryFile &cubin = cubins.emplace_back();
+    if (failed(cubin.create(loc, "cubin")) ||
+        failed(runTool(loc, "ptxas",
+                       {"-arch=" + each, "-O3", "-o", cubin.path.str().str(),
+                        input.path.str().str()})))
+      return failure();
+    arguments.push_back("--image3=kind=elf,sm=" + each.substr(3) +
+                        ",file=" + cubin.path.str().str());
+  }
   if (format == BinaryFormat::Bin)
-    return readFile(loc, cubin.path);
-  // Machine code for this chip, PTX for later ones; an `a` target's PTX runs
-  // on no other chip, so that it would be dead weight.
-  StringRef number = chip.drop_front(3);
-  SmallVector<std::string> arguments{"--64",
-                                     "--image3=kind=elf,sm=" + number.str() +
-                                         ",file=" + cubin.path.str().str()};
-  if (!number.ends_with("a"))
-    arguments.push_back("--image3=kind=ptx,sm=" + number.str() +
+    return readFile(loc, cubins.front().path);
+  // PTX for chips that are not known yet; an `a` target's runs on no other
+  // chip, so that it would be dead weight.
+  if (!chip.ends_with("a"))
+    arguments.push_back("--image3=kind=ptx,sm=" + chip.drop_front(3).str() +
                         ",file=" + input.path.str().str());
+  TemporaryFile fatbin;
+  if (failed(fatbin.create(loc, "fatbin")))
+    return failure();
   arguments.push_back("--create=" + fatbin.path.str().str());
   if (failed(runTool(loc, "fatbinary", arguments)))
     return failure();
