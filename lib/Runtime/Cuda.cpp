@@ -27,7 +27,7 @@ namespace {
 
 struct Parameter {
   /// Device: an address on the GPU, in `value`.
-  enum Kind { Input, Constant, Output, Device, I32, I64 } kind;
+  enum Kind { Input, Constant, Output, Workspace, Device, I32, I64 } kind;
   char *data;
   int64_t rows, rowBytes, rowStride;
   int64_t value;
@@ -47,6 +47,7 @@ struct Launch {
   int count;
   /// A size that i32 does not hold, or 0.
   int64_t wrongIndex;
+  int64_t sharedBytes;
 };
 thread_local Launch launch;
 thread_local char message[4096];
@@ -87,6 +88,7 @@ private:
   std::string findFunction(const Launch &launch, CUfunction &function);
   std::string resize(DeviceMemory &memory, int64_t bytes);
   void findOnDevice(Launch &launch);
+  std::string growWorkspace(int64_t bytes);
   std::string place(const Launch &launch, int index);
   std::string copyRows(const Parameter &parameter, CUdeviceptr address);
   std::string failed(const char *what, CUresult result) {
@@ -105,6 +107,8 @@ private:
   std::map<CUdeviceptr, int64_t> placedConstants;
   std::multimap<int64_t, CUdeviceptr> released;
   CUdeviceptr errors = 0;
+  /// In which the blocks of a launch meet.
+  DeviceMemory workspace;
 };
 
 std::string Gpu::start() {
@@ -184,6 +188,17 @@ std::string Gpu::copyRows(const Parameter &parameter, CUdeviceptr address) {
   return result ? failed("can't copy", result) : "";
 }
 
+/// At least `bytes` bytes, 0 when they are new.
+std::string Gpu::growWorkspace(int64_t bytes) {
+  if (workspace.address && workspace.bytes >= bytes)
+    return "";
+  std::string error = resize(workspace, bytes);
+  if (!error.empty())
+    return error;
+  CUresult result = driver.cuMemsetD8(workspace.address, 0, size_t(bytes));
+  return result ? failed("can't clear memory", result) : "";
+}
+
 /// Whether one of `ranges`, sizes by address, has `address` in it.
 static bool holds(const std::map<CUdeviceptr, int64_t> &ranges,
                   CUdeviceptr address) {
@@ -216,6 +231,8 @@ void Gpu::findOnDevice(Launch &launch) {
 /// Memory for parameter `index`, filled with what the kernel reads.
 std::string Gpu::place(const Launch &launch, int index) {
   const Parameter &parameter = launch.parameters[index];
+  if (parameter.kind == Parameter::Workspace)
+    return growWorkspace(parameter.bytes());
   if (parameter.kind != Parameter::Constant) {
     std::string error = resize(scratch[index], parameter.bytes());
     if (error.empty() && parameter.kind == Parameter::Input)
@@ -333,19 +350,29 @@ std::string Gpu::run(Launch &launch, const int64_t (&grid)[3],
     const Parameter &parameter = launch.parameters[i];
     // An i32 is the first four of its eight bytes.
     values[i] = parameter.value;
-    addresses[i] = parameter.kind == Parameter::Constant
-                       ? constants[parameter.data].address
-                   : parameter.kind == Parameter::Device
-                       ? CUdeviceptr(parameter.value)
-                       : scratch[i].address;
+    addresses[i] =
+        parameter.kind == Parameter::Constant
+            ? constants[parameter.data].address
+        : parameter.kind == Parameter::Device    ? CUdeviceptr(parameter.value)
+        : parameter.kind == Parameter::Workspace ? workspace.address
+                                                 : scratch[i].address;
     parameters[i] =
         parameter.isScalar() ? static_cast<void *>(&values[i]) : &addresses[i];
     hasResults |= parameter.kind == Parameter::Output && !parameter.onDevice;
   }
+  if (launch.sharedBytes > kSharedWithoutAsking)
+    if (CUresult result = driver.cuFuncSetAttribute(
+            function, kMaxDynamicSharedSize, int(launch.sharedBytes)))
+      return failed((std::string("kernel '") + launch.kernel + "' needs " +
+                     std::to_string(launch.sharedBytes) +
+                     " bytes of shared memory")
+                        .c_str(),
+                    result);
   if (CUresult result = driver.cuLaunchKernel(
           function, unsigned(grid[0]), unsigned(grid[1]), unsigned(grid[2]),
           unsigned(block[0]), unsigned(block[1]), unsigned(block[2]),
-          /*sharedMemBytes=*/0, /*stream=*/nullptr, parameters, nullptr))
+          unsigned(launch.sharedBytes), /*stream=*/nullptr, parameters,
+          nullptr))
     return failed((std::string("can't launch '") + launch.kernel + "'").c_str(),
                   result);
   // Without results for the host nobody waits.
@@ -366,6 +393,9 @@ void Gpu::reset() {
   for (auto &[host, memory] : constants)
     if (memory.address)
       driver.cuMemFree(memory.address);
+  if (workspace.address)
+    driver.cuMemFree(workspace.address);
+  workspace = DeviceMemory();
   for (DeviceMemory &memory : scratch) {
     if (memory.address)
       driver.cuMemFree(memory.address);
@@ -448,6 +478,7 @@ void qk_cuda_begin(const void *image, const char *kernel) {
   launch.kernel = kernel;
   launch.count = 0;
   launch.wrongIndex = 0;
+  launch.sharedBytes = 0;
 }
 
 void qk_cuda_input(const void *data, int64_t rows, int64_t row_bytes,
@@ -466,6 +497,12 @@ void qk_cuda_output(void *data, int64_t rows, int64_t row_bytes,
   add({Parameter::Output, static_cast<char *>(data), rows, row_bytes,
        row_stride, 0});
 }
+
+void qk_cuda_workspace(int64_t bytes) {
+  add({Parameter::Workspace, nullptr, 1, bytes, bytes, 0});
+}
+
+void qk_cuda_shared(int64_t bytes) { launch.sharedBytes = bytes; }
 
 void qk_cuda_i32(int32_t value) {
   add({Parameter::I32, nullptr, 0, 0, 0, value});

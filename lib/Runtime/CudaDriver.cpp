@@ -55,6 +55,8 @@ std::string CudaDriver::open() {
   load(cuMemcpyHtoD, "cuMemcpyHtoD_v2");
   load(cuMemcpyDtoH, "cuMemcpyDtoH_v2");
   load(cuMemcpyDtoD, "cuMemcpyDtoD_v2");
+  load(cuMemsetD8, "cuMemsetD8_v2");
+  load(cuFuncSetAttribute, "cuFuncSetAttribute");
   load(cuLaunchKernel, "cuLaunchKernel");
   if (missing)
     return std::string("the NVIDIA driver '") + name + "' has no " + missing +

@@ -13,8 +13,9 @@
 /// A launch is put together call by call, on one thread:
 ///
 ///   qk_cuda_begin(image, kernel)
-///   qk_cuda_input / _constant / _output / _i32    the kernel's parameters, in
-///                                                 order
+///   qk_cuda_input / _constant / _output / _workspace / _i32
+///                                    the kernel's parameters, in order
+///   qk_cuda_shared(bytes)            if it needs dynamic shared memory
 ///   qk_cuda_launch(grid, block)
 ///
 /// and is over, results on the host, when qk_cuda_launch returns. Errors (no
@@ -48,6 +49,14 @@ void qk_cuda_constant(const void *data, int64_t bytes);
 /// An array that the kernel writes, as qk_cuda_input.
 void qk_cuda_output(void *data, int64_t rows, int64_t row_bytes,
                     int64_t row_stride);
+
+/// Memory in which the blocks of a launch meet: at least `bytes` bytes, all 0
+/// at first; kernels leave 0 what they need to be 0. One for all launches,
+/// which follow each other.
+void qk_cuda_workspace(int64_t bytes);
+
+/// Bytes of dynamic shared memory; 0 where this is not called.
+void qk_cuda_shared(int64_t bytes);
 
 /// An i32 parameter.
 void qk_cuda_i32(int32_t value);

@@ -93,6 +93,8 @@ DictionaryAttr describeKernel(MLIRContext *context,
   if (problem.int8Activations)
     parameter("x_scales", "const f32 *", "m");
   parameter("y", (element + " *").str(), "m, n");
+  if (choice.hasWorkspace())
+    parameter("workspace", "u8 *", "");
   parameter("m", "i32", "");
   parameter("n", "i32", "");
 
@@ -104,22 +106,27 @@ DictionaryAttr describeKernel(MLIRContext *context,
   if (choice.mTo >= 0)
     list.set("m_to", number(choice.mTo));
   list.set("parameters", b.getArrayAttr(parameters));
-  // grid = [ceil(m / tokens), ceil(n / channels), 1]
-  list.set(
-      "grid",
-      b.getDictionaryAttr(
-          {b.getNamedAttr("x", b.getStringAttr(
-                                   "ceil(m / " +
-                                   std::to_string(choice.blockTokens()) + ")")),
-           b.getNamedAttr(
-               "y",
-               b.getStringAttr("ceil(n / " +
-                               std::to_string(choice.blockChannels()) + ")")),
-           b.getNamedAttr("z", b.getStringAttr("1"))}));
+  // grid = [ceil(m / tokens), ceil(n / channels), shares of K]
+  auto blocks = [&](const char *size, int64_t each) {
+    return b.getStringAttr(std::string("ceil(") + size + " / " +
+                           std::to_string(each) + ")");
+  };
+  std::string splits = "1";
+  if (choice.maxSplit() > 1)
+    splits = "clamp(floor(" + std::to_string(choice.splitWave()) +
+             " / (x * y)), 1, " + std::to_string(choice.maxSplit()) + ")";
+  list.set("grid",
+           b.getDictionaryAttr(
+               {b.getNamedAttr("x", blocks("m", choice.blockTokens())),
+                b.getNamedAttr("y", blocks("n", choice.blockChannels())),
+                b.getNamedAttr("z", b.getStringAttr(splits))}));
   list.set("block",
            b.getArrayAttr({number(choice.threads()), number(1), number(1)}));
-  list.set("static_shared_bytes", number(choice.sharedBytes()));
-  list.set("dynamic_shared_bytes", number(0));
+  list.set("static_shared_bytes",
+           number(choice.sharedBytes() - choice.dynamicSharedBytes()));
+  list.set("dynamic_shared_bytes", number(choice.dynamicSharedBytes()));
+  if (choice.hasWorkspace())
+    list.set("workspace_bytes", number(choice.workspaceBytes()));
   list.set("max_registers", number(choice.maxRegisters()));
   list.set("k", number(problem.k));
   std::string scheme;

@@ -159,20 +159,35 @@ void LauncherBuilder::build() {
   if (problem.int8Activations)
     passMatrix("qk_cuda_input", arguments[1], 4);
   passMatrix("qk_cuda_output", y, elementBytes);
+  auto number = [&](int64_t (KernelChoice::*of)() const) {
+    return pick(m, [&](const KernelChoice &c) { return constant((c.*of)()); });
+  };
+  if (choices.front().hasWorkspace())
+    call("qk_cuda_workspace", {number(&KernelChoice::workspaceBytes)});
   for (Value size : {m, n})
     call("qk_cuda_i32", {arith::TruncIOp::create(b, i32, size)});
 
   // launchShape(), on values.
-  Value tokens =
-      pick(m, [&](const KernelChoice &c) { return constant(c.blockTokens()); });
-  Value channels = pick(
-      m, [&](const KernelChoice &c) { return constant(c.blockChannels()); });
-  Value threads =
-      pick(m, [&](const KernelChoice &c) { return constant(c.threads()); });
+  if (choices.front().usesMma())
+    call("qk_cuda_shared", {number(&KernelChoice::dynamicSharedBytes)});
   Value one = constant(1);
+  Value gridX =
+      arith::CeilDivUIOp::create(b, m, number(&KernelChoice::blockTokens));
+  Value gridY =
+      arith::CeilDivUIOp::create(b, n, number(&KernelChoice::blockChannels));
+  Value z = one;
+  if (llvm::any_of(choices,
+                   [](const KernelChoice &c) { return c.maxSplit() > 1; })) {
+    Value tiles =
+        arith::MaxUIOp::create(b, arith::MulIOp::create(b, gridX, gridY), one);
+    Value fit =
+        arith::DivUIOp::create(b, number(&KernelChoice::splitWave), tiles);
+    z = arith::MaxUIOp::create(
+        b, arith::MinUIOp::create(b, fit, number(&KernelChoice::maxSplit)),
+        one);
+  }
   call("qk_cuda_launch",
-       {arith::CeilDivUIOp::create(b, m, tokens),
-        arith::CeilDivUIOp::create(b, n, channels), one, threads, one, one});
+       {gridX, gridY, z, number(&KernelChoice::threads), one, one});
   func::ReturnOp::create(b);
 }
 

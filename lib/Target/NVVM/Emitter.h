@@ -47,6 +47,9 @@ struct Emitter : mlir::ImplicitLocOpBuilder {
   Value add(Value a, Value b) {
     return mlir::arith::AddIOp::create(*this, a, b);
   }
+  Value sub(Value a, Value b) {
+    return mlir::arith::SubIOp::create(*this, a, b);
+  }
   Value mul(Value a, Value b) {
     return mlir::arith::MulIOp::create(*this, a, b);
   }
@@ -64,6 +67,9 @@ struct Emitter : mlir::ImplicitLocOpBuilder {
   }
   Value bitOr(Value a, Value b) {
     return mlir::arith::OrIOp::create(*this, a, b);
+  }
+  Value bitXor(Value a, Value b) {
+    return mlir::arith::XOrIOp::create(*this, a, b);
   }
   Value shl(Value a, int bits) {
     return bits ? mlir::arith::ShLIOp::create(*this, a, i32(bits)) : a;
@@ -93,6 +99,10 @@ struct Emitter : mlir::ImplicitLocOpBuilder {
   Value ltu(Value a, Value b) {
     return mlir::arith::CmpIOp::create(*this, mlir::arith::CmpIPredicate::ult,
                                        a, b);
+  }
+  Value equal(Value a, Value b) {
+    return mlir::arith::CmpIOp::create(*this, mlir::arith::CmpIPredicate::eq, a,
+                                       b);
   }
   Value select(Value condition, Value yes, Value no) {
     return mlir::arith::SelectOp::create(*this, condition, yes, no);
@@ -146,9 +156,53 @@ struct Emitter : mlir::ImplicitLocOpBuilder {
                                       /*isNonTemporal=*/false,
                                       /*isInvariant=*/true);
   }
+  /// 16 bytes (four words), or 4, of such memory that is read once, where
+  /// `condition` holds; anything elsewhere.
+  mlir::SmallVector<Value> loadVectorIf(Value condition, Value pointer) {
+    Type word = getI32Type();
+    Value loaded = streamingLoad(kLoadVectorIfAsm, "=r,=r,=r,=r,l,r",
+                                 mlir::LLVM::LLVMStructType::getLiteral(
+                                     getContext(), {word, word, word, word}),
+                                 condition, pointer);
+    mlir::SmallVector<Value> words;
+    for (int64_t i = 0; i < 4; ++i)
+      words.push_back(mlir::LLVM::ExtractValueOp::create(*this, loaded, i));
+    return words;
+  }
+  Value loadWordIf(Value condition, Value pointer) {
+    return streamingLoad(kLoadWordIfAsm, "=r,l,r", getI32Type(), condition,
+                         pointer);
+  }
+  Value streamingLoad(const char *text, const char *constraints, Type type,
+                      Value condition, Value pointer) {
+    Value flag = mlir::arith::ExtUIOp::create(*this, getI32Type(), condition);
+    return mlir::LLVM::InlineAsmOp::create(
+               *this, mlir::TypeRange{type}, mlir::ValueRange{pointer, flag},
+               text, constraints, /*has_side_effects=*/false,
+               /*is_align_stack=*/false,
+               mlir::LLVM::tailcallkind::TailCallKind::None,
+               mlir::LLVM::AsmDialectAttr::get(getContext(),
+                                               mlir::LLVM::AsmDialect::AD_ATT),
+               mlir::ArrayAttr())
+        .getRes();
+  }
   void storeGlobal(Value value, Value pointer, int64_t alignment) {
     mlir::LLVM::StoreOp::create(*this, value, pointer, alignment);
   }
+
+  /// Orders the thread's accesses, and those it knows of by a barrier, before
+  /// what it does later, for the whole GPU.
+  void fence() {
+    mlir::LLVM::FenceOp::create(*this, mlir::LLVM::AtomicOrdering::acq_rel,
+                                kDeviceScope);
+  }
+  /// What was there before.
+  Value atomicAdd(Value pointer, Value value) {
+    return mlir::LLVM::AtomicRMWOp::create(
+        *this, mlir::LLVM::AtomicBinOp::add, pointer, value,
+        mlir::LLVM::AtomicOrdering::monotonic, kDeviceScope, 4);
+  }
+  static constexpr const char *kDeviceScope = "device";
 
   // The grid.
   Value asI32(Value index) {
@@ -159,6 +213,9 @@ struct Emitter : mlir::ImplicitLocOpBuilder {
   }
   Value blockId(mlir::gpu::Dimension dim) {
     return asI32(mlir::gpu::BlockIdOp::create(*this, dim));
+  }
+  Value gridDim(mlir::gpu::Dimension dim) {
+    return asI32(mlir::gpu::GridDimOp::create(*this, dim));
   }
   void barrier() { mlir::gpu::BarrierOp::create(*this); }
   void warpBarrier() { mlir::NVVM::SyncWarpOp::create(*this, i32(-1)); }
@@ -183,6 +240,16 @@ struct Emitter : mlir::ImplicitLocOpBuilder {
     mlir::OpBuilder::InsertionGuard guard(*this);
     setInsertionPointToStart(op.thenBlock());
     body();
+  }
+  /// if (condition) yes() else no()
+  template <typename Yes, typename No>
+  void either(Value condition, Yes yes, No no) {
+    auto op = mlir::scf::IfOp::create(*this, condition, /*else=*/true);
+    mlir::OpBuilder::InsertionGuard guard(*this);
+    setInsertionPointToStart(op.thenBlock());
+    yes();
+    setInsertionPointToStart(op.elseBlock());
+    no();
   }
 };
 

@@ -62,7 +62,10 @@ gpu::GPUFuncOp buildKernel(gpu::GPUModuleOp module, Location loc,
   if (choice.problem.int8Activations)
     inputs.push_back(pointer);
   size_t yIndex = inputs.size();
-  inputs.append({pointer, i32, i32});
+  inputs.push_back(pointer);
+  if (choice.hasWorkspace())
+    inputs.push_back(pointer);
+  inputs.append({i32, i32});
 
   auto space =
       gpu::AddressSpaceAttr::get(e.getContext(), gpu::AddressSpace::Workgroup);
@@ -81,6 +84,7 @@ gpu::GPUFuncOp buildKernel(gpu::GPUModuleOp module, Location loc,
   if (!choice.usesMma())
     kernel.setWorkgroupAttributionAttr(0, LLVM::LLVMDialect::getAlignAttrName(),
                                        e.getI64IntegerAttr(128));
+  // Not the workspace, which other blocks write, too.
   for (size_t i = 0; i <= yIndex; ++i) {
     kernel.setArgAttr(i, LLVM::LLVMDialect::getNoAliasAttrName(),
                       e.getUnitAttr());
@@ -102,6 +106,8 @@ gpu::GPUFuncOp buildKernel(gpu::GPUModuleOp module, Location loc,
   if (choice.problem.int8Activations)
     args.xScales = blockArgs[next++];
   args.y = blockArgs[next++];
+  if (choice.hasWorkspace())
+    args.workspace = blockArgs[next++];
   args.m = blockArgs[next++];
   args.n = blockArgs[next++];
   switch (choice.family) {

@@ -9,6 +9,7 @@
 #include "MmaTable.h"
 
 #include <algorithm>
+#include <numeric>
 
 namespace qk::nvvm {
 
@@ -22,12 +23,17 @@ static int64_t ceilDiv(int64_t a, int64_t b) { return (a + b - 1) / b; }
 //===----------------------------------------------------------------------===//
 
 const std::vector<Chip> &allChips() {
-  // CUDA 13's ptxas knows nothing older than sm_75.
+  // CUDA 13's ptxas knows nothing older than sm_75. Hints of loads need
+  // PTX 7.4.
   static const std::vector<Chip> chips = {
-      {"sm_75", 75, false, "+ptx63"},   {"sm_80", 80, false, "+ptx70"},
-      {"sm_86", 86, false, "+ptx71"},   {"sm_89", 89, false, "+ptx78"},
-      {"sm_90", 90, false, "+ptx78"},   {"sm_90a", 90, true, "+ptx80"},
-      {"sm_100a", 100, true, "+ptx86"}, {"sm_120", 120, false, "+ptx87"},
+      {"sm_75", 75, false, 40, 64 << 10, "+ptx63"},
+      {"sm_80", 80, false, 108, 163 << 10, "+ptx74"},
+      {"sm_86", 86, false, 84, 99 << 10, "+ptx74"},
+      {"sm_89", 89, false, 142, 99 << 10, "+ptx78"},
+      {"sm_90", 90, false, 132, 227 << 10, "+ptx78"},
+      {"sm_90a", 90, true, 132, 227 << 10, "+ptx80"},
+      {"sm_100a", 100, true, 148, 227 << 10, "+ptx86"},
+      {"sm_120", 120, false, 188, 99 << 10, "+ptx87"},
   };
   return chips;
 }
@@ -150,16 +156,49 @@ int64_t KernelChoice::blockChannels() const {
   return SimtLayout::kLanes * simt.rowBlocks;
 }
 
+int64_t KernelChoice::mmaSlices() const {
+  return ceilDiv(problem.mmaLayout().units(), int64_t(mma.warpsK) * mma.units);
+}
+
+int64_t KernelChoice::mmaPieceAtoms() const {
+  MmaLayout layout = problem.mmaLayout();
+  int64_t atoms = mma.units * layout.unitAtoms();
+  // Whole units to a group, or whole groups to a unit.
+  return layout.groups() == 1 ? atoms : std::gcd(atoms, layout.atomsPerGroup());
+}
+
 int64_t KernelChoice::mmaRowBytes() const {
-  int64_t bytes = int64_t(mma.warpsK) * mma.units *
-                  problem.mmaLayout().unitAtoms() * MmaLayout::kAtomBytes;
-  return bytes % 128 == 0 ? bytes + 64 : bytes;
+  return int64_t(mma.warpsK) * mma.units * problem.mmaLayout().unitAtoms() *
+         MmaLayout::kAtomBytes;
+}
+
+int64_t KernelChoice::mmaCodesBytes() const {
+  if (!mma.codesInRing)
+    return 0;
+  return int64_t(mma.warps()) * mma.units * mma.rowTiles *
+         problem.mmaLayout().unitVectors() * MmaLayout::kLanes *
+         MmaLayout::kVector;
+}
+
+int64_t KernelChoice::mmaSlotBytes() const {
+  int64_t bytes = mmaXBytes() + mmaCodesBytes();
+  MmaLayout layout = problem.mmaLayout();
+  if (!mma.codesInRing || layout.groups() == 1)
+    return bytes;
+  int64_t pieces = mma.units * layout.unitAtoms() / mmaPieceAtoms();
+  int64_t words = layout.scaleBytes() / 2 + layout.hasZeroPoints;
+  return bytes + int64_t(mma.warps()) * pieces * mma.rowTiles * words * 4 *
+                     MmaLayout::kLanes;
+}
+
+int64_t KernelChoice::mmaFlagOffset() const {
+  return std::max(mma.stages * mmaSlotBytes(),
+                  4 * mma.warpsK * mma.tokens * mmaSumChannels());
 }
 
 int64_t KernelChoice::sharedBytes() const {
   if (usesMma())
-    return std::max(mma.stages * mmaSlotBytes(),
-                    4 * mma.warpsK * mma.tokens * mmaSumChannels());
+    return mmaFlagOffset() + (mma.maxSplit > 1 ? 16 : 0);
   // The staged slice of x, then (in the same place) the warps' sums.
   int64_t staged = simt.tokens * simt.warps * simt.units *
                    problem.layout().unitAtoms() * SimtLayout::kAtom;
@@ -168,9 +207,25 @@ int64_t KernelChoice::sharedBytes() const {
   return 4 * std::max(staged, sums);
 }
 
+int64_t KernelChoice::splits(int64_t tiles) const {
+  return std::clamp<int64_t>(splitWave() / std::max<int64_t>(tiles, 1), 1,
+                             maxSplit());
+}
+
+int64_t KernelChoice::mmaCounterBytes() const {
+  return ceilDiv(4 * splitWave(), 128) * 128;
+}
+
+int64_t KernelChoice::workspaceBytes() const {
+  if (maxSplit() == 1)
+    return 0;
+  // A launch that splits K has no more blocks than run at once.
+  return mmaCounterBytes() + 4 * splitWave() * blockTokens() * blockChannels();
+}
+
 int64_t KernelChoice::maxRegisters() const {
   if (usesMma())
-    return mmaMaxRegisters(mma);
+    return mma.maxRegisters;
   // What the largest variant needs without a spill (test/Target/NVVM); at 168
   // three blocks of four warps fit on a multiprocessor, at 96 two of eight.
   if (simt.tokens == 1)
@@ -182,7 +237,9 @@ LaunchShape KernelChoice::launchShape(int64_t m, int64_t n) const {
   LaunchShape shape;
   shape.grid[0] = ceilDiv(m, blockTokens());
   shape.grid[1] = ceilDiv(n, blockChannels());
+  shape.grid[2] = splits(shape.grid[0] * shape.grid[1]);
   shape.block[0] = threads();
+  shape.sharedBytes = dynamicSharedBytes();
   return shape;
 }
 

@@ -21,6 +21,8 @@ struct KernelArguments {
   mlir::Value bias;
   mlir::Value xScales;
   mlir::Value y;
+  /// Null for SIMT.
+  mlir::Value workspace;
   mlir::Value m;
   mlir::Value n;
 };

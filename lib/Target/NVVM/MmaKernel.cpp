@@ -9,133 +9,110 @@
 /// columns of B and codes go from memory to the registers that use them, with
 /// no exchange between lanes. The decode, middle and prefill families differ in
 /// their parameters only: how many warps split K and how many have channels
-/// of their own.
+/// or tokens of their own.
 ///
-///   a block: `tokens` rows of x (grid x), warpsN · rowTiles tiles (grid y)
-///   x's slices of K go through a ring in shared memory, by cp.async, `stages`
+///   a block: `tokens` rows of x (grid x), warpsN · rowTiles tiles (grid y),
+///   a share of K where blocks split it (grid z)
+///   slices of K go through a ring in shared memory, by cp.async, `stages`
 ///   deep; a slice is warpsK · units units of K
 ///   for each slice:
-///     wait for it; barrier; start the copy of a later one
-///     for each of the warp's units, its codes loaded a slice ahead:
+///     wait for it, with those who share it; start the copy of a later one
+///     for each of the warp's units:
 ///       unpack, multiply; sums += scale · products where a scale ends
-///   add the sums of the warps that split K, add the bias, store
+///   add the sums of warps and blocks that split K, add the bias, store
 ///
 /// Where groups have no multiple of 16 bytes, or x is permuted, x is gathered
 /// into the ring by plain loads and stores; the loop is the same.
 ///
 //===----------------------------------------------------------------------===//
 
-#include "MmaKernel.h"
+#include "MmaEmitter.h"
 
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
 
 using namespace mlir;
 
 namespace qk::nvvm {
-namespace {
 
 constexpr unsigned kSharedSpace = 3;
 
-class MmaEmitter {
-public:
-  MmaEmitter(Emitter &e, gpu::GPUFuncOp kernel, const KernelChoice &choice,
-             const KernelArguments &args)
-      : e(e), kernel(kernel), choice(choice), problem(choice.problem),
-        config(choice.mma), layout(choice.problem.mmaLayout()), args(args),
-        operands(e, choice.problem) {
-    sliceAtoms = config.warpsK * config.units * layout.unitAtoms();
-    elementBytes = layout.int8Activations ? 1 : 2;
-    unitWords = 4 * layout.unitVectors();
-    wholeRow = layout.groups() == 1;
-    tokenTiles = (config.tokens + 7) / 8;
-    slices = (layout.units() + config.warpsK * config.units - 1) /
-             (config.warpsK * config.units);
-  }
+MmaEmitter::MmaEmitter(Emitter &e, gpu::GPUFuncOp kernel,
+                       const KernelChoice &choice, const KernelArguments &args)
+    : e(e), kernel(kernel), choice(choice), problem(choice.problem),
+      config(choice.mma), layout(choice.problem.mmaLayout()), args(args),
+      operands(e, choice.problem) {
+  sliceUnits = config.warpsK * config.units;
+  sliceAtoms = sliceUnits * layout.unitAtoms();
+  elementBytes = layout.int8Activations ? 1 : 2;
+  unitWords = 4 * layout.unitVectors();
+  wholeRow = layout.groups() == 1;
+  pieceAtoms = choice.mmaPieceAtoms();
+  pieces = config.units * layout.unitAtoms() / pieceAtoms;
+  warpsAlone = config.warpsN * config.warpsM == 1;
+  tokenTiles = (config.tokens / config.warpsM + 7) / 8;
+  slices = choice.mmaSlices();
+}
 
-  void emit();
-
-private:
-  /// Products, [row tile][token tile][4], then (W8A8 with zero points) the sum
-  /// of x, [token tile][4].
-  using Sums = SmallVector<Value>;
-
-  void emitPrologue();
-  void createShared();
-  Sums zeros(Type type) const;
-  size_t productCount() const {
-    return size_t(config.rowTiles) * tokenTiles * 4;
-  }
-  bool sumsX() const { return layout.int8Activations && layout.hasZeroPoints; }
-  SmallVector<Value> loadCodes(Value slice, int turn);
-  void fillSlice(Value slice, Value slot);
-  void copyChunk(Value chunk, Value slice, Value slot);
-  void gatherWord(Value word, Value slice, Value slot);
-  std::pair<Value, Value> codePosition(Value slice, Value atom, Value inAtom,
-                                       int64_t offset);
-  void accumulate(Value slice, Value slot, int turn, ArrayRef<Value> words,
-                  SmallVector<Value> &state);
-  void addScaled(Value group, Sums &products, SmallVector<Value> &state);
-  Value scaleOf(int tile, Value group, int half);
-  Value zeroOf(int tile, Value group, int half);
-  Value groupOf(Value unit, int64_t segment);
-  void finish(SmallVector<Value> &state);
-  void storeResult(Value slot);
-
-  Value shared(Value byteOffset) { return e.at(ring, byteOffset); }
-  Value loadShared(Type type, Value offset, int64_t alignment) {
-    return LLVM::LoadOp::create(e, type, shared(offset), alignment);
-  }
-
-  Emitter &e;
-  gpu::GPUFuncOp kernel;
-  const KernelChoice &choice;
-  const MatmulProblem &problem;
-  const MmaConfig &config;
-  MmaLayout layout;
-  const KernelArguments &args;
-  MmaOperands operands;
-
-  int64_t sliceAtoms, elementBytes, unitWords, slices;
-  bool wholeRow;
-  int tokenTiles;
-
-  Value ring, tid, lane, warpK, warpN, tokenBase;
-  /// lane / 4 and lane % 4: channel and column of fragments.
-  Value g, t;
-  /// This warp's tiles.
-  SmallVector<Value> tileBase;
-};
-
+/// One symbol for all kernels of a module: how much there is of it is the
+/// launch's business.
 void MmaEmitter::createShared() {
-  OpBuilder::InsertionGuard guard(e);
-  e.setInsertionPoint(kernel);
-  auto type = LLVM::LLVMArrayType::get(e.getI8Type(), choice.sharedBytes());
-  auto global = LLVM::GlobalOp::create(
-      e, type, /*isConstant=*/false, LLVM::Linkage::Internal,
-      (kernel.getName() + "_shared").str(), Attribute(),
-      /*alignment=*/128, kSharedSpace);
-  e.setInsertionPointToStart(&kernel.getBody().front());
+  constexpr StringLiteral name = "qk_shared";
+  auto module = kernel->getParentOfType<gpu::GPUModuleOp>();
+  if (!module.lookupSymbol(name)) {
+    OpBuilder::InsertionGuard guard(e);
+    e.setInsertionPointToStart(module.getBody());
+    LLVM::GlobalOp::create(e, LLVM::LLVMArrayType::get(e.getI8Type(), 0),
+                           /*isConstant=*/false, LLVM::Linkage::External, name,
+                           Attribute(), /*alignment=*/128, kSharedSpace);
+  }
   ring = LLVM::AddressOfOp::create(
-      e, LLVM::LLVMPointerType::get(e.getContext(), kSharedSpace),
-      global.getSymName());
+      e, LLVM::LLVMPointerType::get(e.getContext(), kSharedSpace), name);
+}
+
+/// Which tokens and channels this block has. Blocks that run at the same time
+/// should share both: with more blocks than run at once the grid is walked in
+/// bands of `band` blocks of channels, along the tokens.
+void MmaEmitter::placeBlock() {
+  Value x = e.blockId(gpu::Dimension::x), y = e.blockId(gpu::Dimension::y);
+  if (config.band > 1) {
+    Value tokens = e.gridDim(gpu::Dimension::x);
+    Value channels = e.gridDim(gpu::Dimension::y);
+    Value linear = e.add(e.mul(y, tokens), x);
+    Value inBands = e.mul(tokens, e.i32(config.band));
+    Value first = e.mul(e.divu(linear, inBands), e.i32(config.band));
+    Value inBand = e.remu(linear, inBands);
+    Value height = e.minu(e.sub(channels, first), e.i32(config.band));
+    y = e.add(first, e.remu(inBand, height));
+    x = e.divu(inBand, height);
+  }
+  tokenBase = e.mul(x, e.i32(config.tokens));
+  channelBlock = y;
+  begin = e.i32(0);
+  end = e.i32(slices);
+  if (config.maxSplit > 1) {
+    Value part = e.mul(e.blockId(gpu::Dimension::z), e.i32(slices));
+    Value parts = e.gridDim(gpu::Dimension::z);
+    begin = e.divu(part, parts);
+    end = e.divu(e.add(part, e.i32(slices)), parts);
+  }
 }
 
 void MmaEmitter::emitPrologue() {
   createShared();
-  e.setInsertionPointAfterValue(ring);
   tid = e.threadId();
   lane = e.bitAnd(tid, e.i32(31));
-  Value warp = e.shr(tid, 5);
+  warp = e.shr(tid, 5);
   warpK = e.remu(warp, e.i32(config.warpsK));
-  warpN = e.divu(warp, e.i32(config.warpsK));
+  Value others = e.divu(warp, e.i32(config.warpsK));
+  warpM = e.remu(others, e.i32(config.warpsM));
+  warpN = e.divu(others, e.i32(config.warpsM));
   g = e.shr(lane, 2);
   t = e.bitAnd(lane, e.i32(3));
-  tokenBase = e.mul(e.blockId(gpu::Dimension::x), e.i32(config.tokens));
-  Value first = e.add(e.mul(e.blockId(gpu::Dimension::y),
-                            e.i32(config.rowTiles * config.warpsN)),
-                      e.mul(warpN, e.i32(config.rowTiles)));
-  Value last = arith::SubIOp::create(
-      e, e.ceilDiv(args.n, MmaLayout::kTileChannels), e.i32(1));
+  placeBlock();
+  Value first =
+      e.add(e.mul(channelBlock, e.i32(config.rowTiles * config.warpsN)),
+            e.mul(warpN, e.i32(config.rowTiles)));
+  Value last = e.sub(e.ceilDiv(args.n, MmaLayout::kTileChannels), e.i32(1));
   for (int r = 0; r < config.rowTiles; ++r) {
     // A tile past the end computes the last one again and stores none.
     Value tile = e.minu(e.add(first, e.i32(r)), last);
@@ -144,392 +121,239 @@ void MmaEmitter::emitPrologue() {
   }
 }
 
-/// The words of this warp's `turn`-th unit of a slice, [row tile][word].
-SmallVector<Value> MmaEmitter::loadCodes(Value slice, int turn) {
-  auto vector = VectorType::get({4}, e.getI32Type());
-  constexpr int64_t vectorBytes = MmaLayout::kLanes * MmaLayout::kVector;
-  Value unit = e.add(e.mul(slice, e.i32(config.warpsK * config.units)),
-                     e.add(warpK, e.i32(turn * config.warpsK)));
-  // Past the end: the last unit again; x is 0 there.
-  unit = e.minu(unit, e.i32(layout.units() - 1));
-  Value offset =
-      e.wide(e.add(e.mul(unit, e.i32(layout.unitVectors() * vectorBytes)),
-                   e.mul(lane, e.i32(MmaLayout::kVector))));
-  SmallVector<Value> words;
-  for (int r = 0; r < config.rowTiles; ++r)
-    for (int64_t v = 0; v < layout.unitVectors(); ++v) {
-      Value from = e.at(tileBase[r], e.add(offset, e.i64(v * vectorBytes)));
-      Value loaded = e.loadConst(vector, from, MmaLayout::kVector);
-      for (int64_t w = 0; w < 4; ++w)
-        words.push_back(vector::ExtractOp::create(e, loaded, w));
-    }
-  return words;
-}
-
-//===----------------------------------------------------------------------===//
-// x in shared memory
-//===----------------------------------------------------------------------===//
-
-/// Which element of a row of x meets code `inAtom` + offset of atom `atom` of
-/// a slice, and whether there is one.
-std::pair<Value, Value> MmaEmitter::codePosition(Value slice, Value atom,
-                                                 Value inAtom, int64_t offset) {
-  Value all = e.add(e.mul(slice, e.i32(sliceAtoms)), atom);
-  Value index = e.add(inAtom, e.i32(offset));
-  if (wholeRow) {
-    Value k = e.add(e.mul(all, e.i32(layout.atomCodes())), index);
-    return {k, e.ltu(k, e.i32(layout.k))};
-  }
-  Value perGroup = e.i32(layout.atomsPerGroup());
-  Value inGroup =
-      e.add(e.mul(e.remu(all, perGroup), e.i32(layout.atomCodes())), index);
-  Value k =
-      e.add(e.mul(e.divu(all, perGroup), e.i32(layout.groupLength())), inGroup);
-  Value inside = e.ltu(k, e.i32(layout.k));
-  if (layout.groupLength() != layout.atomsPerGroup() * layout.atomCodes())
-    inside = e.bitAnd(inside, e.ltu(inGroup, e.i32(layout.groupLength())));
-  return {k, inside};
-}
-
-/// 16 bytes by cp.async, or zeros.
-void MmaEmitter::copyChunk(Value chunk, Value slice, Value slot) {
-  int64_t rowChunks = sliceAtoms * 4;
-  Value row = e.divu(chunk, e.i32(rowChunks));
-  Value inRow = e.remu(chunk, e.i32(rowChunks));
-  Value inAtom = e.mul(e.bitAnd(inRow, e.i32(3)), e.i32(16 / elementBytes));
-  auto [k, inside] = codePosition(slice, e.shr(inRow, 2), inAtom, 0);
-  Value token = e.add(tokenBase, row);
-  Value valid = e.bitAnd(inside, e.ltu(token, args.m));
-  Value element = e.select(
-      valid, e.add(e.mul(e.wide(token), e.i64(layout.k)), e.wide(k)), e.i64(0));
-  Value from = e.at(args.x, e.mul(element, e.i64(elementBytes)));
-  Value to = shared(e.add(
-      slot, e.add(e.mul(row, e.i32(choice.mmaRowBytes())), e.shl(inRow, 4))));
-  NVVM::CpAsyncOp::create(e, to, from, 16, NVVM::LoadCacheModifierKind::CG,
-                          e.select(valid, e.i32(16), e.i32(0)));
-}
-
-/// Four bytes, element by element.
-void MmaEmitter::gatherWord(Value word, Value slice, Value slot) {
-  int64_t rowWords = sliceAtoms * 16, perWord = 4 / elementBytes;
-  Value row = e.divu(word, e.i32(rowWords));
-  Value inRow = e.remu(word, e.i32(rowWords));
-  Value inAtom = e.mul(e.bitAnd(inRow, e.i32(15)), e.i32(perWord));
-  Value token = e.add(tokenBase, row);
-  Value validToken = e.ltu(token, args.m);
-  Type bits = e.getIntegerType(elementBytes * 8);
-  Value result;
-  for (int64_t i = 0; i < perWord; ++i) {
-    auto [k, inside] = codePosition(slice, e.shr(inRow, 4), inAtom, i);
-    Value source = e.select(inside, k, e.i32(0));
-    if (args.permutation)
-      source = e.loadConst(
-          e.getI32Type(),
-          e.at(args.permutation, e.mul(e.wide(source), e.i64(4))), 4);
-    Value valid = e.bitAnd(inside, validToken);
-    // What is not there is read from x's first element and dropped.
-    Value element = e.select(
-        valid, e.add(e.mul(e.wide(token), e.i64(layout.k)), e.wide(source)),
-        e.i64(0));
-    Value loaded = e.loadConst(
-        bits, e.at(args.x, e.mul(element, e.i64(elementBytes))), elementBytes);
-    Value value = e.select(
-        valid, arith::ExtUIOp::create(e, e.getI32Type(), loaded), e.i32(0));
-    value = e.shl(value, int(8 * elementBytes * i));
-    result = result ? e.bitOr(result, value) : value;
-  }
-  Value to = shared(e.add(
-      slot, e.add(e.mul(row, e.i32(choice.mmaRowBytes())), e.shl(inRow, 2))));
-  LLVM::StoreOp::create(e, result, to, 4);
-}
-
-/// Fills `slot` (its byte offset) with x's slice, this thread's share.
-void MmaEmitter::fillSlice(Value slice, Value slot) {
-  int64_t threads = choice.threads();
-  bool copies = !args.permutation && layout.k * elementBytes % 16 == 0 &&
-                (wholeRow || layout.groupLength() * elementBytes % 16 == 0);
-  int64_t count = config.tokens * sliceAtoms * (copies ? 4 : 16);
-  auto one = [&](Value index) {
-    if (copies)
-      copyChunk(index, slice, slot);
-    else
-      gatherWord(index, slice, slot);
-  };
-  if (copies && count <= 8 * threads) {
-    for (int64_t first = 0; first < count; first += threads) {
-      Value index = e.add(tid, e.i32(first));
-      if (first + threads <= count)
-        one(index);
-      else
-        e.when(e.ltu(index, e.i32(count)), [&] { one(index); });
-    }
-  } else {
-    e.loop(tid, e.i32(count), e.i32(threads), {},
-           [&](Value index, SmallVector<Value>) -> SmallVector<Value> {
-             one(index);
-             return {};
-           });
-  }
-  NVVM::CpAsyncCommitGroupOp::create(e);
-}
-
 //===----------------------------------------------------------------------===//
 // Products
 //===----------------------------------------------------------------------===//
 
-MmaEmitter::Sums MmaEmitter::zeros(Type type) const {
+SmallVector<Value> MmaEmitter::zeros(Type type) const {
   Value zero = type.isF32() ? e.f32(0) : e.i32(0);
-  return Sums(productCount() + (sumsX() ? 4 * tokenTiles : 0), zero);
+  return Values(productCount() + (sumsX() ? 4 * tokenTiles : 0), zero);
 }
 
-/// Scale and zero point of channel g + 8·half of a tile.
-Value MmaEmitter::scaleOf(int tile, Value group, int half) {
-  Type type = problem.scheme.scaleType == numerics::ScaleType::F16
-                  ? Type(e.getF16Type())
-              : problem.scheme.scaleType == numerics::ScaleType::BF16
-                  ? Type(e.getBF16Type())
-                  : Type(e.getF32Type());
-  Value index = e.add(e.mul(group, e.i32(MmaLayout::kTileChannels)), g);
-  Value offset =
-      e.add(e.wide(e.mul(index, e.i32(layout.scaleBytes()))),
-            e.i64(layout.scalesOffset() + 8 * half * layout.scaleBytes()));
-  return e.toF32(
-      e.loadConst(type, e.at(tileBase[tile], offset), layout.scaleBytes()));
+/// The scale of channel g + 8·half, as f32.
+Value MmaEmitter::decodeScale(ArrayRef<Value> raw, int half) {
+  switch (problem.scheme.scaleType) {
+  case numerics::ScaleType::F32:
+    return e.bitcast(e.getF32Type(), raw[half]);
+  case numerics::ScaleType::BF16:
+    return e.bitcast(e.getF32Type(), half ? e.bitAnd(raw[0], e.i32(0xffff0000))
+                                          : e.shl(raw[0], 16));
+  case numerics::ScaleType::F16:
+    break;
+  }
+  Value bits =
+      arith::TruncIOp::create(e, e.getI16Type(), e.shr(raw[0], 16 * half));
+  return e.toF32(e.bitcast(e.getF16Type(), bits));
 }
 
-Value MmaEmitter::zeroOf(int tile, Value group, int half) {
-  Value index = e.add(e.mul(group, e.i32(MmaLayout::kTileChannels)), g);
-  Value offset =
-      e.add(e.wide(e.mul(index, e.i32(layout.zeroBytes()))),
-            e.i64(layout.zerosOffset() + 8 * half * layout.zeroBytes()));
-  return e.loadConst(e.getIntegerType(layout.zeroBytes() * 8),
-                     e.at(tileBase[tile], offset), layout.zeroBytes());
+/// Its zero point, as i32, of the word at zeroAddress.
+Value MmaEmitter::decodeZero(Value word, int half) {
+  int bits = int(8 * layout.zeroBytes());
+  if (bits == 8)
+    // The second pair is that of an odd g.
+    word = arith::ShRUIOp::create(e, word, e.shl(e.bitAnd(g, e.i32(1)), 4));
+  word = e.shl(word, 32 - bits * (half + 1));
+  return arith::ShRSIOp::create(e, word, e.i32(32 - bits));
 }
 
-/// The group of a unit's `segment`; past the end the last one.
-Value MmaEmitter::groupOf(Value unit, int64_t segment) {
-  if (wholeRow)
-    return e.i32(0);
-  Value atom = e.add(e.mul(unit, e.i32(layout.unitAtoms())),
-                     e.i32(segment * layout.segmentAtoms()));
-  return e.minu(e.divu(atom, e.i32(layout.atomsPerGroup())),
-                e.i32(layout.groups() - 1));
-}
-
-/// state += scale · (products − zero · Σ x), in f32.
-void MmaEmitter::addScaled(Value group, Sums &products,
-                           SmallVector<Value> &state) {
+/// sums += scale · (products − zero · Σ x), in f32. `raw`: [row tile][word].
+void MmaEmitter::addScaled(ArrayRef<Value> raw, Values &products,
+                           Values &sums) {
+  int64_t words = layout.scaleBytes() / 2 + layout.hasZeroPoints;
   for (int r = 0; r < config.rowTiles; ++r) {
+    ArrayRef<Value> mine = raw.slice(r * words, words);
     Value scale[2], zero[2];
     for (int half = 0; half < 2; ++half) {
-      scale[half] = scaleOf(r, group, half);
+      scale[half] = decodeScale(mine, half);
       if (sumsX())
-        zero[half] =
-            arith::ExtSIOp::create(e, e.getI32Type(), zeroOf(r, group, half));
+        zero[half] = decodeZero(mine.back(), half);
     }
     for (int c = 0; c < tokenTiles; ++c)
       for (int i = 0; i < 4; ++i) {
         size_t at = (size_t(r) * tokenTiles + c) * 4 + i;
         Value product = products[at];
         if (sumsX())
-          product = arith::SubIOp::create(
-              e, product,
-              e.mul(zero[i >> 1], products[productCount() + 4 * c + i]));
+          product = e.sub(product, e.mul(zero[i >> 1],
+                                         products[productCount() + 4 * c + i]));
         if (layout.int8Activations)
           product = arith::SIToFPOp::create(e, e.getF32Type(), product);
-        state[at] = e.fma(product, scale[i >> 1], state[at]);
+        sums[at] = e.fma(product, scale[i >> 1], sums[at]);
       }
   }
 }
 
-/// Multiplies a unit. `state`: the products so far (one scale a row), or sums.
-void MmaEmitter::accumulate(Value slice, Value slot, int turn,
-                            ArrayRef<Value> words, SmallVector<Value> &state) {
-  Value local = e.add(warpK, e.i32(turn * config.warpsK));
-  Value unit = e.add(e.mul(slice, e.i32(config.warpsK * config.units)), local);
+/// Lanes 8i … 8i + 7 give the rows of matrix i: eight tokens, quarter i of the
+/// atom's 64 bytes.
+Value MmaEmitter::rowPlace(int64_t atom) {
   // With one token all columns are it: what the others give is not stored.
-  Value row =
-      config.tokens == 1 ? e.i32(0) : e.mul(g, e.i32(choice.mmaRowBytes()));
-  Value xBase = e.add(
-      e.add(slot, row),
-      e.add(e.mul(local, e.i32(layout.unitAtoms() * MmaLayout::kAtomBytes)),
-            e.shl(t, 4)));
-  auto vector = VectorType::get({4}, e.getI32Type());
-  Type sumType = layout.int8Activations ? Type(e.getI32Type()) : e.getF32Type();
-  int64_t segments = layout.unitAtoms() / layout.segmentAtoms();
-  for (int64_t segment = 0; segment < segments; ++segment) {
-    Value group = groupOf(unit, segment);
-    Sums products = wholeRow ? Sums(state) : zeros(sumType);
-    SmallVector<MmaOperands::Offsets> offsets;
+  Value row = config.tokens == 1 ? e.i32(0)
+                                 : e.add(e.bitAnd(lane, e.i32(7)),
+                                         e.mul(warpM, e.i32(8 * tokenTiles)));
+  Value quarter = e.shr(lane, 3);
+  int64_t share = 4 * config.units * layout.unitAtoms();
+  if (share % 8 && choice.mmaRowBytes() % 128 == 0)
+    return placeOfChunk(row, e.add(e.mul(warpK, e.i32(share)),
+                                   e.add(quarter, e.i32(4 * atom))));
+  // The order of a row's chunks is one of eight, or of four: what differs
+  // between lanes is one of two values, and atoms differ by constants.
+  int64_t whole = choice.mmaRowBytes() % 128 == 0 ? 2 : 1;
+  Value mine = placeOfChunk(row, e.add(quarter, e.i32(4 * (atom % whole))));
+  return e.add(e.add(mine, e.mul(warpK, e.i32(16 * share))),
+               e.i32(64 * (atom - atom % whole)));
+}
+
+/// B's registers of an atom and eight tokens.
+SmallVector<Value> MmaEmitter::loadMatrices(Value place) {
+  Type word = e.getI32Type();
+  Value all = NVVM::LdMatrixOp::create(
+      e,
+      LLVM::LLVMStructType::getLiteral(e.getContext(),
+                                       {word, word, word, word}),
+      shared(place), /*num=*/4, NVVM::MMALayout::row,
+      NVVM::LdStMatrixShapeAttr::get(e.getContext(), 8, 8),
+      NVVM::LdStMatrixEltType::B16);
+  Values words;
+  for (int64_t i = 0; i < 4; ++i)
+    words.push_back(LLVM::ExtractValueOp::create(e, all, i));
+  return words;
+}
+
+/// Adds the products of atom `atom` of the warp's share of a slice; `words`
+/// are those of its unit.
+void MmaEmitter::multiplyAtom(Value slot, int64_t atom, ArrayRef<Value> words,
+                              ArrayRef<MmaOperands::Offsets> offsets,
+                              Values &products) {
+  Value base = e.add(slot, rowPlace(atom));
+  SmallVector<Values> x;
+  for (int c = 0; c < tokenTiles; ++c)
+    // Eight rows on, the order of chunks is the same.
+    x.push_back(loadMatrices(e.add(base, e.i32(8 * c * choice.mmaRowBytes()))));
+  auto multiply = [&](ArrayRef<Value> a, int c, int step, size_t at) {
+    Values sum = operands.multiply(a, ArrayRef<Value>(x[c]).slice(2 * step, 2),
+                                   ArrayRef<Value>(products).slice(at, 4));
+    llvm::copy(sum, products.begin() + at);
+  };
+  for (int step = 0; step < 2; ++step) {
     for (int r = 0; r < config.rowTiles; ++r) {
-      SmallVector<Value> stored;
-      if (layout.hasZeroPoints && !layout.int8Activations)
-        for (int half = 0; half < 2; ++half)
-          stored.push_back(zeroOf(r, group, half));
-      offsets.push_back(operands.offsets(stored));
+      Values a =
+          operands.registers(words.slice(r * unitWords, unitWords),
+                             int(atom % layout.unitAtoms()), step, offsets[r]);
+      for (int c = 0; c < tokenTiles; ++c)
+        multiply(a, c, step, (size_t(r) * tokenTiles + c) * 4);
     }
-    for (int64_t i = 0; i < layout.segmentAtoms(); ++i) {
-      int atom = int(segment * layout.segmentAtoms() + i);
-      SmallVector<SmallVector<Value>> x;
-      for (int c = 0; c < tokenTiles; ++c) {
-        Value loaded =
-            loadShared(vector,
-                       e.add(xBase, e.i32(atom * MmaLayout::kAtomBytes +
-                                          8 * c * choice.mmaRowBytes())),
-                       16);
-        x.emplace_back();
-        for (int64_t w = 0; w < 4; ++w)
-          x.back().push_back(vector::ExtractOp::create(e, loaded, w));
+    if (sumsX())
+      for (int c = 0; c < tokenTiles; ++c)
+        multiply(Values(4, e.i32(0x01010101)), c, step, productCount() + 4 * c);
+  }
+}
+
+void MmaEmitter::accumulate(Value slot, function_ref<Values(int)> codes,
+                            ArrayRef<Value> raw, Values &sums) {
+  Type sumType = layout.int8Activations ? Type(e.getI32Type()) : e.getF32Type();
+  bool zeroPerPiece = layout.hasZeroPoints && !layout.int8Activations;
+  size_t pieceWords = rawWords() * config.rowTiles;
+  Values words;
+  SmallVector<MmaOperands::Offsets> offsets(config.rowTiles);
+  for (int64_t piece = 0; piece < pieces; ++piece) {
+    ArrayRef<Value> mine = raw.slice(piece * pieceWords, pieceWords);
+    Values products = wholeRow ? Values(sums) : zeros(sumType);
+    for (int r = 0; r < config.rowTiles; ++r)
+      if (!layout.int8Activations && (zeroPerPiece || piece == 0)) {
+        Values stored;
+        if (wholeRow && zeroPerPiece)
+          stored = rowZeros[r];
+        else if (zeroPerPiece)
+          for (int half = 0; half < 2; ++half)
+            stored.push_back(decodeZero(mine[(r + 1) * rawWords() - 1], half));
+        offsets[r] = operands.offsets(stored);
       }
-      auto multiply = [&](ArrayRef<Value> a, int c, int step, size_t at) {
-        SmallVector<Value> sum =
-            operands.multiply(a, ArrayRef(x[c]).slice(2 * step, 2),
-                              ArrayRef(products).slice(at, 4));
-        llvm::copy(sum, products.begin() + at);
-      };
-      for (int step = 0; step < 2; ++step) {
-        for (int r = 0; r < config.rowTiles; ++r) {
-          SmallVector<Value> a = operands.registers(
-              words.slice(r * unitWords, unitWords), atom, step, offsets[r]);
-          for (int c = 0; c < tokenTiles; ++c)
-            multiply(a, c, step, (size_t(r) * tokenTiles + c) * 4);
-        }
-        if (sumsX())
-          for (int c = 0; c < tokenTiles; ++c)
-            multiply(SmallVector<Value>(4, e.i32(0x01010101)), c, step,
-                     productCount() + 4 * c);
-      }
+    for (int64_t i = 0; i < pieceAtoms; ++i) {
+      int64_t atom = piece * pieceAtoms + i;
+      if (atom % layout.unitAtoms() == 0)
+        words = codes(int(atom / layout.unitAtoms()));
+      multiplyAtom(slot, atom, words, offsets, products);
     }
     if (wholeRow)
-      state = products;
+      sums = products;
     else
-      addScaled(group, products, state);
+      addScaled(mine, products, sums);
   }
 }
 
 //===----------------------------------------------------------------------===//
-// The end
+// The loop
 //===----------------------------------------------------------------------===//
-
-/// Adds up what the warps along K have for place `slot` of the block's tokens x
-/// channels, and stores it.
-void MmaEmitter::storeResult(Value slot) {
-  int64_t channels = choice.blockChannels();
-  Value token = e.divu(slot, e.i32(channels));
-  Value inBlock = e.remu(slot, e.i32(channels));
-  Value channel =
-      e.add(e.mul(e.blockId(gpu::Dimension::y), e.i32(channels)), inBlock);
-  Value row = e.add(tokenBase, token);
-  Value valid = e.bitAnd(e.ltu(row, args.m), e.ltu(channel, args.n));
-  e.when(valid, [&] {
-    Value sum;
-    for (int w = 0; w < config.warpsK; ++w) {
-      Value index = e.add(e.mul(e.add(token, e.i32(w * config.tokens)),
-                                e.i32(choice.mmaSumChannels())),
-                          inBlock);
-      Value part = loadShared(e.getF32Type(), e.shl(index, 2), 4);
-      sum = sum ? e.addf(sum, part) : part;
-    }
-    if (args.xScales)
-      sum = e.mulf(sum,
-                   e.loadConst(e.getF32Type(),
-                               e.at(args.xScales, e.mul(e.wide(row), e.i64(4))),
-                               4));
-    if (args.bias) {
-      int64_t bytes = elementTypeBytes(*problem.bias);
-      sum =
-          e.addf(sum, e.toF32(e.loadConst(
-                          mlirType(e.getContext(), *problem.bias),
-                          e.at(args.bias, e.mul(e.wide(channel), e.i64(bytes))),
-                          bytes)));
-    }
-    int64_t bytes = elementTypeBytes(problem.type);
-    Value element = e.add(e.mul(e.wide(row), e.wide(args.n)), e.wide(channel));
-    e.storeGlobal(e.fromF32(mlirType(e.getContext(), problem.type), sum),
-                  e.at(args.y, e.mul(element, e.i64(bytes))), bytes);
-  });
-}
-
-void MmaEmitter::finish(SmallVector<Value> &state) {
-  if (wholeRow) {
-    Sums products = state;
-    state.assign(productCount(), e.f32(0));
-    addScaled(e.i32(0), products, state);
-  }
-  // The ring is free: nobody reads it and no copy is under way.
-  NVVM::CpAsyncWaitGroupOp::create(e, 0);
-  e.barrier();
-  for (int r = 0; r < config.rowTiles; ++r)
-    for (int c = 0; c < tokenTiles; ++c)
-      for (int i = 0; i < 4; ++i) {
-        Value token = e.add(e.shl(t, 1), e.i32(8 * c + (i & 1)));
-        Value channel = e.add(e.mul(warpN, e.i32(config.rowTiles * 16)),
-                              e.add(g, e.i32(16 * r + 8 * (i >> 1))));
-        Value index =
-            e.add(e.mul(e.add(token, e.mul(warpK, e.i32(config.tokens))),
-                        e.i32(choice.mmaSumChannels())),
-                  channel);
-        auto store = [&] {
-          LLVM::StoreOp::create(e, state[(size_t(r) * tokenTiles + c) * 4 + i],
-                                shared(e.shl(index, 2)), 4);
-        };
-        if (config.tokens % 8 == 0)
-          store();
-        else
-          e.when(e.ltu(token, e.i32(config.tokens)), store);
-      }
-  e.barrier();
-  int64_t count = config.tokens * choice.blockChannels();
-  e.loop(tid, e.i32(count), e.i32(choice.threads()), {},
-         [&](Value slot, SmallVector<Value>) -> SmallVector<Value> {
-           storeResult(slot);
-           return {};
-         });
-}
 
 void MmaEmitter::emit() {
   emitPrologue();
+  // One zero point a row is the same all along.
+  if (wholeRow && layout.hasZeroPoints && !layout.int8Activations)
+    for (int r = 0; r < config.rowTiles; ++r) {
+      Value word = e.loadConst(e.getI32Type(), zeroAddress(r, e.i32(0)), 4);
+      rowZeros.push_back({decodeZero(word, 0), decodeZero(word, 1)});
+    }
   Type sumType = wholeRow && layout.int8Activations ? Type(e.getI32Type())
                                                     : e.getF32Type();
-  SmallVector<Value> state =
-      wholeRow ? zeros(sumType) : SmallVector<Value>(productCount(), e.f32(0));
+  Values state = wholeRow ? zeros(sumType) : Values(productCount(), e.f32(0));
   size_t sumCount = state.size();
   int64_t slotBytes = choice.mmaSlotBytes();
-  Value zero = e.i32(0);
-  for (int turn = 0; turn < config.units; ++turn)
-    state.append(loadCodes(zero, turn));
+  int64_t lastSlot = (config.stages - 1) * slotBytes;
+  Values ahead;
+  if (!config.codesInRing) {
+    Value valid = e.ltu(begin, end);
+    for (int turn = 0; turn < config.units; ++turn)
+      ahead.append(loadCodes(begin, turn, valid));
+    ahead.append(loadRaw(begin, valid));
+  }
   for (int stage = 0; stage + 1 < config.stages; ++stage)
-    fillSlice(e.i32(stage), e.i32(stage * slotBytes));
+    fillSlot(e.add(begin, e.i32(stage)), e.i32(stage * slotBytes));
 
-  state = e.loop(
-      zero, e.i32(slices), e.i32(1), state,
-      [&](Value slice, SmallVector<Value> state) {
-        // This slice is there, and everybody is through with the one before.
-        NVVM::CpAsyncWaitGroupOp::create(e, config.stages - 2);
-        e.barrier();
-        Value later = e.add(slice, e.i32(config.stages - 1));
-        auto slotOf = [&](Value s) -> Value {
-          return e.mul(e.remu(s, e.i32(config.stages)), e.i32(slotBytes));
-        };
-        // Past the end it is zeros.
-        fillSlice(later, slotOf(later));
-        SmallVector<Value> sums(ArrayRef(state).take_front(sumCount));
-        SmallVector<Value> next;
-        size_t perTurn = size_t(config.rowTiles) * unitWords;
-        for (int turn = 0; turn < config.units; ++turn) {
-          ArrayRef<Value> words =
-              ArrayRef(state).slice(sumCount + turn * perTurn, perTurn);
-          accumulate(slice, slotOf(slice), turn, words, sums);
-          next.append(loadCodes(e.add(slice, e.i32(1)), turn));
-        }
-        sums.append(next);
-        return sums;
-      });
+  // The slot to read and the one to fill, which was read in the turn before.
+  state.append({e.i32(0), e.i32(lastSlot)});
+  state.append(ahead);
+  state = e.loop(begin, end, e.i32(1), state, [&](Value slice, Values state) {
+    Values sums(ArrayRef<Value>(state).take_front(sumCount));
+    Value read = state[sumCount], fill = state[sumCount + 1];
+    ArrayRef<Value> held = ArrayRef<Value>(state).drop_front(sumCount + 2);
+    // This slice is there, and everybody is through with the one before.
+    NVVM::CpAsyncWaitGroupOp::create(e, config.stages - 2);
+    syncSlice();
+    fillSlot(e.add(slice, e.i32(config.stages - 1)), fill);
+    Values next;
+    if (config.codesInRing) {
+      Values raw = readRaw(read);
+      accumulate(
+          read, [&](int turn) { return readCodes(read, turn); }, raw, sums);
+    } else {
+      Value later = e.add(slice, e.i32(1));
+      Value valid = e.ltu(later, end);
+      size_t perTurn = size_t(config.rowTiles) * unitWords;
+      size_t codeWords = perTurn * config.units;
+      accumulate(
+          read,
+          [&](int turn) {
+            // Those before are in use or done: their place is free.
+            if (turn)
+              next.append(loadCodes(later, turn - 1, valid));
+            return Values(held.slice(turn * perTurn, perTurn));
+          },
+          held.drop_front(codeWords), sums);
+      next.append(loadCodes(later, config.units - 1, valid));
+      next.append(loadRaw(later, valid));
+    }
+    sums.append({nextSlot(read), nextSlot(fill)});
+    sums.append(next);
+    return sums;
+  });
   state.resize(sumCount);
   finish(state);
 }
 
-} // namespace
+Value MmaEmitter::nextSlot(Value slot) {
+  int64_t bytes = choice.mmaSlotBytes();
+  return e.select(e.ltu(slot, e.i32((config.stages - 1) * bytes)),
+                  e.add(slot, e.i32(bytes)), e.i32(0));
+}
 
 void emitMmaKernel(Emitter &e, gpu::GPUFuncOp kernel,
                    const KernelChoice &choice, const KernelArguments &args) {

@@ -18,7 +18,7 @@ public:
 
   /// What subtracts the zero points of the two channels of a lane: for each
   /// place of a code in its half, -(magic + zero) in both halves. `stored` are
-  /// the zero points of channels g and g + 8 (i8), or null.
+  /// the zero points of channels g and g + 8 (i32), or empty.
   struct Offsets {
     llvm::DenseMap<int, mlir::Value> byPlace[2];
   };

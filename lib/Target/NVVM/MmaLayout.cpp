@@ -162,7 +162,7 @@ private:
     if (row >= weight.n)
       return;
     int64_t from = row * layout.groups() + group;
-    int64_t to = group * MmaLayout::kTileChannels + c;
+    int64_t to = group * MmaLayout::kTileChannels + MmaLayout::scalePlace(c);
     uint32_t scale = scaleBits(weight.scales[from], weight.scheme.scaleType);
     std::memcpy(out + layout.scalesOffset() + to * layout.scaleBytes(), &scale,
                 layout.scaleBytes());

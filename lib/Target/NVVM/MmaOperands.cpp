@@ -53,9 +53,7 @@ MmaOperands::Offsets MmaOperands::offsets(ArrayRef<Value> stored) {
   for (int half = 0; half < 2; ++half) {
     Value zero;
     if (!stored.empty())
-      zero = arith::SIToFPOp::create(
-          e, e.getF32Type(),
-          arith::ExtSIOp::create(e, e.getI32Type(), stored[half]));
+      zero = arith::SIToFPOp::create(e, e.getF32Type(), stored[half]);
     for (int at = 0; at < cut; at += problem.scheme.bits()) {
       float base = float(1 << mantissa) / float(1 << at);
       Value &offset = result.byPlace[half][at];

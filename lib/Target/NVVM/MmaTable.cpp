@@ -14,7 +14,10 @@ namespace qk::nvvm {
 constexpr int64_t kMaxInt8Row = 131072;
 /// The first chip with the shapes of mma.sync and cp.async.
 constexpr int kFirstCapability = 80;
-constexpr int64_t kMaxShared = 48 << 10;
+/// What the system takes of a multiprocessor's shared memory for a block.
+constexpr int64_t kReservedShared = 1 << 10;
+constexpr int64_t kRegisters = 65536;
+constexpr int64_t kThreads = 1536;
 
 Layout preferredLayout(const Chip &chip, const MatmulProblem &problem,
                        std::string *why) {
@@ -66,26 +69,33 @@ std::string unsupported(const Chip &chip, const MatmulProblem &problem) {
   return "";
 }
 
-int64_t mmaMaxRegisters(const MmaConfig &config) {
-  // What the largest variants need without a spill (test/Target/NVVM): two
-  // blocks of eight warps fit on a multiprocessor, or two of four.
-  return config.warpsN * config.warpsK > 4 ? 128 : 200;
+/// Blocks of `choice` that a multiprocessor runs at once.
+static int64_t blocksAtOnce(const Chip &chip, const KernelChoice &choice) {
+  int64_t shared = (chip.blockSharedBytes + kReservedShared) /
+                   (choice.sharedBytes() + kReservedShared);
+  int64_t registers = kRegisters / (choice.mma.maxRegisters * choice.threads());
+  return std::max<int64_t>(
+      1, std::min({shared, registers, kThreads / choice.threads()}));
 }
 
-/// Fits `config` to the row and to shared memory.
-static MmaConfig fit(KernelChoice choice) {
+MmaConfig fitMma(const Chip &chip, const MatmulProblem &problem,
+                 MmaConfig wanted) {
+  KernelChoice choice;
+  choice.family = KernelFamily::Decode;
+  choice.problem = problem;
+  choice.mma = wanted;
   MmaConfig &config = choice.mma;
-  MmaLayout layout = choice.problem.mmaLayout();
-  // Two atoms to four: 128 to 256 bytes of codes a lane under way at four bits.
-  config.units = int(std::max<int64_t>(1, 4 / layout.unitAtoms()));
-  if (config.tokens == 1)
-    config.units *= 2;
+  MmaLayout layout = problem.mmaLayout();
   // No warp without work, but two of them at least.
-  int minWarps = config.warpsN > 1 ? 1 : 2;
-  while (config.warpsK > minWarps &&
-         (config.warpsK - 1) * config.units >= layout.units())
-    config.units > 1 ? config.units /= 2 : config.warpsK /= 2;
-  while (choice.sharedBytes() > kMaxShared) {
+  int minWarps = config.warpsN * config.warpsM > 1 ? 1 : 2;
+  while ((config.warpsK > minWarps || config.units > 1) &&
+         (config.warpsK - 1) * config.units >= layout.units()) {
+    if (config.units > 1)
+      config.units /= 2;
+    else
+      config.warpsK /= 2;
+  }
+  while (choice.sharedBytes() > chip.blockSharedBytes) {
     if (config.stages > 3)
       --config.stages;
     else if (config.units > 1)
@@ -97,10 +107,18 @@ static MmaConfig fit(KernelChoice choice) {
     else
       config.tokens /= 2;
   }
+  config.maxSplit =
+      int(std::clamp<int64_t>(choice.mmaSlices() / 2, 1, config.maxSplit));
+  config.wave = int(chip.multiprocessors * blocksAtOnce(chip, choice));
   return config;
 }
 
-std::vector<KernelChoice> chooseMmaKernels(const Chip &,
+/// Units of a warp in a slice: `vectors` 16-byte loads a lane and tile.
+static int unitsOf(const MatmulProblem &problem, int64_t vectors) {
+  return int(std::max<int64_t>(1, vectors / problem.mmaLayout().unitVectors()));
+}
+
+std::vector<KernelChoice> chooseMmaKernels(const Chip &chip,
                                            const MatmulProblem &problem) {
   std::vector<KernelChoice> choices;
   auto add = [&](KernelFamily family, int64_t mTo, MmaConfig config,
@@ -108,11 +126,10 @@ std::vector<KernelChoice> chooseMmaKernels(const Chip &,
     KernelChoice choice;
     choice.family = family;
     choice.problem = problem;
-    choice.mma = config;
-    choice.mma = fit(choice);
-    // A row that is cut so much that its tokens are those of the one before.
-    if (!choices.empty() &&
-        choices.back().blockTokens() >= choice.blockTokens()) {
+    choice.mma = fitMma(chip, problem, config);
+    // A row that is cut so much that it is the one before.
+    if (!choices.empty() && choices.back().family == family &&
+        choices.back().mma == choice.mma) {
       choices.back().mTo = mTo;
       return;
     }
@@ -121,22 +138,103 @@ std::vector<KernelChoice> chooseMmaKernels(const Chip &,
     choice.reason = reason;
     choices.push_back(choice);
   };
-  add(KernelFamily::Decode, 1, {1, 1, 1, 8, 1, 2},
+  int64_t atoms = problem.mmaLayout().unitAtoms();
+  auto unitsOfAtoms = [&](int64_t wanted) {
+    return int(std::max<int64_t>(1, wanted / atoms));
+  };
+  // What a lane holds besides codes and sums: little where a scale is a half
+  // and lasts for a unit or more.
+  bool isLean = problem.scheme.bits() != 3 && !problem.hasZeroPoints &&
+                (problem.int8Activations || problem.type == ElementType::F16) &&
+                problem.scheme.scaleType != numerics::ScaleType::F32 &&
+                problem.mmaLayout().segmentAtoms() == atoms;
+  int decodeRegisters = isLean ? 128 : 168;
+  // Measured on an H200 (README.md): four blocks a multiprocessor with half
+  // the codes under way each are better than two.
+  add(KernelFamily::Decode, 1,
+      {.tokens = 1,
+       .warpsK = 8,
+       .units = unitsOf(problem, 4),
+       .maxRegisters = isLean && problem.scheme.bits() == 4 ? 64 : 128},
       "M = 1 is bound by reading weights: 16 channels a block, eight warps "
-      "split K");
-  add(KernelFamily::Decode, 8, {8, 2, 1, 8, 1, 2},
+      "split K, each has 2 KiB of codes under way");
+  add(KernelFamily::Decode, 8,
+      {.tokens = 8,
+       .rowTiles = 2,
+       .warpsK = 8,
+       .units = unitsOf(problem, 4),
+       .maxRegisters = decodeRegisters},
       "M up to 8 is one column block of mma.sync; 32 channels a block read x "
       "half as often, eight warps split K");
-  add(KernelFamily::Decode, 16, {16, 2, 1, 8, 1, 2},
+  add(KernelFamily::Decode, 16,
+      {.tokens = 16,
+       .rowTiles = 2,
+       .warpsK = 8,
+       .units = unitsOf(problem, 2),
+       .maxRegisters = decodeRegisters},
       "M up to 16: two column blocks for each unpacked weight");
-  add(KernelFamily::Prefill, 32, {32, 1, 4, 2, 1, 2},
-      "M up to 32: two warps split K, four have channels of their own");
+  int units = unitsOfAtoms(4);
   // The sums of x take the registers of as many tokens.
   bool manySums = problem.int8Activations && problem.hasZeroPoints &&
                   problem.scheme.groups(problem.k) > 1;
-  add(KernelFamily::Prefill, -1, {manySums ? 32 : 64, 1, 4, 1, 1, 4},
-      "M > 32 is bound by tensor cores: a weight is unpacked once for 64 "
-      "tokens, x comes through a ring of slices that all warps share");
+  int tokens = manySums ? 32 : 64;
+  if (!isLean) {
+    add(KernelFamily::Prefill, 32,
+        {.tokens = 32,
+         .warpsN = 4,
+         .warpsK = 2,
+         .units = units,
+         .stages = 3,
+         .maxSplit = 4,
+         .maxRegisters = 255},
+        "M up to 32: 64 channels a block, two warps split K, and blocks do "
+        "where they are few; one tile a warp leaves registers for scales");
+    add(KernelFamily::Prefill, -1,
+        {.tokens = tokens,
+         .warpsN = 8,
+         .warpsK = 1,
+         .units = units,
+         .stages = 3,
+         .maxSplit = 4,
+         .band = 8,
+         .maxRegisters = 255},
+        "M > 32: 128 channels a block, one tile a warp leaves registers for "
+        "scales; blocks split K where they are few");
+    return choices;
+  }
+  add(KernelFamily::Prefill, 32,
+      {.tokens = 32,
+       .rowTiles = 2,
+       .warpsN = 2,
+       .warpsK = 4,
+       .units = units,
+       .stages = 3,
+       .maxSplit = 4,
+       .maxRegisters = 255},
+      "M up to 32: 64 channels a block, four warps split K, and blocks do "
+      "where they are few");
+  add(KernelFamily::Prefill, 256,
+      {.tokens = tokens,
+       .rowTiles = 2,
+       .warpsN = 4,
+       .warpsK = 2,
+       .units = units,
+       .stages = 3,
+       .maxSplit = 4,
+       .maxRegisters = 255},
+      "M up to 256: 128 channels a block read x seldom, two warps split K, and "
+      "blocks do where they are few");
+  add(KernelFamily::Prefill, -1,
+      {.tokens = tokens,
+       .rowTiles = 2,
+       .warpsN = 8,
+       .warpsK = 1,
+       .units = units,
+       .stages = 2,
+       .band = 8,
+       .maxRegisters = 255},
+      "M > 256 is bound by tensor cores: 256 channels a block unpack a weight "
+      "once for 64 tokens, which all warps share");
   return choices;
 }
 

@@ -15,8 +15,11 @@ namespace qk::nvvm {
 std::vector<KernelChoice> chooseMmaKernels(const Chip &chip,
                                            const MatmulProblem &problem);
 
-/// The cap on registers of such a kernel.
-int64_t mmaMaxRegisters(const MmaConfig &config);
+/// `wanted` cut to a problem and a chip: fewer warps or units where K is short,
+/// less of everything where shared memory is; with `wave` and as many splits
+/// as there are slices for.
+MmaConfig fitMma(const Chip &chip, const MatmulProblem &problem,
+                 MmaConfig wanted);
 
 } // namespace qk::nvvm
 

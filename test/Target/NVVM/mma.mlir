@@ -11,39 +11,59 @@
 
 // CHECK: .target sm_80
 
-// M = 1: codes come 16 bytes at a time from global memory to registers, x 16
-// bytes at a time by cp.async and from shared memory; codes become halves
-// without a conversion.
+// Shared memory is the launch's business.
+// CHECK: .extern .shared .align 128 .b8 qk_shared[]
+
+// M = 1: codes come 16 bytes at a time from global memory to registers, past
+// the first cache, x 16 bytes at a time by cp.async and by ldmatrix; codes
+// become halves without a conversion. Warps wait for themselves only.
 // CHECK-LABEL: .visible .entry qk_matmul_u4_k4096_g128_sf16_xf16_mma_decode_1x16(
 // CHECK: .maxntid 256, 1, 1
-// CHECK: .maxnreg 128
-// CHECK: ld.global.nc.v4.b32
+// CHECK: .maxnreg {{[0-9]+}}
+// CHECK: @p ld.global.nc.L1::no_allocate.v4.b32
 // CHECK: cp.async.cg.shared.global [%{{.*}}], [%{{.*}}], 16, %{{.*}};
 // CHECK: cp.async.commit_group;
-// CHECK: cp.async.wait_group 0;
-// CHECK: bar.sync 0;
-// CHECK: ld.shared.v4.b32
+// CHECK: cp.async.wait_group {{[0-9]}};
+// CHECK-NOT: bar.sync
+// CHECK: bar.warp.sync
+// CHECK: ldmatrix.sync.aligned.m8n8.x4.shared.b16
 // CHECK-NOT: cvt.rn.f16
 // CHECK: lop3.b32
 // CHECK: fma.rn.f16x2
 // CHECK: mma.sync.aligned.m16n8k16.row.col.f32.f16.f16.f32
+// CHECK: bar.sync 0;
 // CHECK: ret;
 
-// M > 32: a ring of slices.
-// CHECK-LABEL: .visible .entry qk_matmul_u4_k4096_g128_sf16_xf16_mma_prefill_64x64(
-// CHECK: .maxntid 128, 1, 1
-// CHECK: cp.async.wait_group {{[12]}};
-// CHECK-COUNT-16: mma.sync.aligned.m16n8k16.row.col.f32.f16.f16.f32
+// M up to 32: a ring of slices of x; the last of the blocks that split K adds
+// their sums.
+// CHECK-LABEL: .visible .entry qk_matmul_u4_k4096_g128_sf16_xf16_mma_prefill_32x64(
+// CHECK: cp.async.wait_group 1;
+// CHECK: bar.sync 0;
+// CHECK-COUNT-64: mma.sync.aligned.m16n8k16.row.col.f32.f16.f16.f32
+// CHECK: bar.sync 0;
+// CHECK: {{fence.acq_rel.gpu|membar.gl}};
+// CHECK: atom{{.*}}.global{{.*}}add.u32
+// CHECK: {{fence.acq_rel.gpu|membar.gl}};
+// CHECK: bar.sync 0;
+// CHECK: ret;
+
+// More: a weight is unpacked once for many tokens.
+// CHECK-LABEL: .visible .entry qk_matmul_u4_k4096_g128_sf16_xf16_mma_prefill_64x256(
+// CHECK-COUNT-128: mma.sync.aligned.m16n8k16.row.col.f32.f16.f16.f32
 // CHECK: ret;
 
 // CHECK-LABEL: .visible .entry qk_matmul_s8_k4096_sf16_xs8_ybf16_mma_decode_8x32(
 // CHECK: mma.sync.aligned.m16n8k32.row.col.s32.s8.s8.s32
 // CHECK: ret;
 
+// JSON: "dynamic_shared_bytes": {{[1-9]}}
 // JSON: "layout": {
 // JSON: "name": "nvvm-mma",
 // JSON: "tile_bytes": 33792,
 // JSON: "tile_channels": 16,
+// JSON: "name": "workspace",
+// JSON-NEXT: "type": "u8 *"
+// JSON: "z": "clamp(floor({{[0-9]+}} / (x * y)), 1, {{[0-9]+}})"
 // JSON: "name": "x_scales",
 // JSON-NEXT: "shape": "m",
 // JSON-NEXT: "type": "const f32 *"

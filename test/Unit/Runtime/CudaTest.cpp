@@ -92,6 +92,43 @@ TEST_F(Cuda, UploadsConstantsAndImagesOnce) {
   EXPECT_EQ(y[0], 1100);
 }
 
+// What a kernel needs besides its arrays: shared memory, for more than 48 KiB
+// of which the driver is asked, and a workspace that starts as zeros, is kept
+// from launch to launch, and zeros again where it has to grow.
+TEST_F(Cuda, GivesSharedMemoryAndWorkspace) {
+  int32_t *workspace = nullptr;
+  auto launch = [&](int64_t sharedBytes, int64_t workspaceBytes) {
+    return errorOf([&] {
+      qk_cuda_begin("ptx", "add_rows");
+      qk_cuda_input(x.data(), 2, 12, 16);
+      qk_cuda_constant(w.data(), 12);
+      qk_cuda_output(y.data(), 2, 12, 20);
+      qk_cuda_i32(2);
+      qk_cuda_i32(3);
+      qk_cuda_workspace(workspaceBytes);
+      qk_cuda_shared(sharedBytes);
+      qk_cuda_launch(1, 1, 1, 32, 1, 1);
+    });
+  };
+  get<bool>("fake_takes_workspace") = true;
+  EXPECT_EQ(launch(100000, 16), "");
+  EXPECT_EQ(get<int>("fake_shared"), 100000);
+  workspace = get<int32_t *>("fake_workspace");
+  EXPECT_EQ(workspace[3], 0);
+  workspace[3] = 5;
+  EXPECT_EQ(launch(0, 8), "");
+  EXPECT_EQ(get<int>("fake_shared"), 0);
+  EXPECT_EQ(get<int32_t *>("fake_workspace"), workspace);
+  EXPECT_EQ(workspace[3], 5);
+  EXPECT_EQ(launch(0, 4096), "");
+  EXPECT_EQ(get<int32_t *>("fake_workspace")[3], 0);
+  EXPECT_EQ(get<int32_t *>("fake_workspace")[1023], 0);
+  EXPECT_NE(launch(300000, 0).find("kernel 'add_rows' needs 300000 bytes of "
+                                   "shared memory"),
+            std::string::npos);
+  get<bool>("fake_takes_workspace") = false;
+}
+
 TEST_F(Cuda, EmptyGridDoesNothing) {
   qk_cuda_begin("ptx", "add_rows");
   qk_cuda_output(y.data(), 0, 12, 12);

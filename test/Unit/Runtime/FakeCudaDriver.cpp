@@ -33,6 +33,12 @@ FAKE int fake_loads = 0;
 FAKE int fake_alive() { return alive + modules; }
 FAKE unsigned fake_grid[3] = {};
 FAKE unsigned fake_block[3] = {};
+/// Dynamic shared memory: what a launch may ask for, and did.
+FAKE int fake_shared_limit = 48 << 10;
+FAKE int fake_shared = 0;
+/// The workspace, where the kernel has one: after n.
+FAKE bool fake_takes_workspace = false;
+FAKE int32_t *fake_workspace = nullptr;
 
 FAKE int cuInit(unsigned) { return std::getenv("FAKE_CUDA_BROKEN") ? 999 : 0; }
 FAKE int cuGetErrorString(int code, const char **text) {
@@ -112,9 +118,23 @@ FAKE int cuMemcpyDtoD_v2(uint64_t to, uint64_t from, size_t bytes) {
   std::memcpy(host(to), host(from), bytes);
   return 0;
 }
+FAKE int cuMemsetD8_v2(uint64_t address, unsigned char value, size_t bytes) {
+  std::memset(host(address), value, bytes);
+  return 0;
+}
+FAKE int cuFuncSetAttribute(void *, int attribute, int value) {
+  // CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES
+  if (attribute != 8 || value > 232448)
+    return 1;
+  fake_shared_limit = value;
+  return 0;
+}
 FAKE int cuLaunchKernel(void *, unsigned gx, unsigned gy, unsigned gz,
-                        unsigned bx, unsigned by, unsigned bz, unsigned, void *,
-                        void **parameters, void **) {
+                        unsigned bx, unsigned by, unsigned bz, unsigned shared,
+                        void *, void **parameters, void **) {
+  if (int(shared) > fake_shared_limit)
+    return 1;
+  fake_shared = int(shared);
   fake_grid[0] = gx, fake_grid[1] = gy, fake_grid[2] = gz;
   fake_block[0] = bx, fake_block[1] = by, fake_block[2] = bz;
   auto array = [&](int i) {
@@ -125,6 +145,8 @@ FAKE int cuLaunchKernel(void *, unsigned gx, unsigned gy, unsigned gz,
   float *y = array(2);
   int32_t m = *static_cast<int32_t *>(parameters[3]);
   int32_t n = *static_cast<int32_t *>(parameters[4]);
+  if (fake_takes_workspace)
+    fake_workspace = reinterpret_cast<int32_t *>(array(5));
   for (int32_t i = 0; i < m; ++i)
     for (int32_t j = 0; j < n; ++j)
       y[i * n + j] = x[i * n + j] + w[j];

@@ -114,6 +114,8 @@ struct Case {
   /// W8A8: x and its scales.
   std::vector<int8_t> quantized;
   std::vector<float> xScales;
+  /// All 0 before and (its counters) after.
+  std::vector<uint8_t> workspace;
 
   Case(MatmulProblem p, int64_t m, int64_t n, std::mt19937 &random)
       : problem(p),
@@ -162,6 +164,9 @@ struct Case {
       result.push_back(
           EmulatorArgument::input(xScales.data(), 4 * xScales.size()));
     result.push_back(EmulatorArgument::output(y.bytes.data(), y.bytes.size()));
+    if (problem.packing != Layout::Simt)
+      result.push_back(
+          EmulatorArgument::output(workspace.data(), workspace.size()));
     result.push_back(EmulatorArgument::scalar(int32_t(m)));
     result.push_back(EmulatorArgument::scalar(int32_t(weight.n)));
     return result;
@@ -196,10 +201,11 @@ struct Case {
   }
 };
 
-/// Runs `c` on the kernel for its M; `change` may break the kernel first.
+/// Runs `c` on `choice`; `change` may break the kernel first.
 template <typename Change>
-inline std::string emulate(Case &c, uint64_t seed, Change change) {
-  KernelChoice choice = chooseKernel(*findChip("sm_80"), c.problem, c.m);
+inline std::string emulate(Case &c, const KernelChoice &choice, uint64_t seed,
+                           Change change) {
+  c.workspace.assign(choice.workspaceBytes(), 0);
   KernelModule module(choice);
   change(module.function());
   auto emulator = module.compile();
@@ -209,7 +215,18 @@ inline std::string emulate(Case &c, uint64_t seed, Change change) {
   if (llvm::Error error =
           (*emulator)->launch(choice.name(), shape, c.arguments(), seed))
     return c.describe() + ": " + llvm::toString(std::move(error));
+  int64_t counters = c.workspace.empty() ? 0 : choice.mmaCounterBytes();
+  for (int64_t i = 0; i < counters; ++i)
+    if (c.workspace[i])
+      return c.describe() + ": byte " + std::to_string(i) +
+             " of the workspace's counters is not 0";
   return c.check();
+}
+/// On the kernel for its M.
+template <typename Change>
+inline std::string emulate(Case &c, uint64_t seed, Change change) {
+  return emulate(c, chooseKernel(*findChip("sm_80"), c.problem, c.m), seed,
+                 change);
 }
 inline std::string emulate(Case &c, uint64_t seed) {
   return emulate(c, seed, [](mlir::gpu::GPUFuncOp) {});

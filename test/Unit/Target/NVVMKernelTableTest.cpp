@@ -84,32 +84,53 @@ TEST(NVVMKernelTable, ChoosesTheLayout) {
 }
 
 TEST(NVVMKernelTable, ChoosesFamiliesOnTensorCores) {
-  const Chip &chip = *findChip("sm_90a");
   for (CodeType code :
        {CodeType::U2, CodeType::U3, CodeType::U4, CodeType::U8, CodeType::S8})
     for (int64_t k : {1, 64, 172, 4096, 28672})
-      for (bool int8 : {false, true}) {
+      for (auto [int8, chip] : std::vector<std::pair<bool, const Chip *>>{
+               {false, findChip("sm_80")},
+               {true, findChip("sm_89")},
+               {false, findChip("sm_89")},
+               {true, findChip("sm_90a")},
+               {false, findChip("sm_90a")}}) {
         MatmulProblem p = problem(code, k, 32);
         p.type = ElementType::F16;
         p.int8Activations = int8;
         p.packing = int8 ? Layout::MmaS8 : Layout::Mma;
         if (int8 && p.scheme.bits() != 8)
           continue;
-        EXPECT_EQ(unsupported(chip, p), "");
+        EXPECT_EQ(unsupported(*chip, p), "");
         int64_t next = 1;
         std::set<std::string> names;
-        for (const KernelChoice &choice : chooseKernels(chip, p)) {
+        for (const KernelChoice &choice : chooseKernels(*chip, p)) {
           EXPECT_TRUE(names.insert(choice.name()).second) << choice.name();
           EXPECT_EQ(choice.mFrom, next);
           next = choice.mTo + 1;
           EXPECT_EQ(choice.family, choice.mFrom <= 16 ? KernelFamily::Decode
                                                       : KernelFamily::Prefill);
-          EXPECT_LE(choice.sharedBytes(), 48 << 10);
+          EXPECT_LE(choice.sharedBytes(), chip->blockSharedBytes);
           EXPECT_LE(choice.maxRegisters() * choice.threads(), 65536);
           EXPECT_GE(choice.threads(), 64);
           EXPECT_GE(choice.mma.stages, 2);
-          // No bank twice by the lanes of a 128-bit load.
-          EXPECT_EQ(choice.mmaRowBytes() % 128, 64);
+          // Rows have whole atoms, and slots are of whole vectors.
+          EXPECT_EQ(choice.mmaRowBytes() % 64, 0);
+          EXPECT_EQ(choice.mmaSlotBytes() % 16, 0);
+          EXPECT_EQ(choice.mma.tokens == 1 ||
+                        choice.mma.tokens % (8 * choice.mma.warpsM) == 0,
+                    true);
+          // A launch that splits K has a place for each block's sums.
+          for (int64_t n : {16, 1000, 28672}) {
+            LaunchShape shape = choice.launchShape(choice.mFrom, n);
+            if (shape.grid[2] == 1)
+              continue;
+            int64_t blocks = shape.grid[0] * shape.grid[1] * shape.grid[2];
+            EXPECT_LE(choice.mmaCounterBytes() + 4 * blocks *
+                                                     choice.blockTokens() *
+                                                     choice.blockChannels(),
+                      choice.workspaceBytes());
+            EXPECT_LE(4 * shape.grid[0] * shape.grid[1],
+                      choice.mmaCounterBytes());
+          }
         }
         EXPECT_EQ(next, 0);
       }

@@ -212,9 +212,15 @@ DRIVER int cuMemcpyDtoD_v2(uint64_t to, uint64_t from, size_t bytes) {
   std::memcpy(host(to), host(from), bytes);
   return 0;
 }
+DRIVER int cuMemsetD8_v2(uint64_t address, unsigned char value, size_t bytes) {
+  std::memset(host(address), value, bytes);
+  return 0;
+}
+DRIVER int cuFuncSetAttribute(void *, int, int) { return 0; }
 DRIVER int cuLaunchKernel(void *function, unsigned gx, unsigned gy, unsigned gz,
-                          unsigned bx, unsigned by, unsigned bz, unsigned,
-                          void *, void **values, void **) {
+                          unsigned bx, unsigned by, unsigned bz,
+                          unsigned sharedBytes, void *, void **values,
+                          void **) {
   using Entry = std::pair<const std::string, std::vector<Kernels::Parameter>>;
   auto &[name, parameters] = *static_cast<Entry *>(function);
   std::vector<EmulatorArgument> arguments;
@@ -241,6 +247,7 @@ DRIVER int cuLaunchKernel(void *function, unsigned gx, unsigned gy, unsigned gz,
   LaunchShape shape;
   shape.grid[0] = gx, shape.grid[1] = gy, shape.grid[2] = gz;
   shape.block[0] = bx, shape.block[1] = by, shape.block[2] = bz;
+  shape.sharedBytes = sharedBytes;
   const char *seed = std::getenv("QK_EMULATOR_SEED");
   llvm::Error error = kernels->emulator->launch(name, shape, arguments,
                                                 seed ? std::atoll(seed) : 0);

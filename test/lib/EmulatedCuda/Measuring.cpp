@@ -50,14 +50,6 @@ DRIVER int cuMemcpyDtoDAsync_v2(uint64_t to, uint64_t from, size_t bytes,
                                 void *) {
   return cuMemcpyHtoD_v2(to, reinterpret_cast<void *>(from - kOffset), bytes);
 }
-DRIVER __attribute__((weak)) int
-cuMemsetD8_v2(uint64_t address, unsigned char value, size_t bytes) {
-  std::memset(reinterpret_cast<void *>(address - kOffset), value, bytes);
-  return 0;
-}
-DRIVER __attribute__((weak)) int cuFuncSetAttribute(void *, int, int) {
-  return 0;
-}
 DRIVER int cuFuncGetAttribute(int *value, int, void *) {
   *value = 0;
   return 0;

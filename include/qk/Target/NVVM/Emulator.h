@@ -8,7 +8,7 @@
 /// Runs the LLVM IR of kernels, the same that PTX is made of, on this machine:
 /// `llvm.nvvm.*` become calls into a small runtime with one fibre a GPU thread.
 /// Barriers and warp collectives rendezvous; blocks run one after the other;
-/// which thread runs next is drawn from a seed.
+/// which thread and which block runs next is drawn from a seed.
 ///
 /// Besides the numbers it checks what a GPU does not say, each an error that
 /// names block and thread:
@@ -19,10 +19,14 @@
 ///     barrier in between;
 ///   - accesses to shared memory that a cp.async may still write: copies happen
 ///     as late as they may, and leave NaN until then;
+///   - reads of global memory that another block stored, without a fence and an
+///     atomic operation after the store, and the other way round before the
+///     read;
 ///   - threads that wait at different barriers, or ended while others wait.
 ///
-/// mma.sync (f16, bf16, s8) is a rendezvous of the warp. mbarriers, bulk copies
-/// and wgmma are not emulated yet: kernels with them are refused by name.
+/// mma.sync (f16, bf16, s8) and ldmatrix are rendezvous of the warp. mbarriers,
+/// bulk copies and wgmma are not emulated yet: kernels with them are refused by
+/// name.
 ///
 /// It does not check LLVM's NVPTX back end, ptxas, or speed.
 ///

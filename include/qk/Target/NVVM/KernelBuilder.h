@@ -10,17 +10,22 @@
 ///
 /// Kernel ABI, the same for every family (all arrays contiguous, row-major):
 ///
-///   kernel(x, weight, [permutation,] [bias,] [x_scales,] y, m, n)
+///   kernel(x, weight, [permutation,] [bias,] [x_scales,] y, [workspace,] m, n)
 ///     x       T or i8 [M,K]  pointer to global memory, 16-byte aligned
 ///     weight  bytes          in the kernel's layout, 16-byte aligned
 ///     permutation  i32 [K]   only where the problem has one
 ///     bias    [N]            only where the problem has one, of its type
 ///     x_scales  f32 [M]      only where x is i8
 ///     y       T [M,N]        pointer to global memory
+///     workspace  bytes       not for SIMT: workspaceBytes(), 128-byte aligned,
+///                            all 0 before the first launch; a kernel leaves
+///                            its counters 0 again. Launches that may run at
+///                            the same time need one each
 ///     m, n    i32            rows of x; channels
 ///
-/// The grid and block are launchShape()'s: tokens along x (up to 2³¹ blocks),
-/// channels along y (up to 65535 blocks, two million channels).
+/// The grid, block and dynamic shared memory are launchShape()'s: tokens along
+/// x (up to 2³¹ blocks), channels along y (up to 65535 blocks, a million
+/// channels), shares of K along z.
 ///
 //===----------------------------------------------------------------------===//
 

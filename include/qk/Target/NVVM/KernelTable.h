@@ -35,6 +35,10 @@ struct Chip {
   /// Compute capability times ten; `a` targets run on this one only.
   int capability;
   bool isArchitectureSpecific;
+  /// Multiprocessors of the chip's largest data-centre (or only) GPU, and the
+  /// shared memory that one block may have there: what sizes are chosen by.
+  int multiprocessors;
+  int64_t blockSharedBytes;
   /// The oldest PTX version that knows the chip, as an LLVM feature.
   std::string_view ptxFeature;
 };
@@ -112,18 +116,32 @@ struct SimtConfig {
 
 /// Parameters of the families on mma.sync.
 struct MmaConfig {
-  /// Rows of x that a block handles: 1 or a multiple of 8.
+  /// Rows of x that a block handles: 1 or a multiple of 8 · warpsM.
   int tokens = 8;
   /// Tiles of 16 channels that a warp has.
   int rowTiles = 1;
-  /// Warps with other channels; warps that share channels and split K.
+  /// Warps with other channels, with other tokens, and those that share both
+  /// and split K.
   int warpsN = 1;
+  int warpsM = 1;
   int warpsK = 8;
-  /// Units of a warp in a slice of x.
+  /// Units of a warp in a slice of K.
   int units = 1;
-  /// Slices of x in shared memory, at least 2.
+  /// Slices in shared memory, at least 2: of x, and of codes if they go
+  /// through the ring, too, and not to registers a slice ahead.
   int stages = 2;
+  bool codesInRing = false;
+  /// Blocks that may have a share of K each, and how many blocks run at once:
+  /// with fewer, K is split.
+  int maxSplit = 1;
+  int wave = 1;
+  /// Blocks of channels that are walked together along the tokens; 1: the grid
+  /// as it is.
+  int band = 1;
+  /// The cap on registers a thread.
+  int maxRegisters = 128;
 
+  int warps() const { return warpsN * warpsM * warpsK; }
   friend bool operator==(const MmaConfig &, const MmaConfig &) = default;
 };
 
@@ -131,6 +149,8 @@ struct MmaConfig {
 struct LaunchShape {
   int64_t grid[3] = {1, 1, 1};
   int64_t block[3] = {1, 1, 1};
+  /// Dynamic shared memory.
+  int64_t sharedBytes = 0;
 };
 
 /// A kernel and the calls it is for.
@@ -156,21 +176,42 @@ struct KernelChoice {
   int64_t blockChannels() const;
   int64_t blockTokens() const { return usesMma() ? mma.tokens : simt.tokens; }
   int64_t threads() const {
-    return 32 * (usesMma() ? mma.warpsN * mma.warpsK : simt.warps);
+    return 32 * (usesMma() ? mma.warps() : simt.warps);
   }
   /// The cap on registers a thread that the kernel is compiled for.
   int64_t maxRegisters() const;
-  /// Bytes of (static) shared memory.
+  /// Bytes of shared memory, static or dynamic.
   int64_t sharedBytes() const;
+  /// What of it the launch has to give.
+  int64_t dynamicSharedBytes() const { return usesMma() ? sharedBytes() : 0; }
+  /// Blocks of a launch that have a share of K each, of a grid of `tiles`
+  /// blocks: clamp(⌊splitWave() / tiles⌋, 1, maxSplit()).
+  int64_t splits(int64_t tiles) const;
+  int64_t maxSplit() const { return usesMma() ? mma.maxSplit : 1; }
+  int64_t splitWave() const { return usesMma() ? mma.wave : 1; }
+  /// Whether the kernel has the parameter `workspace`, and the bytes that it
+  /// may use there; 0 before the first launch, and again after each.
+  bool hasWorkspace() const { return problem.packing != Layout::Simt; }
+  int64_t workspaceBytes() const;
 
-  // Shared memory of the families on mma.sync.
-  /// Bytes from one token's slice of x to the next one's: 64 more than a
-  /// multiple of 128, so that the lanes of a 128-bit load meet no bank twice.
+  // Shared memory of the families on mma.sync: `stages` slots, of which each
+  // has a slice of x, [token][bytes], and where codes go through the ring
+  // [warp][unit][row tile][vector][lane][16 bytes] and the words with scales
+  // and zero points [warp][piece][row tile][word][lane].
+  int64_t mmaSlices() const;
+  /// Atoms of a warp's share of a slice that have one scale.
+  int64_t mmaPieceAtoms() const;
   int64_t mmaRowBytes() const;
-  int64_t mmaSlotBytes() const { return mma.tokens * mmaRowBytes(); }
+  int64_t mmaXBytes() const { return mma.tokens * mmaRowBytes(); }
+  int64_t mmaCodesBytes() const;
+  int64_t mmaSlotBytes() const;
   /// Floats from one token's sums to the next one's; 4 more than a multiple of
-  /// 16, for the banks again.
+  /// 16, so that the lanes of a warp that store them meet no bank twice.
   int64_t mmaSumChannels() const { return blockChannels() + 4; }
+  /// Where the word is by which a block learns that it is its tile's last.
+  int64_t mmaFlagOffset() const;
+  /// Of the workspace's counters.
+  int64_t mmaCounterBytes() const;
 };
 
 /// The layout whose kernels are the best for `problem` on `chip`; `why` (if not

@@ -7,7 +7,8 @@
 /// \file
 /// Layouts `nvvm-mma` (activations of f16 or bf16) and `nvvm-mma-s8` (of i8):
 /// a lane loads what it feeds to `mma.sync`, in 16-byte vectors, as the A
-/// operand (16 output channels; tokens are the 8 columns of B).
+/// operand (16 output channels; tokens are the 8 columns of B). Four such tiles
+/// are the A operand of `wgmma`, whose fragments are the same.
 ///
 /// Along K a row is cut into *atoms* of 64 bytes of activations: 32 codes for
 /// f16 and bf16, 64 for i8. An atom is two steps of K for mma.sync and has one
@@ -30,11 +31,12 @@
 ///            scales [groups][16] of the scheme's scale type
 ///            zeros  [groups][16] i8 (up to 4 bits) or i16, if any
 ///
-/// Each part starts on a multiple of 128 bytes. Lane 4g + t has the channels g
-/// and g + 8, and of an atom the bytes 16t … 16t + 15 of the activations, which
-/// are one 128-bit load from shared memory. In the order of its registers: step
-/// (0, 1), then a0 … a3, of which a0 and a1 (channels g and g + 8) have the
-/// first four bytes of the step, a2 and a3 the next four. A *pair* is the two
+/// Each part starts on a multiple of 128 bytes. Scales and zero points are in
+/// the order of channels 0, 8, 1, 9, …, 7, 15: those that a lane needs are
+/// neighbours. An atom is two steps of 32 bytes, in the order of K. Lane 4g + t
+/// has the channels g and g + 8, and in the order of its registers: step (0,
+/// 1), then a0 … a3, of which a0 and a1 (channels g and g + 8) meet bytes 4t …
+/// 4t + 3 of the step, a2 and a3 those 16 further on. A *pair* is the two
 /// codes of a register, the same bits in the low and the high half of a word:
 /// pairs fill 16-bit halves from the low bits. The sixteenth pair of u3 in
 /// three words has its bits 0, 1 and 2 on top of them. In nvvm-mma-s8 a
@@ -84,6 +86,9 @@ struct MmaLayout {
   int64_t zerosOffset() const;
   int64_t tileBytes() const;
 
+  /// Where the scale of channel `c` of a tile is among its group's.
+  static int64_t scalePlace(int64_t c) { return 2 * (c % 8) + c / 8; }
+
   int64_t tiles(int64_t n) const {
     return (n + kTileChannels - 1) / kTileChannels;
   }
@@ -100,7 +105,7 @@ struct MmaLayout {
   /// First code, within an atom, of register `reg` of `step` in lane `t`.
   int64_t firstCode(int t, int step, int reg) const {
     int64_t perRegister = atomCodes() / 16;
-    return perRegister * (4 * t + 2 * step + (reg >> 1));
+    return perRegister * (t + 4 * (reg >> 1) + 8 * step);
   }
 };
 

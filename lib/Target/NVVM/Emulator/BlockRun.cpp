@@ -6,7 +6,9 @@
 
 #include "BlockRun.h"
 
+#include <algorithm>
 #include <cstring>
+#include <numeric>
 #include <sys/mman.h>
 
 namespace qk::nvvm {
@@ -38,12 +40,27 @@ BlockRun::~BlockRun() {
 
 std::string BlockRun::run(const std::function<void()> &body) {
   BlockRun *outer = std::exchange(current, this);
-  for (block[2] = 0; block[2] < shape.grid[2]; ++block[2])
-    for (block[1] = 0; block[1] < shape.grid[1]; ++block[1])
-      for (block[0] = 0; block[0] < shape.grid[0] && error.empty(); ++block[0])
-        runBlock(body);
+  for (GlobalBuffer &buffer : global)
+    if (buffer.writable)
+      buffer.stores.resize((buffer.bytes + 3) / 4);
+  runBlocks(body);
   current = outer;
   return error;
+}
+
+void BlockRun::runBlocks(const std::function<void()> &body) {
+  int64_t count = shape.grid[0] * shape.grid[1] * shape.grid[2];
+  std::vector<int64_t> order(std::max<int64_t>(count, 0));
+  std::iota(order.begin(), order.end(), 0);
+  if (randomOrder)
+    std::shuffle(order.begin(), order.end(), random);
+  for (int64_t linear : order) {
+    block = {linear % shape.grid[0], linear / shape.grid[0] % shape.grid[1],
+             linear / (shape.grid[0] * shape.grid[1])};
+    runBlock(body);
+    if (!error.empty())
+      return;
+  }
 }
 
 //===----------------------------------------------------------------------===//
@@ -60,6 +77,10 @@ void BlockRun::enterThread() {
 void BlockRun::runBlock(const std::function<void()> &threadBody) {
   body = &threadBody;
   epoch = 1;
+  ++blockNumber;
+  unfenced.clear();
+  fenced.clear();
+  acquired = Acquired();
   words.clear();
   for (const SharedBuffer &buffer : shared) {
     // NaN in every float type: what is not written shows.

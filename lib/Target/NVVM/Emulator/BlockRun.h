@@ -27,11 +27,25 @@
 
 namespace qk::nvvm {
 
+/// A block's store that other blocks may not know of yet.
+struct GlobalStore {
+  /// The block's number, from 1; 0: nobody's.
+  uint32_t block = 0;
+  int32_t thread = 0;
+  /// Barriers that the block had passed.
+  uint32_t epoch = 0;
+  /// A fence of the thread, or of another one past a barrier, came after it,
+  /// and then an atomic operation.
+  bool released = false;
+};
+
 /// Global memory that a kernel may touch.
 struct GlobalBuffer {
   char *data;
   size_t bytes;
   bool writable;
+  /// Of writable ones: who stored each four bytes.
+  std::vector<GlobalStore> stores = {};
 };
 
 /// A kernel's shared memory, one variable of the module.
@@ -92,6 +106,8 @@ public:
   uint32_t shuffle(ShuffleMode mode, uint32_t mask, uint32_t value,
                    int32_t lane, int32_t clamp, int32_t site);
   void mma(MmaKind kind, const MmaOperands &operands, int32_t site);
+  /// ldmatrix of four matrices of 8 rows of 16 bytes; `words` gets four.
+  void loadMatrices(const char *row, uint32_t *words, int32_t site);
   /// cp.async: `bytes` to shared memory, `sourceBytes` from memory and then
   /// zeros, at any time until waitCopies says that it must have happened.
   void copyAsync(char *to, const char *from, int64_t bytes,
@@ -101,6 +117,9 @@ public:
   void waitCopies(int32_t pending);
   void access(const char *address, int64_t bytes, int64_t alignment,
               bool isStore);
+  /// A fence for the whole GPU, and an atomic operation on global memory.
+  void fence();
+  void atomic(const char *address, int64_t bytes);
   /// Ends the launch with an error. Does not return.
   [[noreturn]] void fail(std::string message);
 
@@ -120,6 +139,9 @@ private:
     /// Warp barriers passed since the last block barrier.
     uint32_t warpEpoch = 0;
     const MmaOperands *mma = nullptr;
+    /// ldmatrix: the row that this lane names, and where its words go.
+    const char *matrixRow = nullptr;
+    uint32_t *matrixWords = nullptr;
     /// Asynchronous copies: not committed yet, and by group, oldest first.
     std::vector<Copy> open;
     std::deque<std::vector<Copy>> groups;
@@ -128,11 +150,12 @@ private:
   struct Word {
     uint32_t writeEpoch = 0, readEpoch = 0;
     uint32_t writeWarpEpoch = 0, readWarpEpoch = 0;
-    int32_t writer = -1, reader = -1;
+    /// Readers: one, several of a warp, or several.
+    int32_t writer = -1, reader = -1, readerWarp = -1;
     /// Whose asynchronous copy may write it any time, or -1.
     int32_t copier = -1;
   };
-  static constexpr int32_t kManyReaders = -2;
+  static constexpr int32_t kManyReaders = -2, kManyWarps = -3;
 
   void runBlock(const std::function<void()> &body);
   static void enterThread();
@@ -144,7 +167,9 @@ private:
   /// Which shared variable, and the byte in it; past the last: none.
   std::pair<size_t, int64_t> sharedPlace(const char *address) const;
   void yield();
-  void checkShared(size_t word, bool isStore);
+  void checkGlobal(GlobalBuffer &buffer, int64_t offset, int64_t bytes,
+                   bool isStore);
+  void runBlocks(const std::function<void()> &body);
   std::string where() const;
 
   LaunchShape shape;
@@ -161,6 +186,17 @@ private:
   const std::function<void()> *body = nullptr;
   int running = -1;
   std::array<int64_t, 3> block{};
+  /// Blocks started. Stores of the running one (buffer and word) without a
+  /// fence after them, and with a fence but no atomic operation after that.
+  uint32_t blockNumber = 0;
+  std::vector<std::pair<size_t, size_t>> unfenced, fenced;
+  /// What a thread may read of other blocks: nothing, or what was there at its
+  /// block's last fence after an atomic operation, once a barrier has passed.
+  struct Acquired {
+    bool byAtomic = false;
+    int32_t thread = -1;
+    uint32_t epoch = 0;
+  } acquired;
   /// Block barriers passed, from 1: 0 in a Word is "never".
   uint32_t epoch = 1;
   std::string error;

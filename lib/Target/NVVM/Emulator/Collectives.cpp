@@ -52,6 +52,20 @@ uint32_t BlockRun::shuffle(ShuffleMode mode, uint32_t mask, uint32_t value,
   return result;
 }
 
+void BlockRun::loadMatrices(const char *row, uint32_t *words, int32_t site) {
+  constexpr int rowBytes = 16, rows = 8, matrices = 4;
+  access(row, rowBytes, rowBytes, /*isStore=*/false);
+  threads[running].matrixRow = row;
+  threads[running].matrixWords = words;
+  arriveAtWarp(~0u, site, [&](int first) {
+    for (int lane = 0; lane < kWarp; ++lane)
+      for (int i = 0; i < matrices; ++i)
+        std::memcpy(
+            threads[first + lane].matrixWords + i,
+            threads[first + rows * i + lane / 4].matrixRow + lane % 4 * 4, 4);
+  });
+}
+
 //===----------------------------------------------------------------------===//
 // mma.sync
 //===----------------------------------------------------------------------===//

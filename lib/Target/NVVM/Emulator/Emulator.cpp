@@ -17,6 +17,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <cstring>
 
 using namespace llvm;
 
@@ -45,6 +46,17 @@ static void emuAccess(const char *address, int64_t bytes, int64_t alignment,
                       int32_t isStore) {
   BlockRun::current->access(address, bytes, alignment, isStore != 0);
 }
+static void emuFence() { BlockRun::current->fence(); }
+static void emuAtomic(const char *address, int64_t bytes) {
+  BlockRun::current->atomic(address, bytes);
+}
+/// Words of a load that a predicate guards; without it they are not there.
+static void emuLoadIf(int32_t condition, const char *address, int64_t bytes,
+                      char *to) {
+  if (condition)
+    BlockRun::current->access(address, bytes, bytes, /*isStore=*/false);
+  condition ? std::memcpy(to, address, bytes) : std::memset(to, 0xff, bytes);
+}
 static void emuMma(int32_t kind, const uint32_t *operands, uint32_t *result,
                    int32_t site) {
   qk::nvvm::MmaOperands all;
@@ -53,6 +65,9 @@ static void emuMma(int32_t kind, const uint32_t *operands, uint32_t *result,
   std::copy_n(operands + 6, 4, all.c);
   all.d = result;
   BlockRun::current->mma(qk::nvvm::MmaKind(kind), all, site);
+}
+static void emuLoadMatrices(const char *row, uint32_t *words, int32_t site) {
+  BlockRun::current->loadMatrices(row, words, site);
 }
 static void emuCopyAsync(char *to, const char *from, int32_t bytes,
                          int32_t sourceBytes) {
@@ -102,7 +117,11 @@ static Error defineRuntime(orc::LLJIT &jit) {
   define("qk_emu_warp_barrier", emuWarpBarrier);
   define("qk_emu_shuffle", emuShuffle);
   define("qk_emu_access", emuAccess);
+  define("qk_emu_fence", emuFence);
+  define("qk_emu_atomic", emuAtomic);
+  define("qk_emu_load_if", emuLoadIf);
   define("qk_emu_mma", emuMma);
+  define("qk_emu_load_matrices", emuLoadMatrices);
   define("qk_emu_copy_async", emuCopyAsync);
   define("qk_emu_commit_copies", emuCommitCopies);
   define("qk_emu_wait_copies", emuWaitCopies);
@@ -203,7 +222,17 @@ Error Emulator::launch(StringRef name, const LaunchShape &shape,
     values.push_back(argument.data ? static_cast<const void *>(&argument.data)
                                    : &argument.value);
   }
-  BlockRun run(shape, std::move(buffers), impl->shared, seed);
+  std::vector<SharedBuffer> shared = impl->shared;
+  for (SharedBuffer &buffer : shared)
+    if (buffer.bytes == kDynamicSharedLimit)
+      buffer.bytes = shape.sharedBytes;
+  if (shape.sharedBytes > int64_t(kDynamicSharedLimit))
+    return createStringError("kernel '%s': at most %llu bytes of dynamic "
+                             "shared memory are emulated, got %lld",
+                             name.str().c_str(),
+                             (unsigned long long)kDynamicSharedLimit,
+                             (long long)shape.sharedBytes);
+  BlockRun run(shape, std::move(buffers), std::move(shared), seed);
   std::string error = run.run([&] { function(values.data()); });
   if (!error.empty())
     return createStringError("%s: %s", name.str().c_str(), error.c_str());

@@ -33,12 +33,13 @@ void BlockRun::access(const char *address, int64_t bytes, int64_t alignment,
       const Thread &self = threads[running];
       // Ordered: a block barrier lies in between, or both are in one warp
       // with a warp barrier in between.
-      auto ordered = [&](int32_t other, uint32_t at, uint32_t warpAt) {
+      auto ordered = [&](int32_t other, int32_t otherWarp, uint32_t at,
+                         uint32_t warpAt) {
         return at != epoch || other == running ||
-               (other >= 0 && other / kWarp == running / kWarp &&
-                warpAt < self.warpEpoch);
+               (otherWarp == running / kWarp && warpAt < self.warpEpoch);
       };
-      if (!ordered(word.writer, word.writeEpoch, word.writeWarpEpoch))
+      if (!ordered(word.writer, word.writer < 0 ? -1 : word.writer / kWarp,
+                   word.writeEpoch, word.writeWarpEpoch))
         fail(std::string(isStore ? "overwrites" : "reads") + " byte " +
              std::to_string(byte) + " of shared memory that thread " +
              std::to_string(word.writer) +
@@ -49,7 +50,8 @@ void BlockRun::access(const char *address, int64_t bytes, int64_t alignment,
              " of shared memory that an asynchronous copy of thread " +
              std::to_string(word.copier) + " may still write");
       if (isStore) {
-        if (!ordered(word.reader, word.readEpoch, word.readWarpEpoch))
+        if (!ordered(word.reader, word.readerWarp, word.readEpoch,
+                     word.readWarpEpoch))
           fail("overwrites byte " + std::to_string(byte) +
                " of shared memory that " +
                (word.reader >= 0 ? "thread " + std::to_string(word.reader)
@@ -64,18 +66,22 @@ void BlockRun::access(const char *address, int64_t bytes, int64_t alignment,
         fail("reads byte " + std::to_string(byte) +
              " of shared memory that nobody wrote");
       bool another = word.readEpoch == epoch && word.reader != running;
+      bool anotherWarp = another && word.readerWarp != running / kWarp;
       word.reader = another ? kManyReaders : running;
+      word.readerWarp = anotherWarp ? kManyWarps : running / kWarp;
       word.readEpoch = epoch;
       word.readWarpEpoch = self.warpEpoch;
     }
     return;
   }
-  for (const GlobalBuffer &buffer : global) {
+  for (GlobalBuffer &buffer : global) {
     int64_t offset = address - buffer.data;
     if (offset < 0 || offset + bytes > int64_t(buffer.bytes))
       continue;
     if (isStore && !buffer.writable)
       fail("stores to an input, at byte " + std::to_string(offset));
+    if (buffer.writable)
+      checkGlobal(buffer, offset, bytes, isStore);
     return;
   }
   // Say how far off it is from the nearest buffer.
@@ -95,6 +101,70 @@ void BlockRun::access(const char *address, int64_t bytes, int64_t alignment,
   }
   fail(what + std::to_string(bytes) + " bytes outside the arguments" +
        (nearest.empty() ? "" : ", " + nearest));
+}
+
+//===----------------------------------------------------------------------===//
+// What blocks tell each other
+//===----------------------------------------------------------------------===//
+
+/// Blocks run one after the other here, so what one stored is there for the
+/// next; on a GPU it is only where a fence comes before the atomic operation
+/// that tells of it, and another after the one that hears of it.
+void BlockRun::checkGlobal(GlobalBuffer &buffer, int64_t offset, int64_t bytes,
+                           bool isStore) {
+  auto index = size_t(&buffer - global.data());
+  for (int64_t word = offset / 4; word * 4 < offset + bytes; ++word) {
+    GlobalStore &store = buffer.stores[word];
+    if (isStore) {
+      store = {blockNumber, running, epoch, false};
+      unfenced.push_back({index, size_t(word)});
+      continue;
+    }
+    auto place = [&] {
+      return "byte " + std::to_string(4 * word) + " of buffer " +
+             std::to_string(index);
+    };
+    if (store.block == 0 || store.block == blockNumber)
+      continue;
+    if (!store.released)
+      fail("reads " + place() +
+           " that another block stored, with no fence and atomic operation "
+           "after the store");
+    if (acquired.thread < 0 ||
+        (acquired.thread != running && acquired.epoch >= epoch))
+      fail("reads " + place() +
+           " that another block stored, with no atomic operation and fence "
+           "before the read");
+  }
+}
+
+void BlockRun::fence() {
+  std::erase_if(unfenced, [&](std::pair<size_t, size_t> place) {
+    const GlobalStore &store = global[place.first].stores[place.second];
+    bool known = store.thread == running || store.epoch < epoch;
+    if (known)
+      fenced.push_back(place);
+    return known;
+  });
+  if (acquired.byAtomic)
+    acquired = {false, running, epoch};
+}
+
+void BlockRun::atomic(const char *address, int64_t bytes) {
+  for (GlobalBuffer &buffer : global) {
+    int64_t offset = address - buffer.data;
+    if (offset < 0 || offset + bytes > int64_t(buffer.bytes) ||
+        !buffer.writable || offset % bytes)
+      continue;
+    for (auto [index, word] : fenced)
+      global[index].stores[word].released = true;
+    fenced.clear();
+    acquired.byAtomic = true;
+    return;
+  }
+  fail("an atomic operation outside of what the kernel may write, or not "
+       "aligned to " +
+       std::to_string(bytes));
 }
 
 //===----------------------------------------------------------------------===//

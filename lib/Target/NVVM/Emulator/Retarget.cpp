@@ -36,6 +36,10 @@ private:
   Error rewriteCall(CallInst &call, StringRef name);
   Error rewriteAsm(CallInst &call);
   Value *rewriteMma(CallInst &call, MmaKind kind);
+  Value *rewriteLoadMatrices(CallInst &call);
+  void rewriteLoadIf(CallInst &call, unsigned words);
+  void rewriteOrder(Instruction &instruction);
+  void defineDynamicShared();
   void checkAccess(Instruction &access);
   void addEntry(Function &kernel, RetargetedModule &result);
   Value *runtimeCall(IRBuilder<> &builder, StringRef name, Type *result,
@@ -130,6 +134,24 @@ Value *Retargeter::rewriteMma(CallInst &call, MmaKind kind) {
   return all;
 }
 
+/// ldmatrix of four matrices.
+Value *Retargeter::rewriteLoadMatrices(CallInst &call) {
+  constexpr unsigned count = 4;
+  IRBuilder<> entry(&*call.getFunction()->getEntryBlock().begin());
+  Value *results = entry.CreateAlloca(ArrayType::get(i32, count));
+  IRBuilder<> builder(&call);
+  runtimeCall(builder, "qk_emu_load_matrices", Type::getVoidTy(context),
+              {builder.CreateAddrSpaceCast(call.getArgOperand(0), pointer),
+               results, number(sites++)});
+  Value *all = PoisonValue::get(call.getType());
+  for (unsigned i = 0; i < count; ++i)
+    all = builder.CreateInsertValue(
+        all,
+        builder.CreateLoad(i32, builder.CreateConstGEP1_32(i32, results, i)),
+        i);
+  return all;
+}
+
 /// `name`: the intrinsic's, without `llvm.nvvm.`.
 Error Retargeter::rewriteCall(CallInst &call, StringRef name) {
   IRBuilder<> builder(&call);
@@ -163,6 +185,9 @@ Error Retargeter::rewriteCall(CallInst &call, StringRef name) {
   } else if (StringRef rest = name;
              rest.consume_front("mma.") && mmaKind(rest)) {
     result = rewriteMma(call, *mmaKind(rest));
+  } else if (name == "ldmatrix.sync.aligned.m8n8.x4.b16.p3" ||
+             name == "ldmatrix.sync.aligned.m8n8.x4.b16") {
+    result = rewriteLoadMatrices(call);
   } else if (StringRef rest = name;
              rest.consume_front("cp.async.c") &&
              rest.consume_front(rest.starts_with("g") ? "g" : "a") &&
@@ -194,9 +219,37 @@ Error Retargeter::rewriteCall(CallInst &call, StringRef name) {
   return Error::success();
 }
 
+/// A predicated load: `words` words at operand 0 if operand 1 is not 0.
+void Retargeter::rewriteLoadIf(CallInst &call, unsigned words) {
+  IRBuilder<> entry(&*call.getFunction()->getEntryBlock().begin());
+  Value *memory = entry.CreateAlloca(ArrayType::get(i32, words));
+  IRBuilder<> builder(&call);
+  Value *flat = builder.CreateAddrSpaceCast(call.getArgOperand(0), pointer);
+  runtimeCall(builder, "qk_emu_load_if", Type::getVoidTy(context),
+              {call.getArgOperand(1), flat,
+               ConstantInt::get(i64, int64_t(words) * 4), memory});
+  Value *result;
+  if (words == 1) {
+    result = builder.CreateLoad(i32, memory);
+  } else {
+    result = PoisonValue::get(call.getType());
+    for (unsigned i = 0; i < words; ++i)
+      result = builder.CreateInsertValue(
+          result,
+          builder.CreateLoad(i32, builder.CreateConstGEP1_32(i32, memory, i)),
+          i);
+  }
+  call.replaceAllUsesWith(result);
+  call.eraseFromParent();
+}
+
 /// Inline assembly, by its text.
 Error Retargeter::rewriteAsm(CallInst &call) {
   StringRef text = cast<InlineAsm>(call.getCalledOperand())->getAsmString();
+  if (text == kLoadVectorIfAsm || text == kLoadWordIfAsm) {
+    rewriteLoadIf(call, text == kLoadVectorIfAsm ? 4 : 1);
+    return Error::success();
+  }
   StringRef rest = text;
   unsigned table = 0;
   if (!rest.consume_front(kLop3Asm) || !rest.consume_back(";") ||
@@ -238,6 +291,22 @@ void Retargeter::checkAccess(Instruction &access) {
                number(isa<StoreInst>(access))});
 }
 
+/// A fence or an atomic operation.
+void Retargeter::rewriteOrder(Instruction &instruction) {
+  IRBuilder<> builder(&instruction);
+  Type *nothing = Type::getVoidTy(context);
+  if (isa<FenceInst>(instruction)) {
+    runtimeCall(builder, "qk_emu_fence", nothing, {});
+    return;
+  }
+  auto &atomic = cast<AtomicRMWInst>(instruction);
+  Value *flat =
+      builder.CreateAddrSpaceCast(atomic.getPointerOperand(), pointer);
+  int64_t bytes = module.getDataLayout().getTypeStoreSize(atomic.getType());
+  runtimeCall(builder, "qk_emu_atomic", nothing,
+              {flat, ConstantInt::get(i64, bytes)});
+}
+
 void Retargeter::addEntry(Function &kernel, RetargetedModule &result) {
   std::string name = "qk_emu_entry." + kernel.getName().str();
   auto *entry = Function::Create(
@@ -257,8 +326,29 @@ void Retargeter::addEntry(Function &kernel, RetargetedModule &result) {
       {kernel.getName().str(), name, unsigned(kernel.arg_size())});
 }
 
+/// Shared memory that is declared only is as large as it may get: the launch
+/// says how much of it there is.
+void Retargeter::defineDynamicShared() {
+  SmallVector<GlobalVariable *> declared;
+  for (GlobalVariable &variable : module.globals())
+    if (variable.getAddressSpace() == kSharedSpace && variable.isDeclaration())
+      declared.push_back(&variable);
+  for (GlobalVariable *variable : declared) {
+    auto *type = ArrayType::get(Type::getInt8Ty(context), kDynamicSharedLimit);
+    auto *memory = new GlobalVariable(
+        module, type, /*isConstant=*/false, GlobalValue::ExternalLinkage,
+        Constant::getNullValue(type), "", nullptr, GlobalValue::NotThreadLocal,
+        kSharedSpace);
+    memory->setAlignment(variable->getAlign());
+    memory->takeName(variable);
+    variable->replaceAllUsesWith(memory);
+    variable->eraseFromParent();
+  }
+}
+
 Expected<RetargetedModule> Retargeter::run() {
   RetargetedModule result;
+  defineDynamicShared();
   for (GlobalVariable &variable : module.globals()) {
     if (variable.getAddressSpace() != kSharedSpace)
       continue;
@@ -279,11 +369,13 @@ Expected<RetargetedModule> Retargeter::run() {
       kernels.push_back(&function);
     function.setCallingConv(CallingConv::C);
     function.setAttributes(AttributeList());
-    SmallVector<Instruction *> accesses;
+    SmallVector<Instruction *> accesses, orders;
     SmallVector<CallInst *> calls;
     for (Instruction &instruction : instructions(function)) {
       if (isa<LoadInst, StoreInst>(instruction))
         accesses.push_back(&instruction);
+      if (isa<FenceInst, AtomicRMWInst>(instruction))
+        orders.push_back(&instruction);
       if (auto *call = dyn_cast<CallInst>(&instruction)) {
         Function *callee = call->getCalledFunction();
         if (call->isInlineAsm() ||
@@ -293,6 +385,8 @@ Expected<RetargetedModule> Retargeter::run() {
     }
     for (Instruction *access : accesses)
       checkAccess(*access);
+    for (Instruction *order : orders)
+      rewriteOrder(*order);
     for (CallInst *call : calls) {
       if (call->isInlineAsm()) {
         if (Error error = rewriteAsm(*call))

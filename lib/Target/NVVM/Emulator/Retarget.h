@@ -30,10 +30,14 @@ struct RetargetedModule {
   std::vector<std::pair<std::string, uint64_t>> shared;
 };
 
+/// What shared memory whose size is the launch's business has here.
+inline constexpr uint64_t kDynamicSharedLimit = 256 << 10;
+
 /// Rewrites `module`, as translated from LLVM and NVVM ops, for this machine:
 ///   - `llvm.nvvm.*` become calls of `qk_emu_*` (Emulator.cpp defines them),
 ///     each with a number of its own where threads rendezvous;
 ///   - every load and store is preceded by a call of `qk_emu_access`;
+///   - so are fences and atomic operations of their own calls;
 ///   - shared variables get an external name, kernels an entry.
 /// Fails for an intrinsic that has no emulation, with its name.
 llvm::Expected<RetargetedModule> retarget(llvm::Module &module);
