@@ -246,6 +246,16 @@ struct MatrixVector {
 
 } // namespace
 
+/// Whether a product is computed term by term, as it is written: what stock
+/// compilers' loops give, bit by bit. Small ones are, where that takes about as
+/// long as a call of BLAS (a vector's: while it takes microseconds).
+static bool isOrdered(int64_t m, int64_t n, int64_t k) {
+  constexpr int64_t kProduct = int64_t(1) << 22, kVector = int64_t(1) << 16;
+  if (m == 1 || n == 1)
+    return std::max(m, n) <= kVector / std::max(k, kOne);
+  return m <= kProduct / n && m * n <= kProduct / std::max(k, kOne);
+}
+
 /// `matrix` times the vector `x` of stride `xStride`, for each of a batch.
 static void multiplyVectors(int64_t batch, int64_t matrixStep, int64_t xStep,
                             int64_t yStep, MatrixVector first,
@@ -280,6 +290,11 @@ void qk_sgemm_batch(int64_t batch, int64_t m, int64_t n, int64_t k,
                     int64_t c_row_stride, float beta) {
   if (batch <= 0 || m <= 0 || n <= 0)
     return;
+  if (isOrdered(m, n, k))
+    return qk_sgemm_ordered_batch(batch, m, n, k, a, a_batch_stride,
+                                  a_row_stride, a_col_stride, b, b_batch_stride,
+                                  b_row_stride, b_col_stride, c, c_batch_stride,
+                                  c_row_stride, beta);
   const struct Timer {
     double begin, flops;
     ~Timer() { qk_profile_end(QK_PROFILE_CONTRACTION, begin, flops); }

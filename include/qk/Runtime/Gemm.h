@@ -22,6 +22,9 @@ extern "C" {
 /// in one of their two dimensions go to BLAS as they are, others are copied
 /// tile by tile. C must not overlap A or B.
 ///
+/// Products of at most 2^22 terms (2^16 where there is one row or column) are
+/// computed as qk_sgemm_ordered_batch does it, which takes about as long.
+///
 /// Uses OpenMP threads, except for small problems and inside a parallel region.
 /// Tiles depend on the sizes alone: the same bytes for any number of threads.
 void qk_sgemm_batch(int64_t batch, int64_t m, int64_t n, int64_t k,
@@ -34,7 +37,8 @@ void qk_sgemm_batch(int64_t batch, int64_t m, int64_t n, int64_t k,
 /// The same, each element summed over k = 0, 1, … one after the other, product
 /// and sum rounded each (no FMA): what `linalg.matmul` says, and upstream's
 /// convert-linalg-to-loops computes, to the last bit and on every machine. No
-/// BLAS, so slower, most of all with few rows (B is packed for each call).
+/// BLAS, so slower where the product is large or has one row (B is packed for
+/// each call).
 void qk_sgemm_ordered_batch(int64_t batch, int64_t m, int64_t n, int64_t k,
                             const float *a, int64_t a_batch_stride,
                             int64_t a_row_stride, int64_t a_col_stride,

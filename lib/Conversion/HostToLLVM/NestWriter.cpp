@@ -239,9 +239,21 @@ SmallVector<Value> NestWriter::writeBody(ArrayRef<Value> results) {
       [&](Value yielded) { return mapping.lookupOrDefault(yielded); });
 }
 
+/// Whether so few terms are summed that they may as well be summed in order.
+static bool isShortSum(linalg::LinalgOp op) {
+  constexpr int64_t kTerms = 64;
+  int64_t terms = 1;
+  for (auto [kind, size] :
+       llvm::zip_equal(op.getIteratorTypesArray(), op.getStaticLoopRanges()))
+    if (kind == utils::IteratorType::reduction)
+      terms = ShapedType::isDynamic(size) || size > kTerms ? kTerms + 1
+                                                           : terms * size;
+  return terms <= kTerms;
+}
+
 /// Marks the addition of a sum: without it no float reduction is vectorized.
 void NestWriter::allowReordering(Operation &inner, Operation &copy) {
-  if (!isa<arith::AddFOp, arith::MulFOp>(inner) ||
+  if (!isa<arith::AddFOp, arith::MulFOp>(inner) || isShortSum(op) ||
       op->getParentOfType<ModuleOp>()->hasAttr(plainArithmeticAttrName))
     return;
   bool combines = llvm::any_of(inner.getOperands(), [&](Value operand) {

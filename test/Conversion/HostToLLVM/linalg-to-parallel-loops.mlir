@@ -3,7 +3,7 @@
 // A softmax over rows is one parallel loop: fill and reduction become a carried
 // value, the maximum shares its loop with the scaling, the sum with exp.
 // CHECK-LABEL: func @softmax
-// CHECK-SAME: %[[X:.*]]: memref<?x64xf32>
+// CHECK-SAME: %[[X:.*]]: memref<?x128xf32>
 // CHECK: %[[LOWEST:.*]] = arith.constant 0xFF800000
 // CHECK: scf.parallel (%[[I:.*]]) =
 // CHECK: %[[M:.*]] = scf.for %[[J:.*]] = {{.*}} iter_args(%[[BEST:.*]] = %[[LOWEST]]) -> (f32)
@@ -24,26 +24,26 @@
 #all = affine_map<(d0, d1) -> (d0, d1)>
 #row = affine_map<(d0, d1) -> (d0)>
 #one = affine_map<(d0) -> (d0)>
-func.func @softmax(%x: memref<?x64xf32>, %n: index) -> memref<?x64xf32> {
+func.func @softmax(%x: memref<?x128xf32>, %n: index) -> memref<?x128xf32> {
   %lowest = arith.constant 0xFF800000 : f32
   %zero = arith.constant 0.0 : f32
   %two = arith.constant 2.0 : f32
-  %y = memref.alloc(%n) : memref<?x64xf32>
-  %z = memref.alloc(%n) : memref<?x64xf32>
+  %y = memref.alloc(%n) : memref<?x128xf32>
+  %z = memref.alloc(%n) : memref<?x128xf32>
   %m = memref.alloc(%n) : memref<?xf32>
   %s = memref.alloc(%n) : memref<?xf32>
-  linalg.generic {indexing_maps = [#all, #all], iterator_types = ["parallel", "parallel"]} ins(%x : memref<?x64xf32>) outs(%y : memref<?x64xf32>) {
+  linalg.generic {indexing_maps = [#all, #all], iterator_types = ["parallel", "parallel"]} ins(%x : memref<?x128xf32>) outs(%y : memref<?x128xf32>) {
   ^bb0(%in: f32, %out: f32):
     %0 = arith.mulf %in, %two : f32
     linalg.yield %0 : f32
   }
   linalg.fill ins(%lowest : f32) outs(%m : memref<?xf32>)
-  linalg.generic {indexing_maps = [#all, #row], iterator_types = ["parallel", "reduction"]} ins(%y : memref<?x64xf32>) outs(%m : memref<?xf32>) {
+  linalg.generic {indexing_maps = [#all, #row], iterator_types = ["parallel", "reduction"]} ins(%y : memref<?x128xf32>) outs(%m : memref<?xf32>) {
   ^bb0(%in: f32, %out: f32):
     %0 = arith.maximumf %in, %out : f32
     linalg.yield %0 : f32
   }
-  linalg.generic {indexing_maps = [#all, #row, #all], iterator_types = ["parallel", "parallel"]} ins(%y, %m : memref<?x64xf32>, memref<?xf32>) outs(%z : memref<?x64xf32>) {
+  linalg.generic {indexing_maps = [#all, #row, #all], iterator_types = ["parallel", "parallel"]} ins(%y, %m : memref<?x128xf32>, memref<?xf32>) outs(%z : memref<?x128xf32>) {
   ^bb0(%in: f32, %max: f32, %out: f32):
     %0 = arith.subf %in, %max : f32
     %1 = math.exp %0 : f32
@@ -54,17 +54,17 @@ func.func @softmax(%x: memref<?x64xf32>, %n: index) -> memref<?x64xf32> {
   ^bb0(%out: f32):
     linalg.yield %zero : f32
   }
-  linalg.generic {indexing_maps = [#all, #row], iterator_types = ["parallel", "reduction"]} ins(%z : memref<?x64xf32>) outs(%s : memref<?xf32>) {
+  linalg.generic {indexing_maps = [#all, #row], iterator_types = ["parallel", "reduction"]} ins(%z : memref<?x128xf32>) outs(%s : memref<?xf32>) {
   ^bb0(%in: f32, %out: f32):
     %0 = arith.addf %in, %out : f32
     linalg.yield %0 : f32
   }
-  linalg.generic {indexing_maps = [#all, #row, #all], iterator_types = ["parallel", "parallel"]} ins(%z, %s : memref<?x64xf32>, memref<?xf32>) outs(%y : memref<?x64xf32>) {
+  linalg.generic {indexing_maps = [#all, #row, #all], iterator_types = ["parallel", "parallel"]} ins(%z, %s : memref<?x128xf32>, memref<?xf32>) outs(%y : memref<?x128xf32>) {
   ^bb0(%in: f32, %sum: f32, %out: f32):
     %0 = arith.divf %in, %sum : f32
     linalg.yield %0 : f32
   }
-  return %y : memref<?x64xf32>
+  return %y : memref<?x128xf32>
 }
 
 // -----

@@ -104,7 +104,10 @@ TEST(Gemm, AnyShapeAndLayout) {
                                         {1, 2, 3, 0},
                                         {1, 1, 50, 0},
                                         {1, 64, 172, 64},
-                                        {1, 300, 65, 70}})
+                                        {1, 300, 65, 70},
+                                        {1, 130, 200, 170},
+                                        {2, 1, 70, 1000},
+                                        {2, 70, 1, 1000}})
     for (auto a : {Layout::Rows, Layout::Columns, Layout::Padded,
                    Layout::Strided, Layout::Broadcast})
       for (auto b : {Layout::Rows, Layout::Columns, Layout::Padded,
@@ -118,13 +121,13 @@ TEST(Gemm, ManyTiles) {
   check({1, 1, 3000, 300}, Layout::Rows, Layout::Columns, 1);
   check({1, 1, 3000, 300}, Layout::Rows, Layout::Rows, 1);
   check({4, 1, 1500, 257}, Layout::Columns, Layout::Columns, 0);
-  check({6, 128, 200, 64}, Layout::Strided, Layout::Columns, 0.5f);
+  check({6, 128, 600, 64}, Layout::Strided, Layout::Columns, 0.5f);
 }
 
 /// Rows that end in zeros, as a causal mask leaves them, are multiplied up to
 /// there; but zero times infinity is not left out.
 TEST(Gemm, RowsThatEndInZeros) {
-  Problem p{2, 200, 40, 300};
+  Problem p{2, 200, 90, 300};
   for (auto layout : {Layout::Rows, Layout::Columns, Layout::Strided})
     for (bool infinite : {false, true}) {
       Operand a(Layout::Padded, p.batch, p.m, p.k, 1),
@@ -202,6 +205,22 @@ TEST(OrderedGemm, IsThePlainLoop) {
   checkOrdered({0, 3, 4, 5}, Layout::Rows, Layout::Rows, 0);
   checkOrdered({1, 0, 4, 5}, Layout::Rows, Layout::Rows, 0);
   checkOrdered({1, 3, 0, 5}, Layout::Rows, Layout::Rows, 0);
+}
+
+/// Small products are ordered ones, also where they meet one that isn't.
+TEST(Gemm, SmallOnesAreOrdered) {
+  auto isOrdered = [](Problem p) {
+    Operand a(Layout::Rows, p.batch, p.m, p.k, 1),
+        b(Layout::Columns, p.batch, p.k, p.n, 2);
+    std::vector<float> c(p.batch * p.m * p.n, NAN);
+    return multiply(p, a, b, c, p.m * p.n, p.n, 0) ==
+           multiply(p, a, b, c, p.m * p.n, p.n, 0, qk_sgemm_ordered_batch);
+  };
+  EXPECT_TRUE(isOrdered({1, 32, 172, 64}));
+  EXPECT_TRUE(isOrdered({1, 128, 128, 256}));
+  EXPECT_FALSE(isOrdered({1, 128, 128, 257}));
+  EXPECT_TRUE(isOrdered({3, 1, 256, 256}));
+  EXPECT_FALSE(isOrdered({3, 1, 256, 257}));
 }
 
 TEST(Gemm, EmptyProblems) {

@@ -293,9 +293,9 @@ def LowerAsserts : Pass<"quant-llm-lower-asserts", "mlir::ModuleOp"> {
 def ExpandMath : Pass<"quant-llm-expand-math", "mlir::func::FuncOp"> {
   let summary = "Write vectorizable math as arithmetic";
   let description = [{
-    `exp` becomes a polynomial (within 4 units in the last place in f32), powers
-    with small constant exponents become products; exp of f16 and bf16 is computed
-    in f32. (Not `exp` of f32 in a module with the attribute
+    `exp` of f32 becomes a polynomial in f64, whose result is the nearest f32 as often
+    as the C library's is; powers with small constant exponents become products; exp
+    of f16 and bf16 is computed in f32. (Not `exp` of f32 in a module with the attribute
     `quant_llm.plain_arithmetic`.) All other functions are left to the C library. Conversions between
     f32 and bf16, and divisions that round up or down, become integer arithmetic.
   }];
