@@ -9,6 +9,7 @@
 #include "qk/Storage/JSON.h"
 
 #include "llvm/ADT/SmallString.h"
+#include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/MemoryBuffer.h"
 #include "llvm/Support/Path.h"
@@ -41,6 +42,12 @@ private:
               int64_t &result) const;
   Error boolean(const JSONValue &config, StringRef key, bool &result) const;
   Error text(const JSONValue &config, StringRef key, std::string &result) const;
+  /// A pattern of Python's `re.match` as one of llvm::Regex.
+  /// `spelt` may begin with what tells it from a name: "re:", "-:", "+:".
+  Error pattern(StringRef spelt, const JSONValue &at,
+                std::string &result) const;
+  Error parseDynamic(const JSONValue &dynamic, const LayerConfig &common,
+                     QuantizationConfig &result);
   Error parseCompressed(const JSONValue &config, QuantizationConfig &result);
   Error parseGroup(const JSONValue &group, const QuantizationConfig &all,
                    LayerConfig &result);
@@ -111,6 +118,78 @@ Error Parser::text(const JSONValue &config, StringRef key,
   return Error::success();
 }
 
+Error Parser::pattern(StringRef spelt, const JSONValue &at,
+                      std::string &result) const {
+  StringRef python = spelt;
+  for (StringRef prefix : {"re:", "-:", "+:"})
+    if (python.consume_front(prefix))
+      break;
+  // re.match begins where the name does.
+  result = "^(";
+  std::string what;
+  for (size_t i = 0; i < python.size() && what.empty(); ++i) {
+    char c = python[i], next = i + 1 < python.size() ? python[i + 1] : 0;
+    if (c == '(' && next == '?') {
+      if (!python.substr(i).starts_with("(?:"))
+        what = "groups of the form (?… are not known here";
+      result += '(';
+      i += 2;
+    } else if (c != '\\') {
+      result += c;
+    } else if (next == 'd') {
+      result += "[0-9]";
+      ++i;
+    } else if (next == 'w') {
+      result += "[A-Za-z0-9_]";
+      ++i;
+    } else if (isAlnum(next)) {
+      what = std::string("\\") + next + " is not known here";
+    } else {
+      result += c;
+      if (next)
+        result += next;
+      ++i;
+    }
+  }
+  result += ')';
+  if (what.empty())
+    (void)Regex(result).isValid(what);
+  if (!what.empty())
+    return fail("line " + Twine(at.line) + ": target '" + spelt +
+                "' is no regular expression: " + what);
+  return Error::success();
+}
+
+/// gptqmodel's options that differ from layer to layer; the first pattern that
+/// matches counts, "-:" before it leaves a layer in float.
+Error Parser::parseDynamic(const JSONValue &dynamic, const LayerConfig &common,
+                           QuantizationConfig &result) {
+  if (!dynamic.isObject())
+    return wrong("dynamic", "an object of objects", dynamic);
+  for (const auto &[key, value] : dynamic.members()) {
+    LayerConfig layer = common;
+    layer.skipped = StringRef(key).starts_with("-:");
+    std::string read;
+    if (Error error = pattern(key, value, read))
+      return error;
+    layer.targets = {"re:" + read};
+    if (!layer.skipped) {
+      if (!value.isObject())
+        return wrong("dynamic", "an object of objects", value);
+      if (value.find("bits"))
+        if (Error error = bits(value, {"bits"}, {2, 3, 4, 8}, layer.bits))
+          return error;
+      if (value.find("group_size"))
+        if (Error error = group(value, {"group_size"}, layer.groupSize))
+          return error;
+      if (Error error = boolean(value, "sym", layer.symmetric))
+        return error;
+    }
+    result.layers.push_back(std::move(layer));
+  }
+  return Error::success();
+}
+
 Error Parser::parseGroup(const JSONValue &group, const QuantizationConfig &all,
                          LayerConfig &result) {
   if (!group.isObject())
@@ -122,11 +201,12 @@ Error Parser::parseGroup(const JSONValue &group, const QuantizationConfig &all,
   for (const JSONValue &target : targets->elements) {
     if (!target.isString())
       return wrong("targets", "an array of names", target);
-    if (StringRef pattern = target.text; pattern.consume_front("re:")) {
-      std::string what;
-      if (!Regex(pattern).isValid(what))
-        return fail("line " + Twine(target.line) + ": target '" + target.text +
-                    "' is no regular expression: " + what);
+    if (StringRef(target.text).starts_with("re:")) {
+      std::string read;
+      if (Error error = pattern(target.text, target, read))
+        return error;
+      result.targets.push_back("re:" + read);
+      continue;
     }
     result.targets.push_back(target.text);
   }
@@ -224,31 +304,31 @@ Error Parser::parse(const JSONValue &config, QuantizationConfig &result) {
   if (format != "gptq" && format != "gptq_v2")
     return fail("expected \"checkpoint_format\" to be gptq or gptq_v2, got '" +
                 format + "'");
-  if (const JSONValue *dynamic = findAny(config, {"dynamic"});
-      dynamic && !dynamic->elements.empty())
-    return fail("line " + Twine(dynamic->line) +
-                ": expected no \"dynamic\", got one; options that differ from "
-                "layer to layer aren't read yet");
   result.format = Format::Gptq;
   result.storesTrueZeros = format == "gptq_v2";
   if (Error error = bits(config, {"bits"}, {2, 3, 4, 8}, layer.bits))
     return error;
   if (Error error = boolean(config, "sym", layer.symmetric))
     return error;
-  return group(config, {"group_size"}, layer.groupSize);
+  if (Error error = group(config, {"group_size"}, layer.groupSize))
+    return error;
+  LayerConfig common = layer;
+  result.layers.clear();
+  if (const JSONValue *dynamic = findAny(config, {"dynamic"}))
+    if (Error error = parseDynamic(*dynamic, common, result))
+      return error;
+  result.layers.push_back(std::move(common));
+  return Error::success();
 }
 
 const LayerConfig *QuantizationConfig::find(StringRef layer) const {
-  for (const LayerConfig &config : layers) {
-    if (config.targets.empty())
-      return &config;
-    for (StringRef target : config.targets) {
-      if (target == "Linear" || target == layer)
-        return &config;
-      if (target.consume_front("re:") && Regex(target).match(layer))
-        return &config;
-    }
-  }
+  auto matches = [&](StringRef target) {
+    return target == "Linear" || target == layer ||
+           (target.consume_front("re:") && Regex(target).match(layer));
+  };
+  for (const LayerConfig &config : layers)
+    if (config.targets.empty() || any_of(config.targets, matches))
+      return config.skipped ? nullptr : &config;
   return nullptr;
 }
 

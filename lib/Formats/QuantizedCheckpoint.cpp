@@ -422,20 +422,18 @@ QuantizedCheckpoint::open(std::shared_ptr<const storage::Checkpoint> source) {
   auto config = QuantizationConfig::read(source->mainFile());
   if (!config)
     return config.takeError();
-  QuantizedCheckpoint result;
-  result.source = std::move(source);
   if (!*config) {
-    for (const Parameter &parameter : result.source->tensors())
+    for (const Parameter &parameter : source->tensors())
       for (StringRef suffix : {".qweight", ".weight_packed"})
         if (parameter.tensor.name.ends_with(suffix))
           return makeError(
-              result.source->mainFile() + ": tensor '" + parameter.tensor.name +
+              source->mainFile() + ": tensor '" + parameter.tensor.name +
               "' is quantised, but no config.json, quantize_config.json or "
               "quant_config.json beside it says how");
     return std::optional<QuantizedCheckpoint>();
   }
-  result.settings = std::move(**config);
-  return std::optional(std::move(result));
+  return std::optional(
+      QuantizedCheckpoint(std::move(source), std::move(**config)));
 }
 
 bool QuantizedCheckpoint::contains(StringRef layer) const {

@@ -41,9 +41,11 @@ struct LayerConfig {
   /// -1: the whole row.
   int64_t groupSize = -1;
   bool symmetric = true;
-  /// Which layers: a name, "re:" and a regular expression, or "Linear" for all.
+  /// Which layers: a name, "re:" and an llvm::Regex, or "Linear" for all.
   /// Empty: all.
   std::vector<std::string> targets;
+  /// These are in float.
+  bool skipped = false;
   /// The model's own kernels quantise activations too.
   bool activations = false;
 };
@@ -71,6 +73,11 @@ struct QuantizationConfig {
 
 class QuantizedCheckpoint {
 public:
+  /// A checkpoint whose config is known.
+  QuantizedCheckpoint(std::shared_ptr<const storage::Checkpoint> checkpoint,
+                      QuantizationConfig config)
+      : source(std::move(checkpoint)), settings(std::move(config)) {}
+
   /// Nothing where the checkpoint isn't quantised. Errors: those of
   /// QuantizationConfig::read, packed tensors without a config.
   static llvm::Expected<std::optional<QuantizedCheckpoint>>

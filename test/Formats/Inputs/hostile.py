@@ -91,7 +91,15 @@ case([C, "expected \"bits\" to be one of 2, 3, 4, 8, got nothing"], "gptq4", con
 case([C, "\"group_size\" to be -1 or at least 1"], "gptq4", config=key("group_size", 0))
 case([C, "\"sym\" to be true or false"], "gptq4", config=key("sym", "yes"))
 case([C, "\"checkpoint_format\" to be gptq or gptq_v2, got 'marlin'"], "gptq4", config=key("checkpoint_format", "marlin"))
-case([C, "expected no \"dynamic\", got one"], "gptq4", config=key("dynamic", {"+:x": {"bits": 8}}))
+case([C, "expected \"dynamic\" to be an object of objects, got an array"], "gptq4", config=key("dynamic", [1]))
+case([C, "expected \"dynamic\" to be an object of objects, got 1"], "gptq4", config=key("dynamic", {"+:x": 1}))
+case([C, "target '+:(?=x)' is no regular expression: groups of the form (?… are not known here"], "gptq4",
+     config=key("dynamic", {"+:(?=x)": {}}))
+case([C, "target '\\s' is no regular expression: \\s is not known here"], "gptq4", config=key("dynamic", {"\\s": {}}))
+case([C, "\"bits\" to be one of 2, 3, 4, 8, got 5"], "gptq4", config=key("dynamic", {"x": {"bits": 5}}))
+case(["model.up.qweight", "I32[16x32]", "I32[8x32]"], "gptq4", config=key("dynamic", {"+:model\\.u\\w*": {"bits": 8}}))
+case([W, "'model.up' is quantised, but no group of the config has it as a target"], "gptq4",
+     config=key("dynamic", {"-:model\\.up": {}}))
 case([C, "\"checkpoint_format\" to be a string"], "gptq4", config=key("checkpoint_format", 2))
 case([C, "\"version\" to be gemm or gemv, got 'gemv_fast'"], "awq_gemm", config=key("version", "gemv_fast"))
 case([C, "\"bits\" to be one of 4, got"], "awq_gemm", config=key("bits", 8))

@@ -116,6 +116,11 @@ TEST_F(CheckpointTest, ReportsIndices) {
         "..\\\\one.safetensors", "a\\u0000b"})
     EXPECT_CONTAINS(failure(("{\"a\": \"" + outside + "\"}").str()),
                     "is not in the folder of the index");
+  // An index that is its own shard, and one within another.
+  EXPECT_CONTAINS(failure(R"({"a": "model.safetensors.index.json"})"),
+                  "not a safetensors file");
+  folder.write("inner.json", R"({"weight_map": {"a": "one.safetensors"}})");
+  EXPECT_CONTAINS(failure(R"({"a": "inner.json"})"), "not a safetensors file");
   folder.write("broken.safetensors", "x");
   EXPECT_CONTAINS(failure(R"({"a": "broken.safetensors"})"),
                   "broken.safetensors: expected at least 8 bytes");
