@@ -35,7 +35,7 @@ func.func @other(%x: tensor<?x10xf32>, %w: tensor<128xi8>) -> tensor<?x4xf32> {
 
 // CHECK: func.func private @qk_matmul_u4_k10_g4_sf16_xf32_n4(tensor<?x10xf32>, tensor<1792xi8>) -> tensor<?x4xf32>
 // CHECK: func.func private @qk_matmul_u4_k10_g4_sf16_xf32_n40(tensor<?x10xf32>, tensor<3584xi8>) -> tensor<?x40xf32>
-// CHECK: gpu.module @qk_kernels [#nvvm.target<O = 3, chip = "sm_80", features = "+ptx70">]
+// CHECK: gpu.module @qk_kernels [#nvvm.target<O = 3, chip = "sm_80", features = "+ptx74">]
 // CHECK-SAME: qk_kernel.functions =
 // CHECK: gpu.func @qk_matmul_u4_k10_g4_sf16_xf32_simt_1x32(%{{.*}}: !llvm.ptr<1> {llvm.noalias, llvm.readonly}, %{{.*}}: !llvm.ptr<1> {llvm.noalias, llvm.readonly}, %{{.*}}: !llvm.ptr<1> {llvm.noalias}, %{{.*}}: i32, %{{.*}}: i32)
 // CHECK-SAME: kernel
@@ -43,5 +43,5 @@ func.func @other(%x: tensor<?x10xf32>, %w: tensor<128xi8>) -> tensor<?x4xf32> {
 // CHECK-NOT: gpu.func
 
 // PTX: func.func @two
-// PTX: gpu.binary @qk_kernels [#gpu.object<#nvvm.target<O = 3, chip = "sm_80", features = "+ptx70">, assembly = "{{.*}}.visible .entry qk_matmul_u4_k10_g4_sf16_xf32_simt_1x32(
+// PTX: gpu.binary @qk_kernels [#gpu.object<#nvvm.target<O = 3, chip = "sm_80", features = "+ptx74">, assembly = "{{.*}}.visible .entry qk_matmul_u4_k10_g4_sf16_xf32_simt_1x32(
 // PTX-NOT: gpu.module
