@@ -34,6 +34,8 @@ struct Parameter {
 
   int64_t bytes() const { return rows * rowBytes; }
   bool isScalar() const { return kind == I32 || kind == I64; }
+  /// Copied to the GPU or from it with each launch.
+  bool isCopied() const { return kind == Input || kind == Output; }
   /// An array of the host's address space `data` that is the GPU's.
   bool onDevice = false;
 };
@@ -45,11 +47,14 @@ struct Launch {
   const char *kernel;
   Parameter parameters[kMaxParameters];
   int count;
+  CUstream stream;
+  int64_t sharedBytes;
   /// A size that i32 does not hold, or 0.
   int64_t wrongIndex;
-  int64_t sharedBytes;
 };
 thread_local Launch launch;
+/// What qk_cuda_set_stream set.
+thread_local CUstream currentStream;
 thread_local char message[4096];
 
 void add(const Parameter &parameter) {
@@ -87,8 +92,9 @@ public:
 private:
   std::string findFunction(const Launch &launch, CUfunction &function);
   std::string resize(DeviceMemory &memory, int64_t bytes);
+  std::string growWorkspace(DeviceMemory &workspace, int64_t bytes);
   void findOnDevice(Launch &launch);
-  std::string growWorkspace(int64_t bytes);
+  std::string whyNotCaptured(const Launch &launch) const;
   std::string place(const Launch &launch, int index);
   std::string copyRows(const Parameter &parameter, CUdeviceptr address);
   std::string failed(const char *what, CUresult result) {
@@ -101,14 +107,18 @@ private:
   std::map<const void *, DeviceMemory> constants;
   /// Inputs and outputs by position, kept for the next launch.
   DeviceMemory scratch[kMaxParameters];
+  /// In which the blocks of a launch meet: one for each stream, as launches of
+  /// several may run at the same time.
+  std::map<CUstream, DeviceMemory> workspaces;
   /// What qk_cuda_allocate gave, by address, and what was released, by size.
   std::map<CUdeviceptr, int64_t> allocations;
   /// Constants by their addresses on the GPU.
   std::map<CUdeviceptr, int64_t> placedConstants;
   std::multimap<int64_t, CUdeviceptr> released;
   CUdeviceptr errors = 0;
-  /// In which the blocks of a launch meet.
-  DeviceMemory workspace;
+  /// Memory was written to by the driver, for which a stream of the caller's
+  /// does not wait.
+  bool unsettled = false;
 };
 
 std::string Gpu::start() {
@@ -189,12 +199,13 @@ std::string Gpu::copyRows(const Parameter &parameter, CUdeviceptr address) {
 }
 
 /// At least `bytes` bytes, 0 when they are new.
-std::string Gpu::growWorkspace(int64_t bytes) {
+std::string Gpu::growWorkspace(DeviceMemory &workspace, int64_t bytes) {
   if (workspace.address && workspace.bytes >= bytes)
     return "";
   std::string error = resize(workspace, bytes);
   if (!error.empty())
     return error;
+  unsettled = true;
   CUresult result = driver.cuMemsetD8(workspace.address, 0, size_t(bytes));
   return result ? failed("can't clear memory", result) : "";
 }
@@ -232,7 +243,7 @@ void Gpu::findOnDevice(Launch &launch) {
 std::string Gpu::place(const Launch &launch, int index) {
   const Parameter &parameter = launch.parameters[index];
   if (parameter.kind == Parameter::Workspace)
-    return growWorkspace(parameter.bytes());
+    return growWorkspace(workspaces[launch.stream], parameter.bytes());
   if (parameter.kind != Parameter::Constant) {
     std::string error = resize(scratch[index], parameter.bytes());
     if (error.empty() && parameter.kind == Parameter::Input)
@@ -292,6 +303,7 @@ std::string Gpu::release(CUdeviceptr address) {
 }
 
 std::string Gpu::copyIn(CUdeviceptr to, const void *from, int64_t bytes) {
+  unsettled = true;
   CUresult result = bytes ? driver.cuMemcpyHtoD(to, from, size_t(bytes)) : 0;
   return result ? failed("can't copy to the GPU", result) : "";
 }
@@ -320,6 +332,39 @@ std::string Gpu::errorCell(CUdeviceptr &address) {
   return "";
 }
 
+/// What a captured launch would have to do besides being launched; empty:
+/// nothing.
+std::string Gpu::whyNotCaptured(const Launch &launch) const {
+  std::string why;
+  if (!modules.count(launch.image))
+    why = "its kernels are not loaded";
+  else if (unsettled)
+    why = "memory was copied to the GPU since the last launch on it";
+  for (int i = 0; i < launch.count && why.empty(); ++i) {
+    const Parameter &parameter = launch.parameters[i];
+    if (parameter.isCopied()) {
+      why = "parameter " + std::to_string(i) +
+            (parameter.onDevice ? " has rows apart or is not 16-byte aligned"
+                                : " is on the host");
+    } else if (parameter.kind == Parameter::Constant) {
+      auto placed = constants.find(parameter.data);
+      if (placed == constants.end() ||
+          placed->second.bytes != parameter.bytes())
+        why = "constant " + std::to_string(i) + " is not on the GPU";
+    } else if (parameter.kind == Parameter::Workspace) {
+      auto there = workspaces.find(launch.stream);
+      if (there == workspaces.end() || there->second.bytes < parameter.bytes())
+        why = "the stream has no workspace of " +
+              std::to_string(parameter.bytes()) + " bytes";
+    }
+  }
+  if (why.empty())
+    return "";
+  return std::string("kernel '") + launch.kernel +
+         "' is launched while its stream is captured, but " + why +
+         "; launch it once on this stream before, with x and y on the GPU";
+}
+
 std::string Gpu::run(Launch &launch, const int64_t (&grid)[3],
                      const int64_t (&block)[3]) {
   if (grid[0] <= 0 || grid[1] <= 0 || grid[2] <= 0)
@@ -330,11 +375,18 @@ std::string Gpu::run(Launch &launch, const int64_t (&grid)[3],
            std::to_string(grid[0]) + "x" + std::to_string(grid[1]) + "x" +
            std::to_string(grid[2]) + ", a GPU has 2147483647x65535x65535";
   std::string error = start();
+  if (!error.empty())
+    return error;
+  findOnDevice(launch);
+  int captures = 0;
+  if (launch.stream)
+    if (CUresult result = driver.cuStreamIsCapturing(launch.stream, &captures))
+      return failed("the stream can't be used", result);
+  if (captures)
+    error = whyNotCaptured(launch);
   CUfunction function = nullptr;
   if (error.empty())
     error = findFunction(launch, function);
-  if (error.empty())
-    findOnDevice(launch);
   for (int i = 0; i < launch.count && error.empty(); ++i)
     if (!launch.parameters[i].isScalar() &&
         launch.parameters[i].kind != Parameter::Device)
@@ -344,21 +396,29 @@ std::string Gpu::run(Launch &launch, const int64_t (&grid)[3],
 
   CUdeviceptr addresses[kMaxParameters];
   int64_t values[kMaxParameters];
-  bool hasResults = false;
+  bool hasResults = false, copies = false;
   void *parameters[kMaxParameters];
   for (int i = 0; i < launch.count; ++i) {
     const Parameter &parameter = launch.parameters[i];
     // An i32 is the first four of its eight bytes.
     values[i] = parameter.value;
-    addresses[i] =
-        parameter.kind == Parameter::Constant
-            ? constants[parameter.data].address
-        : parameter.kind == Parameter::Device    ? CUdeviceptr(parameter.value)
-        : parameter.kind == Parameter::Workspace ? workspace.address
-                                                 : scratch[i].address;
+    addresses[i] = parameter.kind == Parameter::Constant
+                       ? constants[parameter.data].address
+                   : parameter.kind == Parameter::Workspace
+                       ? workspaces[launch.stream].address
+                   : parameter.kind == Parameter::Device
+                       ? CUdeviceptr(parameter.value)
+                       : scratch[i].address;
     parameters[i] =
         parameter.isScalar() ? static_cast<void *>(&values[i]) : &addresses[i];
     hasResults |= parameter.kind == Parameter::Output && !parameter.onDevice;
+    copies |= parameter.isCopied();
+  }
+  bool waits = launch.stream && copies;
+  if (waits || (launch.stream && unsettled)) {
+    if (CUresult result = driver.cuCtxSynchronize())
+      return failed("can't copy", result);
+    unsettled = false;
   }
   if (launch.sharedBytes > kSharedWithoutAsking)
     if (CUresult result = driver.cuFuncSetAttribute(
@@ -371,12 +431,13 @@ std::string Gpu::run(Launch &launch, const int64_t (&grid)[3],
   if (CUresult result = driver.cuLaunchKernel(
           function, unsigned(grid[0]), unsigned(grid[1]), unsigned(grid[2]),
           unsigned(block[0]), unsigned(block[1]), unsigned(block[2]),
-          unsigned(launch.sharedBytes), /*stream=*/nullptr, parameters,
-          nullptr))
+          unsigned(launch.sharedBytes), launch.stream, parameters, nullptr))
     return failed((std::string("can't launch '") + launch.kernel + "'").c_str(),
                   result);
   // Without results for the host nobody waits.
-  CUresult result = hasResults ? driver.cuCtxSynchronize() : 0;
+  CUresult result = waits        ? driver.cuStreamSynchronize(launch.stream)
+                    : hasResults ? driver.cuCtxSynchronize()
+                                 : 0;
   if (result)
     return failed(
         (std::string("kernel '") + launch.kernel + "' failed").c_str(), result);
@@ -393,9 +454,10 @@ void Gpu::reset() {
   for (auto &[host, memory] : constants)
     if (memory.address)
       driver.cuMemFree(memory.address);
-  if (workspace.address)
-    driver.cuMemFree(workspace.address);
-  workspace = DeviceMemory();
+  for (auto &[stream, memory] : workspaces)
+    if (memory.address)
+      driver.cuMemFree(memory.address);
+  workspaces.clear();
   for (DeviceMemory &memory : scratch) {
     if (memory.address)
       driver.cuMemFree(memory.address);
@@ -477,9 +539,12 @@ void qk_cuda_begin(const void *image, const char *kernel) {
   launch.image = image;
   launch.kernel = kernel;
   launch.count = 0;
-  launch.wrongIndex = 0;
+  launch.stream = currentStream;
   launch.sharedBytes = 0;
+  launch.wrongIndex = 0;
 }
+
+void qk_cuda_set_stream(void *stream) { currentStream = stream; }
 
 void qk_cuda_input(const void *data, int64_t rows, int64_t row_bytes,
                    int64_t row_stride) {

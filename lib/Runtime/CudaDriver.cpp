@@ -54,9 +54,11 @@ std::string CudaDriver::open() {
   load(cuMemFree, "cuMemFree_v2");
   load(cuMemcpyHtoD, "cuMemcpyHtoD_v2");
   load(cuMemcpyDtoH, "cuMemcpyDtoH_v2");
-  load(cuMemcpyDtoD, "cuMemcpyDtoD_v2");
   load(cuMemsetD8, "cuMemsetD8_v2");
   load(cuFuncSetAttribute, "cuFuncSetAttribute");
+  load(cuMemcpyDtoD, "cuMemcpyDtoD_v2");
+  load(cuStreamSynchronize, "cuStreamSynchronize");
+  load(cuStreamIsCapturing, "cuStreamIsCapturing");
   load(cuLaunchKernel, "cuLaunchKernel");
   if (missing)
     return std::string("the NVIDIA driver '") + name + "' has no " + missing +

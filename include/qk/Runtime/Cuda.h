@@ -100,6 +100,15 @@ void qk_cuda_index(int64_t value);
 void *qk_cuda_error_cell(void);
 int64_t qk_cuda_take_error(void);
 
+/// The CUstream that this thread's launches go to from the next qk_cuda_begin
+/// on; null, at first: the default stream. On a stream, a launch whose arrays
+/// are all on the GPU (memory of qk_cuda_allocate, qk_cuda_device) is put there
+/// and nothing else: nothing is allocated, copied or waited for, so that it can
+/// be captured into a CUDA graph, when it was launched once before, which loads
+/// kernels and constants. What can't be captured is an error. Where an array is
+/// on the host, a launch waits for all before it and for its own end.
+void qk_cuda_set_stream(void *stream);
+
 /// Forgets all constants and images, so that their host memory may be reused.
 void qk_cuda_reset(void);
 

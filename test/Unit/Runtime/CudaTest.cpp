@@ -37,6 +37,7 @@ protected:
     qk_cuda_reset();
     get<int>("fake_uploads") = 0;
     get<int>("fake_loads") = 0;
+    get<int>("fake_stream_waits") = 0;
   }
   void TearDown() override {
     qk_cuda_reset();
@@ -58,6 +59,21 @@ protected:
     qk_cuda_i32(2);
     qk_cuda_i32(3);
     qk_cuda_launch(5, 6, 7, 32, 2, 1);
+  }
+
+  /// The same for arrays on the GPU without room, with what a captured launch
+  /// may have.
+  void addOnGpu(void *from, void *to, const float *weight = nullptr,
+                int64_t workspaceBytes = 0) {
+    qk_cuda_begin("ptx", "add_rows");
+    qk_cuda_input(from, 2, 12, 12);
+    qk_cuda_constant(weight ? weight : w.data(), 12);
+    qk_cuda_output(to, 2, 12, 12);
+    qk_cuda_i32(2);
+    qk_cuda_i32(3);
+    if (workspaceBytes)
+      qk_cuda_workspace(workspaceBytes);
+    qk_cuda_launch(1, 1, 1, 32, 1, 1);
   }
 
   void *fake = nullptr;
@@ -127,6 +143,74 @@ TEST_F(Cuda, GivesSharedMemoryAndWorkspace) {
                                    "shared memory"),
             std::string::npos);
   get<bool>("fake_takes_workspace") = false;
+}
+
+// On a stream of the caller's, a launch whose arrays are on the GPU is put
+// there and nothing more; where they are on the host it is waited for.
+TEST_F(Cuda, LaunchesOnAStream) {
+  int stream = 0;
+  qk_cuda_set_stream(&stream);
+  EXPECT_EQ(errorOf([&] { addRows(); }), "");
+  EXPECT_EQ(get<void *>("fake_stream"), &stream);
+  EXPECT_EQ(get<int>("fake_stream_waits"), 1);
+  EXPECT_EQ(y[0], 11);
+  void *onGpu = qk_cuda_upload(x.data(), 24), *out = qk_cuda_allocate(24);
+  int before = get<int>("fake_waits");
+  // The upload is waited for, once.
+  EXPECT_EQ(errorOf([&] { addOnGpu(onGpu, out); }), "");
+  int waits = get<int>("fake_waits"), uploads = get<int>("fake_uploads");
+  EXPECT_EQ(waits, before + 1);
+  EXPECT_EQ(errorOf([&] { addOnGpu(onGpu, out); }), "");
+  EXPECT_EQ(get<int>("fake_stream_waits"), 1);
+  EXPECT_EQ(get<int>("fake_waits"), waits);
+  EXPECT_EQ(get<int>("fake_uploads"), uploads);
+  qk_cuda_set_stream(nullptr);
+  EXPECT_EQ(errorOf([&] { addRows(); }), "");
+  EXPECT_EQ(get<void *>("fake_stream"), nullptr);
+}
+
+// A captured launch does nothing but launch; what it would have to do besides
+// is said, each by itself.
+TEST_F(Cuda, LaunchesWhileCaptured) {
+  int stream = 0, other = 0;
+  void *onGpu = qk_cuda_upload(x.data(), 24), *out = qk_cuda_allocate(24);
+  auto captured = [&](std::function<void()> body) {
+    get<int>("fake_capturing") = 1;
+    std::string error = errorOf(body);
+    get<int>("fake_capturing") = 0;
+    return error;
+  };
+  auto says = [](const std::string &error, const char *text) {
+    return error.find(text) != std::string::npos;
+  };
+  qk_cuda_set_stream(&stream);
+  EXPECT_TRUE(says(captured([&] { addOnGpu(onGpu, out); }),
+                   "kernel 'add_rows' is launched while its stream is "
+                   "captured, but its kernels are not loaded; launch it once "
+                   "on this stream before, with x and y on the GPU"));
+  EXPECT_EQ(errorOf([&] { addOnGpu(onGpu, out); }), "");
+  int waits = get<int>("fake_waits"), uploads = get<int>("fake_uploads");
+  EXPECT_EQ(captured([&] { addOnGpu(onGpu, out); }), "");
+  EXPECT_EQ(get<int>("fake_waits"), waits);
+  EXPECT_EQ(get<int>("fake_uploads"), uploads);
+  EXPECT_TRUE(says(captured([&] { addRows(); }), "parameter 0 is on the host"));
+  qk_cuda_release(qk_cuda_upload(x.data(), 4));
+  EXPECT_TRUE(says(captured([&] { addOnGpu(onGpu, out); }),
+                   "memory was copied to the GPU since the last launch on it"));
+  EXPECT_EQ(errorOf([&] { addOnGpu(onGpu, out); }), "");
+  std::vector<float> more = {1, 2, 3};
+  EXPECT_TRUE(says(captured([&] { addOnGpu(onGpu, out, more.data()); }),
+                   "constant 1 is not on the GPU"));
+  // Each stream has a workspace of its own.
+  get<bool>("fake_takes_workspace") = true;
+  auto withWorkspace = [&] { addOnGpu(onGpu, out, w.data(), 64); };
+  EXPECT_EQ(errorOf(withWorkspace), "");
+  EXPECT_EQ(captured(withWorkspace), "");
+  qk_cuda_set_stream(&other);
+  EXPECT_TRUE(
+      says(captured(withWorkspace), "the stream has no workspace of 64 bytes"));
+  get<bool>("fake_takes_workspace") = false;
+  qk_cuda_set_stream(nullptr);
 }
 
 TEST_F(Cuda, EmptyGridDoesNothing) {

@@ -114,10 +114,6 @@ FAKE int cuMemcpyDtoH_v2(void *to, uint64_t from, size_t bytes) {
   std::memcpy(to, host(from), bytes);
   return 0;
 }
-FAKE int cuMemcpyDtoD_v2(uint64_t to, uint64_t from, size_t bytes) {
-  std::memcpy(host(to), host(from), bytes);
-  return 0;
-}
 FAKE int cuMemsetD8_v2(uint64_t address, unsigned char value, size_t bytes) {
   std::memset(host(address), value, bytes);
   return 0;
@@ -129,9 +125,27 @@ FAKE int cuFuncSetAttribute(void *, int attribute, int value) {
   fake_shared_limit = value;
   return 0;
 }
+FAKE int cuMemcpyDtoD_v2(uint64_t to, uint64_t from, size_t bytes) {
+  std::memcpy(host(to), host(from), bytes);
+  return 0;
+}
+/// Streams: which one was launched on and waited for, and whether it is being
+/// captured.
+FAKE void *fake_stream = nullptr;
+FAKE int fake_stream_waits = 0;
+FAKE int fake_capturing = 0;
+FAKE int cuStreamSynchronize(void *) {
+  ++fake_stream_waits;
+  return fake_capturing ? 900 : 0;
+}
+FAKE int cuStreamIsCapturing(void *, int *status) {
+  *status = fake_capturing;
+  return 0;
+}
 FAKE int cuLaunchKernel(void *, unsigned gx, unsigned gy, unsigned gz,
                         unsigned bx, unsigned by, unsigned bz, unsigned shared,
-                        void *, void **parameters, void **) {
+                        void *stream, void **parameters, void **) {
+  fake_stream = stream;
   if (int(shared) > fake_shared_limit)
     return 1;
   fake_shared = int(shared);

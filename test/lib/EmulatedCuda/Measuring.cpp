@@ -37,6 +37,10 @@ DRIVER int cuStreamCreate(void **stream, unsigned) {
   return 0;
 }
 DRIVER int cuStreamSynchronize(void *) { return 0; }
+DRIVER int cuStreamIsCapturing(void *, int *status) {
+  *status = 0;
+  return 0;
+}
 DRIVER int cuEventCreate(void **event, unsigned) {
   return cuStreamCreate(event, 0);
 }
