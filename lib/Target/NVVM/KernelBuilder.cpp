@@ -118,6 +118,9 @@ gpu::GPUFuncOp buildKernel(gpu::GPUModuleOp module, Location loc,
   case KernelFamily::Prefill:
     emitMmaKernel(e, kernel, choice, args);
     break;
+  case KernelFamily::Wgmma:
+    emitWgmmaKernel(e, kernel, choice, args);
+    break;
   }
   gpu::ReturnOp::create(e);
   return kernel;

@@ -7,6 +7,7 @@
 #include "qk/Target/NVVM/KernelTable.h"
 
 #include "MmaTable.h"
+#include "WgmmaTable.h"
 
 #include <algorithm>
 #include <numeric>
@@ -80,6 +81,8 @@ std::string_view kernelFamilyName(KernelFamily family) {
     return "decode";
   case KernelFamily::Prefill:
     return "prefill";
+  case KernelFamily::Wgmma:
+    return "wgmma";
   }
   return "";
 }
@@ -150,7 +153,51 @@ std::string KernelChoice::name() const {
 // Launch shapes
 //===----------------------------------------------------------------------===//
 
+int64_t KernelChoice::blockTokens() const {
+  return usesWgmma() ? wgmma.tokens : usesMma() ? mma.tokens : simt.tokens;
+}
+
+int64_t KernelChoice::threads() const {
+  if (usesWgmma())
+    return 128 * (wgmma.consumers() + 1);
+  return 32 * (usesMma() ? mma.warps() : simt.warps);
+}
+
+int64_t KernelChoice::maxSplit() const {
+  return usesWgmma() ? wgmma.maxSplit : usesMma() ? mma.maxSplit : 1;
+}
+
+int64_t KernelChoice::splitWave() const {
+  return usesWgmma() ? wgmma.wave : usesMma() ? mma.wave : 1;
+}
+
+int64_t KernelChoice::wgmmaUnits() const {
+  return 2 * wgmma.panels / problem.mmaLayout().unitAtoms();
+}
+
+int64_t KernelChoice::wgmmaSlices() const {
+  return ceilDiv(problem.mmaLayout().units(), wgmmaUnits());
+}
+
+int64_t KernelChoice::wgmmaCodesBytes() const {
+  return blockChannels() / MmaLayout::kTileChannels * wgmmaUnits() *
+         problem.mmaLayout().unitVectors() * MmaLayout::kLanes *
+         MmaLayout::kVector;
+}
+
+int64_t KernelChoice::wgmmaSlotBytes() const {
+  // Where a row's chunks are depends on the address, by 1024 bytes.
+  return ceilDiv(wgmmaXBytes() + wgmmaCodesBytes(), 1024) * 1024;
+}
+
+int64_t KernelChoice::wgmmaBarrierOffset() const {
+  return std::max(wgmma.stages * wgmmaSlotBytes(),
+                  4 * wgmma.groupsK * wgmma.tokens * mmaSumChannels());
+}
+
 int64_t KernelChoice::blockChannels() const {
+  if (usesWgmma())
+    return int64_t(64) * wgmma.rowTiles * wgmma.groupsN;
   if (usesMma())
     return MmaLayout::kTileChannels * mma.rowTiles * mma.warpsN;
   return SimtLayout::kLanes * simt.rowBlocks;
@@ -197,6 +244,8 @@ int64_t KernelChoice::mmaFlagOffset() const {
 }
 
 int64_t KernelChoice::sharedBytes() const {
+  if (usesWgmma())
+    return wgmmaBarrierOffset() + 16 * wgmma.stages + 16;
   if (usesMma())
     return mmaFlagOffset() + (mma.maxSplit > 1 ? 16 : 0);
   // The staged slice of x, then (in the same place) the warps' sums.
@@ -224,6 +273,9 @@ int64_t KernelChoice::workspaceBytes() const {
 }
 
 int64_t KernelChoice::maxRegisters() const {
+  // What all threads start with: warpgroups give and take later.
+  if (usesWgmma())
+    return 65536 / threads() / 8 * 8;
   if (usesMma())
     return mma.maxRegisters;
   // What the largest variant needs without a spill (test/Target/NVVM); at 168
@@ -264,8 +316,18 @@ static SimtConfig simtConfig(const MatmulProblem &problem, int tokens,
 
 std::vector<KernelChoice> chooseKernels(const Chip &chip,
                                         const MatmulProblem &problem) {
-  if (problem.packing != Layout::Simt)
-    return chooseMmaKernels(chip, problem);
+  if (problem.packing != Layout::Simt) {
+    std::vector<KernelChoice> choices = chooseMmaKernels(chip, problem);
+    if (!hasWgmma(chip, problem))
+      return choices;
+    std::erase_if(choices, [](const KernelChoice &choice) {
+      return choice.mFrom >= kWgmmaFrom;
+    });
+    choices.back().mTo = kWgmmaFrom - 1;
+    for (KernelChoice &choice : chooseWgmmaKernels(chip, problem))
+      choices.push_back(std::move(choice));
+    return choices;
+  }
   // The same on every chip so far: SIMT uses nothing newer than sm_75.
   KernelChoice one;
   one.problem = problem;

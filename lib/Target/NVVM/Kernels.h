@@ -38,6 +38,10 @@ void emitSimtKernel(Emitter &e, mlir::gpu::GPUFuncOp kernel,
 void emitMmaKernel(Emitter &e, mlir::gpu::GPUFuncOp kernel,
                    const KernelChoice &choice, const KernelArguments &args);
 
+/// The same for the family on wgmma.
+void emitWgmmaKernel(Emitter &e, mlir::gpu::GPUFuncOp kernel,
+                     const KernelChoice &choice, const KernelArguments &args);
+
 } // namespace qk::nvvm
 
 #endif // QK_LIB_TARGET_NVVM_KERNELS_H

@@ -63,7 +63,7 @@ void MmaEmitter::createShared() {
     e.setInsertionPointToStart(module.getBody());
     LLVM::GlobalOp::create(e, LLVM::LLVMArrayType::get(e.getI8Type(), 0),
                            /*isConstant=*/false, LLVM::Linkage::External, name,
-                           Attribute(), /*alignment=*/128, kSharedSpace);
+                           Attribute(), /*alignment=*/1024, kSharedSpace);
   }
   ring = LLVM::AddressOfOp::create(
       e, LLVM::LLVMPointerType::get(e.getContext(), kSharedSpace), name);

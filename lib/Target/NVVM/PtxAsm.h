@@ -27,6 +27,52 @@ inline constexpr const char *kLoadVectorIfAsm =
 inline constexpr const char *kLoadWordIfAsm =
     "{ .reg .pred p; setp.ne.b32 p, $2, 0; @p ld.global.nc.b32 $0, [$1]; }";
 
+//===----------------------------------------------------------------------===//
+// sm_90: mbarriers, bulk copies, warpgroups
+//===----------------------------------------------------------------------===//
+
+/// mbarrier at $0, for $1 arrivals a phase.
+inline constexpr const char *kMbarrierInitAsm =
+    "mbarrier.init.shared::cta.b64 [$0], $1;";
+/// Makes the thread's inits known to other proxies and threads.
+inline constexpr const char *kMbarrierInitFenceAsm =
+    "fence.mbarrier_init.release.cluster;";
+inline constexpr const char *kMbarrierArriveAsm =
+    "mbarrier.arrive.shared::cta.b64 _, [$0];";
+/// An arrival that also expects $1 bytes of bulk copies.
+inline constexpr const char *kMbarrierExpectAsm =
+    "mbarrier.arrive.expect_tx.shared::cta.b64 _, [$0], $1;";
+/// Until the phase of parity $1 has ended.
+inline constexpr const char *kMbarrierWaitAsm =
+    "{ .reg .pred p; again: mbarrier.try_wait.parity.shared::cta.b64 p, [$0], "
+    "$1; @!p bra again; }";
+/// $2 bytes from global memory ($1) to shared ($0), counted by mbarrier $3.
+inline constexpr const char *kBulkCopyAsm =
+    "cp.async.bulk.shared::cluster.global.mbarrier::complete_tx::bytes [$0], "
+    "[$1], $2, [$3];";
+/// What the thread wrote before, for tensor cores and bulk copies.
+inline constexpr const char *kProxyFenceAsm = "fence.proxy.async.shared::cta;";
+/// Registers a thread of the warpgroup; a number and ';' follow.
+inline constexpr const char *kMoreRegistersAsm =
+    "setmaxnreg.inc.sync.aligned.u32 ";
+inline constexpr const char *kFewerRegistersAsm =
+    "setmaxnreg.dec.sync.aligned.u32 ";
+/// "<number>, <threads>;" follow.
+inline constexpr const char *kNamedBarrierAsm = "bar.sync ";
+
+/// The thread's number, read again: what is computed from it need not stay in
+/// registers.
+inline constexpr const char *kThreadIdAsm = "mov.u32 $0, %tid.x;";
+
+/// Statements of wgmma, each ended by ';', several in one text.
+inline constexpr const char *kWgmmaFenceAsm = "wgmma.fence.sync.aligned";
+/// "<N>k16.f32.<type>.<type> {sums}, {A}, B, scale of sums, 1, 1, 0" follow.
+inline constexpr const char *kWgmmaAsm = "wgmma.mma_async.sync.aligned.m64n";
+inline constexpr const char *kWgmmaCommitAsm =
+    "wgmma.commit_group.sync.aligned";
+/// The number of groups that may be left follows.
+inline constexpr const char *kWgmmaWaitAsm = "wgmma.wait_group.sync.aligned ";
+
 } // namespace qk::nvvm
 
 #endif // QK_LIB_TARGET_NVVM_PTXASM_H

@@ -106,11 +106,25 @@ TEST(NVVMKernelTable, ChoosesFamiliesOnTensorCores) {
           EXPECT_TRUE(names.insert(choice.name()).second) << choice.name();
           EXPECT_EQ(choice.mFrom, next);
           next = choice.mTo + 1;
+          // wgmma is sm_90a's, for activations of 16 bits.
+          bool wgmma = chip->name == "sm_90a" && !int8 && choice.mFrom > 32;
           EXPECT_EQ(choice.family, choice.mFrom <= 16 ? KernelFamily::Decode
+                                   : wgmma            ? KernelFamily::Wgmma
                                                       : KernelFamily::Prefill);
           EXPECT_LE(choice.sharedBytes(), chip->blockSharedBytes);
           EXPECT_LE(choice.maxRegisters() * choice.threads(), 65536);
           EXPECT_GE(choice.threads(), 64);
+          if (wgmma) {
+            const WgmmaConfig &config = choice.wgmma;
+            EXPECT_LT(config.lag, config.stages);
+            // A slot is one warpgroup's, whatever the turn.
+            EXPECT_EQ(config.stages % config.groupsK, 0);
+            EXPECT_EQ(config.tokens % 16, 0);
+            EXPECT_EQ(choice.wgmmaUnits() * p.mmaLayout().unitAtoms(),
+                      2 * config.panels);
+            EXPECT_EQ(choice.wgmmaSlotBytes() % 1024, 0);
+            EXPECT_EQ(choice.wgmmaBarrierOffset() % 8, 0);
+          }
           EXPECT_GE(choice.mma.stages, 2);
           // Rows have whole atoms, and slots are of whole vectors.
           EXPECT_EQ(choice.mmaRowBytes() % 64, 0);

@@ -24,9 +24,15 @@
 ///     read;
 ///   - threads that wait at different barriers, or ended while others wait.
 ///
-/// mma.sync (f16, bf16, s8) and ldmatrix are rendezvous of the warp. mbarriers,
-/// bulk copies and wgmma are not emulated yet: kernels with them are refused by
-/// name.
+/// mma.sync (f16, bf16, s8) and ldmatrix are rendezvous of the warp, wgmma (A
+/// in registers) of the warpgroup. Of kernels with mbarriers it also finds:
+///   - accesses that no barrier and no phase of an mbarrier puts in order, for
+///     whatever schedule the run had (vector clocks, Order.cpp);
+///   - what threads wrote and wgmma or a bulk copy reads with no proxy fence;
+///   - wgmma without wgmma.fence, or whose operands are overwritten before it
+///     was waited for; its sums are NaN until then;
+///   - arrivals and bytes that an mbarrier does not expect, or waits for for
+///     ever, and warpgroups that wait for registers for ever.
 ///
 /// It does not check LLVM's NVPTX back end, ptxas, or speed.
 ///

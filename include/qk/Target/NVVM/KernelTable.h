@@ -97,6 +97,9 @@ enum class KernelFamily : uint8_t {
   Decode,
   /// The same, where a block has more channels and tokens.
   Prefill,
+  /// wgmma with weights as the A operand from registers, sm_90a: one
+  /// warpgroup copies, others unpack and multiply.
+  Wgmma,
 };
 std::string_view kernelFamilyName(KernelFamily family);
 
@@ -145,6 +148,31 @@ struct MmaConfig {
   friend bool operator==(const MmaConfig &, const MmaConfig &) = default;
 };
 
+/// Parameters of the family on wgmma.
+struct WgmmaConfig {
+  /// Rows of x that a block handles: 16, 32, 64 or 128.
+  int tokens = 128;
+  /// Tiles of 64 channels that a consuming warpgroup has.
+  int rowTiles = 2;
+  /// Consuming warpgroups with other channels, and those that share channels
+  /// and split K.
+  int groupsN = 2;
+  int groupsK = 1;
+  /// Panels of 64 codes in a slice of K: whole units.
+  int panels = 2;
+  /// Slices in shared memory, a multiple of groupsK; how many slices of x the
+  /// copying warps have under way behind the one that they start.
+  int stages = 4;
+  int lag = 1;
+  /// As in MmaConfig.
+  int maxSplit = 1;
+  int wave = 1;
+  int band = 1;
+
+  int consumers() const { return groupsN * groupsK; }
+  friend bool operator==(const WgmmaConfig &, const WgmmaConfig &) = default;
+};
+
 /// Threads and blocks of a launch.
 struct LaunchShape {
   int64_t grid[3] = {1, 1, 1};
@@ -159,6 +187,7 @@ struct KernelChoice {
   /// What the family has of these.
   SimtConfig simt;
   MmaConfig mma;
+  WgmmaConfig wgmma;
   MatmulProblem problem;
   /// M from … to, both included; `to` = -1: no limit.
   int64_t mFrom = 1;
@@ -169,15 +198,15 @@ struct KernelChoice {
   /// The kernel's symbol: equal for equal kernels, different otherwise.
   std::string name() const;
   Layout layout() const { return problem.packing; }
+  /// On tensor cores, by a layout of mma.sync; by wgmma.
   bool usesMma() const { return family != KernelFamily::Simt; }
+  bool usesWgmma() const { return family == KernelFamily::Wgmma; }
   /// Grid and block for a launch with this M and N.
   LaunchShape launchShape(int64_t m, int64_t n) const;
   /// Channels and tokens that one block of the grid covers.
   int64_t blockChannels() const;
-  int64_t blockTokens() const { return usesMma() ? mma.tokens : simt.tokens; }
-  int64_t threads() const {
-    return 32 * (usesMma() ? mma.warps() : simt.warps);
-  }
+  int64_t blockTokens() const;
+  int64_t threads() const;
   /// The cap on registers a thread that the kernel is compiled for.
   int64_t maxRegisters() const;
   /// Bytes of shared memory, static or dynamic.
@@ -187,8 +216,8 @@ struct KernelChoice {
   /// Blocks of a launch that have a share of K each, of a grid of `tiles`
   /// blocks: clamp(⌊splitWave() / tiles⌋, 1, maxSplit()).
   int64_t splits(int64_t tiles) const;
-  int64_t maxSplit() const { return usesMma() ? mma.maxSplit : 1; }
-  int64_t splitWave() const { return usesMma() ? mma.wave : 1; }
+  int64_t maxSplit() const;
+  int64_t splitWave() const;
   /// Whether the kernel has the parameter `workspace`, and the bytes that it
   /// may use there; 0 before the first launch, and again after each.
   bool hasWorkspace() const { return problem.packing != Layout::Simt; }
@@ -210,6 +239,22 @@ struct KernelChoice {
   int64_t mmaSumChannels() const { return blockChannels() + 4; }
   /// Where the word is by which a block learns that it is its tile's last.
   int64_t mmaFlagOffset() const;
+
+  // Shared memory of the family on wgmma: `stages` slots, of which each has a
+  // slice of x, [panel][token][128 bytes, swizzled], and one of codes, [tile of
+  // 16 channels][unit][vector][lane][16 bytes]; in the same place at the end
+  // the sums of warpgroups, [warpgroup along K][token][channel]; then
+  // mbarriers, one for a full slot and one for an empty one, and a flag as
+  // above.
+  int64_t wgmmaUnits() const;
+  int64_t wgmmaSlices() const;
+  int64_t wgmmaXBytes() const {
+    return int64_t(wgmma.panels) * wgmma.tokens * 128;
+  }
+  int64_t wgmmaCodesBytes() const;
+  int64_t wgmmaSlotBytes() const;
+  int64_t wgmmaBarrierOffset() const;
+
   /// Of the workspace's counters.
   int64_t mmaCounterBytes() const;
 };

@@ -16,9 +16,10 @@ namespace qk::nvvm {
 BlockRun *BlockRun::current = nullptr;
 
 BlockRun::BlockRun(const LaunchShape &shape, std::vector<GlobalBuffer> global,
-                   std::vector<SharedBuffer> shared, uint64_t seed)
+                   std::vector<SharedBuffer> shared, uint64_t seed,
+                   bool byClock)
     : shape(shape), global(std::move(global)), shared(std::move(shared)),
-      random(seed), randomOrder(seed != 0) {
+      random(seed), randomOrder(seed != 0), byClock(byClock) {
   threads.resize(shape.block[0] * shape.block[1] * shape.block[2]);
   // Touched pages only cost memory; kernels compiled without optimisation
   // keep much on the stack.
@@ -99,18 +100,29 @@ void BlockRun::runBlock(const std::function<void()> &threadBody) {
     thread.context.uc_link = nullptr;
     makecontext(&thread.context, enterThread, 0);
   }
+  if (byClock)
+    startClocks();
   while (error.empty()) {
+    // A copy may be done any time; in the order of threads as late as it can.
+    if (randomOrder && !bulkCopies.empty() && random() % 64 == 0)
+      finishBulkCopy(random() % bulkCopies.size());
     running = pickReady();
+    if (running < 0 && !bulkCopies.empty()) {
+      finishBulkCopy(randomOrder ? random() % bulkCopies.size() : 0);
+      continue;
+    }
     if (running >= 0) {
       swapcontext(&scheduler, &threads[running].context);
       continue;
     }
     // Nobody can run: everybody is done, at a barrier, or stuck.
-    size_t done = 0, waiting = 0;
+    size_t done = 0, waiting = 0, named = 0, atMbarriers = 0;
     int example = -1;
     for (size_t i = 0; i < threads.size(); ++i) {
       done += threads[i].state == State::Done;
       waiting += threads[i].state == State::AtBarrier;
+      named += threads[i].state == State::AtNamedBarrier;
+      atMbarriers += threads[i].state == State::AtMbarrier;
       if (threads[i].state != State::Done)
         example = int(i);
     }
@@ -121,11 +133,14 @@ void BlockRun::runBlock(const std::function<void()> &threadBody) {
       continue;
     }
     running = example;
-    size_t atWarp = threads.size() - done - waiting;
+    size_t atWarp = threads.size() - done - waiting - named - atMbarriers;
     error = where() + "waits for ever: " + std::to_string(waiting) + " of " +
             std::to_string(threads.size()) + " threads are at a barrier, " +
-            std::to_string(atWarp) + " at a warp operation, " +
-            std::to_string(done) + " have ended";
+            std::to_string(atWarp) + " at a warp operation, ";
+    if (byClock)
+      error += std::to_string(named) + " at a named barrier, " +
+               std::to_string(atMbarriers) + " at an mbarrier, ";
+    error += std::to_string(done) + " have ended";
   }
 }
 
@@ -150,6 +165,11 @@ void BlockRun::releaseBarrier() {
       return;
     }
   ++epoch;
+  if (byClock) {
+    std::vector<int> all(threads.size());
+    std::iota(all.begin(), all.end(), 0);
+    synchronize(all);
+  }
   for (Thread &thread : threads) {
     thread.state = State::Ready;
     thread.warpEpoch = 0;
@@ -246,7 +266,15 @@ void BlockRun::arriveAtWarp(uint32_t mask, int32_t site,
 }
 
 void BlockRun::warpBarrier(uint32_t mask, int32_t site) {
-  arriveAtWarp(mask, site);
+  if (!byClock)
+    return arriveAtWarp(mask, site);
+  arriveAtWarp(mask, site, [&](int first) {
+    std::vector<int> lanes;
+    for (int lane = 0; lane < kWarp; ++lane)
+      if (mask >> lane & 1)
+        lanes.push_back(first + lane);
+    synchronize(lanes);
+  });
 }
 
 } // namespace qk::nvvm

@@ -19,7 +19,10 @@
 #include <array>
 #include <deque>
 #include <functional>
+#include <map>
+#include <memory>
 #include <random>
+#include <set>
 #include <string>
 #include <ucontext.h>
 #include <utility>
@@ -84,13 +87,26 @@ struct MmaOperands {
   uint32_t *d;
 };
 
+/// One thread's part of a `wgmma.mma_async` with A in registers: m64nNk16.
+struct WgmmaPart {
+  MmaKind kind;
+  /// N, and whether sums start at 0.
+  int32_t columns;
+  bool zero;
+  const uint32_t *a;
+  uint64_t descriptor;
+  /// N / 2 sums, in and out; what comes out stands for sums until they are
+  /// waited for.
+  uint32_t *sums;
+};
+
 /// Runs the blocks of one launch, one after the other.
 class BlockRun {
 public:
   static constexpr int kWarp = 32;
 
   BlockRun(const LaunchShape &shape, std::vector<GlobalBuffer> global,
-           std::vector<SharedBuffer> shared, uint64_t seed);
+           std::vector<SharedBuffer> shared, uint64_t seed, bool byClock);
   ~BlockRun();
 
   /// Runs `body` once a thread in every block. Empty, or what went wrong.
@@ -120,11 +136,42 @@ public:
   /// A fence for the whole GPU, and an atomic operation on global memory.
   void fence();
   void atomic(const char *address, int64_t bytes);
+
+  // Kernels with mbarriers.
+  void initMbarrier(const char *barrier, int32_t arrivals);
+  void fenceMbarrierInit();
+  /// Arrives; the phase also waits for `bytes` of bulk copies.
+  void arriveAtMbarrier(const char *barrier, int64_t bytes);
+  void waitForMbarrier(const char *barrier, uint32_t parity);
+  void copyBulk(char *to, const char *from, int64_t bytes, const char *barrier);
+  void fenceProxy();
+  void namedBarrier(int32_t number, int32_t count, int32_t site);
+  void setRegisters(int32_t count);
+
+  void wgmmaFence();
+  void wgmma(const WgmmaPart &part, int32_t site);
+  void wgmmaCommit();
+  /// Waits until at most `pending` groups are left, and puts what sums have
+  /// become in the place of what stands for them.
+  void wgmmaWait(int32_t pending, uint32_t *sums, int32_t count);
+
   /// Ends the launch with an error. Does not return.
   [[noreturn]] void fail(std::string message);
 
 private:
-  enum class State { Ready, AtBarrier, AtWarp, Done };
+  enum class State {
+    Ready,
+    AtBarrier,
+    AtNamedBarrier,
+    AtMbarrier,
+    AtWarp,
+    AtGroup,
+    Done
+  };
+  /// How far a thread knows each thread's work and, last, that of bulk copies.
+  using Clocks = std::vector<uint32_t>;
+  struct Wgmma;
+  struct WgmmaSums;
   struct Copy {
     char *to;
     const char *from;
@@ -145,6 +192,17 @@ private:
     /// Asynchronous copies: not committed yet, and by group, oldest first.
     std::vector<Copy> open;
     std::deque<std::vector<Copy>> groups;
+
+    Clocks seen;
+    /// When it fenced its writes for other proxies.
+    std::vector<uint32_t> proxyFences;
+    /// What it waits for at an mbarrier.
+    const char *mbarrier = nullptr;
+    uint32_t parity = 0;
+    const WgmmaPart *wgmma = nullptr;
+    bool wgmmaFenced = false;
+    std::vector<std::shared_ptr<Wgmma>> openWgmmas;
+    std::deque<std::vector<std::shared_ptr<Wgmma>>> wgmmaGroups;
   };
   /// Who last touched four bytes of shared memory, since when.
   struct Word {
@@ -156,6 +214,34 @@ private:
     int32_t copier = -1;
   };
   static constexpr int32_t kManyReaders = -2, kManyWarps = -3;
+  /// The same of a kernel whose order is told by clocks (Order.cpp).
+  struct ClockWord {
+    /// The writer, a thread or the copy engine, and its clock then.
+    int32_t writer = -1;
+    uint32_t writeClock = 0;
+    /// Whose asynchronous copy may write it any time, or -1.
+    int32_t copier = -1;
+    /// Multiplications under way that read it.
+    int32_t multiplications = 0;
+    struct Reader {
+      int32_t thread;
+      uint32_t clock;
+    };
+    std::vector<Reader> readers;
+  };
+  struct Mbarrier {
+    int32_t arrivals, pending;
+    int64_t bytes = 0;
+    uint32_t phase = 0;
+    /// What those that arrived know, and did when the last phase ended.
+    Clocks arrived, completed;
+  };
+  struct BulkCopy {
+    char *to;
+    const char *from;
+    int64_t bytes;
+    const char *barrier;
+  };
 
   void runBlock(const std::function<void()> &body);
   static void enterThread();
@@ -167,6 +253,27 @@ private:
   /// Which shared variable, and the byte in it; past the last: none.
   std::pair<size_t, int64_t> sharedPlace(const char *address) const;
   void yield();
+
+  // Order by clocks.
+  void startClocks();
+  int32_t copyEngine() const { return int32_t(threads.size()); }
+  /// All that one of them knows the others know afterwards.
+  void synchronize(const std::vector<int> &members);
+  bool knows(int thread, int32_t other, uint32_t clock) const;
+  void readWord(ClockWord &word, int64_t byte, int reader);
+  /// For tensor cores and the copy engine: what threads wrote needs a fence.
+  void checkProxy(const ClockWord &word, int64_t byte, int reader);
+  void checkWrite(const ClockWord &word, int64_t byte);
+  void accessByClock(size_t buffer, int64_t offset, int64_t bytes,
+                     bool isStore);
+  Mbarrier &findMbarrier(const char *barrier, bool byCopyEngine);
+  void tryEndPhase(const char *address, Mbarrier &barrier);
+  void finishBulkCopy(size_t index);
+  void arriveAtGroup(int32_t site, const std::function<void(int)> &together);
+  std::pair<size_t, int64_t> descriptorPlace(uint64_t descriptor) const;
+  void startWgmma(int first);
+  void execute(Wgmma &wgmma);
+
   void checkGlobal(GlobalBuffer &buffer, int64_t offset, int64_t bytes,
                    bool isStore);
   void runBlocks(const std::function<void()> &body);
@@ -199,6 +306,20 @@ private:
   } acquired;
   /// Block barriers passed, from 1: 0 in a Word is "never".
   uint32_t epoch = 1;
+
+  bool byClock;
+  std::vector<std::vector<ClockWord>> clockWords;
+  std::map<const char *, Mbarrier> mbarriers;
+  std::vector<BulkCopy> bulkCopies;
+  uint32_t engineClock = 0;
+  std::map<int32_t, std::vector<int>> atNamedBarrier;
+  std::map<uint32_t, std::shared_ptr<WgmmaSums>> wgmmaSums;
+  uint32_t nextSums = 0;
+  /// Registers a thread by warpgroup, which of them have set theirs, and what
+  /// all have together.
+  std::vector<int32_t> groupRegisters;
+  std::set<int32_t> setRegistersOf;
+  int32_t allRegisters = 0;
   std::string error;
 };
 

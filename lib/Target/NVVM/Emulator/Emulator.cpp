@@ -69,6 +69,39 @@ static void emuMma(int32_t kind, const uint32_t *operands, uint32_t *result,
 static void emuLoadMatrices(const char *row, uint32_t *words, int32_t site) {
   BlockRun::current->loadMatrices(row, words, site);
 }
+static void emuInitMbarrier(const char *barrier, int32_t arrivals) {
+  BlockRun::current->initMbarrier(barrier, arrivals);
+}
+static void emuFenceMbarrierInit() { BlockRun::current->fenceMbarrierInit(); }
+static void emuArrive(const char *barrier, int32_t bytes) {
+  BlockRun::current->arriveAtMbarrier(barrier, bytes);
+}
+static void emuWaitForMbarrier(const char *barrier, int32_t parity) {
+  BlockRun::current->waitForMbarrier(barrier, uint32_t(parity));
+}
+static void emuCopyBulk(char *to, const char *from, int32_t bytes,
+                        const char *barrier) {
+  BlockRun::current->copyBulk(to, from, bytes, barrier);
+}
+static void emuFenceProxy() { BlockRun::current->fenceProxy(); }
+static void emuNamedBarrier(int32_t number, int32_t count, int32_t site) {
+  BlockRun::current->namedBarrier(number, count, site);
+}
+static void emuSetRegisters(int32_t count) {
+  BlockRun::current->setRegisters(count);
+}
+static void emuWgmmaFence() { BlockRun::current->wgmmaFence(); }
+static void emuWgmma(int32_t kind, int32_t columns, int32_t zero,
+                     const uint32_t *a, int64_t descriptor, uint32_t *sums,
+                     int32_t site) {
+  qk::nvvm::WgmmaPart part{qk::nvvm::MmaKind(kind), columns, zero != 0, a,
+                           uint64_t(descriptor),    sums};
+  BlockRun::current->wgmma(part, site);
+}
+static void emuWgmmaCommit() { BlockRun::current->wgmmaCommit(); }
+static void emuWgmmaWait(int32_t pending, uint32_t *sums, int32_t count) {
+  BlockRun::current->wgmmaWait(pending, sums, count);
+}
 static void emuCopyAsync(char *to, const char *from, int32_t bytes,
                          int32_t sourceBytes) {
   BlockRun::current->copyAsync(to, from, bytes, sourceBytes);
@@ -122,6 +155,18 @@ static Error defineRuntime(orc::LLJIT &jit) {
   define("qk_emu_load_if", emuLoadIf);
   define("qk_emu_mma", emuMma);
   define("qk_emu_load_matrices", emuLoadMatrices);
+  define("qk_emu_mbarrier_init", emuInitMbarrier);
+  define("qk_emu_mbarrier_init_fence", emuFenceMbarrierInit);
+  define("qk_emu_mbarrier_arrive", emuArrive);
+  define("qk_emu_mbarrier_wait", emuWaitForMbarrier);
+  define("qk_emu_copy_bulk", emuCopyBulk);
+  define("qk_emu_proxy_fence", emuFenceProxy);
+  define("qk_emu_named_barrier", emuNamedBarrier);
+  define("qk_emu_set_registers", emuSetRegisters);
+  define("qk_emu_wgmma_fence", emuWgmmaFence);
+  define("qk_emu_wgmma", emuWgmma);
+  define("qk_emu_wgmma_commit", emuWgmmaCommit);
+  define("qk_emu_wgmma_wait", emuWgmmaWait);
   define("qk_emu_copy_async", emuCopyAsync);
   define("qk_emu_commit_copies", emuCommitCopies);
   define("qk_emu_wait_copies", emuWaitCopies);
@@ -232,7 +277,8 @@ Error Emulator::launch(StringRef name, const LaunchShape &shape,
                              name.str().c_str(),
                              (unsigned long long)kDynamicSharedLimit,
                              (long long)shape.sharedBytes);
-  BlockRun run(shape, std::move(buffers), std::move(shared), seed);
+  BlockRun run(shape, std::move(buffers), std::move(shared), seed,
+               kernel->byClock);
   std::string error = run.run([&] { function(values.data()); });
   if (!error.empty())
     return createStringError("%s: %s", name.str().c_str(), error.c_str());

@@ -28,6 +28,8 @@ void BlockRun::access(const char *address, int64_t bytes, int64_t alignment,
     if (offset + bytes > int64_t(shared[b].bytes))
       fail(what + std::to_string(bytes) + " bytes past the end of " +
            std::to_string(shared[b].bytes) + " bytes of shared memory");
+    if (byClock)
+      return accessByClock(b, offset, bytes, isStore);
     for (int64_t byte = offset & ~3; byte < offset + bytes; byte += 4) {
       Word &word = words[b][byte / 4];
       const Thread &self = threads[running];
@@ -194,7 +196,8 @@ void BlockRun::copyAsync(char *to, const char *from, int64_t bytes,
   // As late as it may happen: until somebody waits nothing useful is there.
   std::memset(to, 0xff, bytes);
   for (int64_t byte = offset; byte < offset + bytes; byte += 4)
-    words[buffer][byte / 4].copier = running;
+    (byClock ? clockWords[buffer][byte / 4].copier
+             : words[buffer][byte / 4].copier) = running;
   threads[running].open.push_back({to, from, bytes, sourceBytes});
 }
 
@@ -210,6 +213,13 @@ void BlockRun::waitCopies(int32_t pending) {
     for (const Copy &copy : self.groups.front()) {
       auto [buffer, offset] = sharedPlace(copy.to);
       for (int64_t byte = offset; byte < offset + copy.bytes; byte += 4) {
+        if (byClock) {
+          ClockWord &word = clockWords[buffer][byte / 4];
+          word.copier = -1;
+          word.writer = running;
+          word.writeClock = self.seen[running];
+          continue;
+        }
         Word &word = words[buffer][byte / 4];
         word.copier = -1;
         // Now, and by this thread, as others must know by a barrier.

@@ -50,6 +50,7 @@ private:
   LLVMContext &context;
   Type *i32, *i64, *pointer;
   int32_t sites = 0;
+  SmallPtrSet<Function *, 8> byClock;
 };
 
 Value *Retargeter::runtimeCall(IRBuilder<> &builder, StringRef name,
@@ -250,6 +251,8 @@ Error Retargeter::rewriteAsm(CallInst &call) {
     rewriteLoadIf(call, text == kLoadVectorIfAsm ? 4 : 1);
     return Error::success();
   }
+  if (Expected<bool> done = rewriteHopperAsm(call, sites); !done || *done)
+    return done ? Error::success() : done.takeError();
   StringRef rest = text;
   unsigned table = 0;
   if (!rest.consume_front(kLop3Asm) || !rest.consume_back(";") ||
@@ -322,8 +325,9 @@ void Retargeter::addEntry(Function &kernel, RetargetedModule &result) {
   }
   builder.CreateCall(&kernel, arguments);
   builder.CreateRetVoid();
-  result.kernels.push_back(
-      {kernel.getName().str(), name, unsigned(kernel.arg_size())});
+  result.kernels.push_back({kernel.getName().str(), name,
+                            unsigned(kernel.arg_size()),
+                            byClock.contains(&kernel)});
 }
 
 /// Shared memory that is declared only is as large as it may get: the launch
@@ -389,6 +393,8 @@ Expected<RetargetedModule> Retargeter::run() {
       rewriteOrder(*order);
     for (CallInst *call : calls) {
       if (call->isInlineAsm()) {
+        if (ordersByMbarriers(*call))
+          byClock.insert(&function);
         if (Error error = rewriteAsm(*call))
           return std::move(error);
         continue;

@@ -7,6 +7,7 @@
 #ifndef QK_LIB_TARGET_NVVM_EMULATOR_RETARGET_H
 #define QK_LIB_TARGET_NVVM_EMULATOR_RETARGET_H
 
+#include "llvm/IR/Instructions.h"
 #include "llvm/IR/Module.h"
 #include "llvm/Support/Error.h"
 
@@ -21,6 +22,8 @@ struct RetargetedKernel {
   /// `void entry(void **arguments)`: each points to an argument's value.
   std::string entry;
   unsigned arguments;
+  /// Its threads meet at mbarriers: Order.cpp.
+  bool byClock = false;
 };
 
 /// What a retargeted module holds.
@@ -41,6 +44,12 @@ inline constexpr uint64_t kDynamicSharedLimit = 256 << 10;
 ///   - shared variables get an external name, kernels an entry.
 /// Fails for an intrinsic that has no emulation, with its name.
 llvm::Expected<RetargetedModule> retarget(llvm::Module &module);
+
+/// Replaces inline assembly of sm_90 (PtxAsm.h) by calls; false: it is none.
+/// Each rendezvous takes a number of `sites`.
+llvm::Expected<bool> rewriteHopperAsm(llvm::CallInst &call, int32_t &sites);
+/// Whether inline assembly makes an mbarrier.
+bool ordersByMbarriers(const llvm::CallInst &call);
 
 } // namespace qk::nvvm
 

@@ -1,0 +1,244 @@
+//===- NVVMWgmmaTest.cpp - Kernels on wgmma, emulated ---------------------===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "../../../lib/Target/NVVM/WgmmaTable.h"
+#include "NVVMCase.h"
+
+using namespace qk;
+using namespace qk::test;
+
+namespace {
+
+KernelChoice wgmmaChoice(const MatmulProblem &problem, WgmmaConfig config) {
+  KernelChoice choice;
+  choice.family = KernelFamily::Wgmma;
+  choice.problem = problem;
+  choice.wgmma = fitWgmma(*findChip("sm_90a"), problem, config);
+  return choice;
+}
+
+//===----------------------------------------------------------------------===//
+// Right on random shapes
+//===----------------------------------------------------------------------===//
+
+class NVVMWgmma
+    : public testing::TestWithParam<std::tuple<CodeType, unsigned>> {};
+
+TEST_P(NVVMWgmma, EqualsTheReference) {
+  auto [code, seed] = GetParam();
+  std::mt19937 random(seed * 8 + unsigned(code));
+  auto pick = [&](auto... values) {
+    std::array list{values...};
+    return list[random() % list.size()];
+  };
+  MatmulProblem p;
+  p.scheme.codeType = code;
+  p.packing = Layout::Mma;
+  p.k = pick(1, 30, 64, 129, 172, 320, 513, 1104);
+  p.scheme.groupSize = pick(-1, 7, 16, 32, 48, 64, 96, 128, 256);
+  p.scheme.scaleType = pick(ScaleType::F16, ScaleType::BF16, ScaleType::F32);
+  p.hasZeroPoints = p.scheme.bits() < 8 && random() % 2;
+  p.hasPermutation = random() % 3 == 0;
+  p.type = pick(ElementType::F16, ElementType::BF16);
+  if (random() % 2)
+    p.bias = pick(p.type, ElementType::F32);
+  WgmmaConfig config;
+  config.tokens = pick(16, 32, 64, 128);
+  config.rowTiles = pick(1, 2);
+  config.groupsN = pick(1, 2);
+  config.groupsK = 2 / config.groupsN;
+  config.panels = pick(1, 2);
+  config.stages = pick(2, 4);
+  config.lag = pick(1, 2);
+  config.maxSplit = pick(1, 3);
+  config.band = pick(1, 2);
+  KernelChoice choice = wgmmaChoice(p, config);
+  Case c(p, pick(1, 15, 33, 64, 140), pick(1, 16, 70, 130, 300), random);
+  EXPECT_EQ(emulate(c, choice, seed % 3, [](mlir::gpu::GPUFuncOp) {}), "");
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Random, NVVMWgmma,
+    testing::Combine(testing::Values(CodeType::U2, CodeType::U3, CodeType::U4,
+                                     CodeType::U8, CodeType::S8),
+                     testing::Range(1u, 4u)));
+
+// The table's own kernels.
+TEST(NVVMWgmma, TheTablesKernels) {
+  std::mt19937 random(5);
+  MatmulProblem p;
+  p.scheme = {CodeType::U4, 128, ScaleType::F16};
+  p.packing = Layout::Mma;
+  p.type = ElementType::BF16;
+  p.k = 384;
+  for (int64_t m : {33, 100, 1030}) {
+    KernelChoice choice = chooseKernel(*findChip("sm_90a"), p, m);
+    ASSERT_EQ(choice.family, KernelFamily::Wgmma);
+    // A kernel takes any M.
+    Case c(p, 37, 72, random);
+    EXPECT_EQ(emulate(c, choice, 1, [](mlir::gpu::GPUFuncOp) {}), "");
+  }
+}
+
+//===----------------------------------------------------------------------===//
+// What is broken is found
+//===----------------------------------------------------------------------===//
+
+class NVVMWgmmaFaults : public testing::Test {
+protected:
+  /// The error of a kernel whose inline assembly `change` has changed: it gets
+  /// each text, and says whether the op stays.
+  template <typename Change> std::string run(Change change, uint64_t seed = 0) {
+    MatmulProblem p;
+    p.scheme = {CodeType::U4, 128, ScaleType::F16};
+    p.packing = Layout::Mma;
+    p.type = ElementType::F16;
+    p.k = 1280;
+    std::mt19937 random(3);
+    Case c(p, 40, 70, random);
+    WgmmaConfig config;
+    config.tokens = 32;
+    config.stages = 4;
+    return emulate(
+        c, wgmmaChoice(p, config), seed, [&](mlir::gpu::GPUFuncOp kernel) {
+          int changed = 0;
+          llvm::SmallVector<mlir::LLVM::InlineAsmOp> ops;
+          kernel.walk([&](mlir::LLVM::InlineAsmOp op) { ops.push_back(op); });
+          for (mlir::LLVM::InlineAsmOp op : ops) {
+            std::string text = op.getAsmString().str();
+            std::string before = text;
+            bool stays = change(text);
+            if (!stays && op.getNumResults() == 0)
+              op.erase();
+            else
+              op.setAsmString(text);
+            changed += !stays || text != before;
+          }
+          EXPECT_GT(changed, 0);
+        });
+  }
+  static bool has(const std::string &text, const char *part) {
+    return text.find(part) != std::string::npos;
+  }
+  static void replace(std::string &text, const std::string &from,
+                      const std::string &to) {
+    if (size_t at = text.find(from); at != std::string::npos)
+      text.replace(at, from.size(), to);
+  }
+};
+
+TEST_F(NVVMWgmmaFaults, NoProxyFence) {
+  std::string error =
+      run([](std::string &text) { return !has(text, "fence.proxy.async"); });
+  EXPECT_NE(error.find("with no proxy fence"), std::string::npos) << error;
+}
+
+TEST_F(NVVMWgmmaFaults, NoWgmmaFence) {
+  std::string error = run([](std::string &text) {
+    replace(text, "wgmma.fence.sync.aligned;", "");
+    return true;
+  });
+  EXPECT_NE(error.find("with no wgmma.fence"), std::string::npos) << error;
+}
+
+// Products that are read too early are NaN.
+TEST_F(NVVMWgmmaFaults, ProductsReadTooEarly) {
+  std::string error = run([](std::string &text) {
+    replace(text, "wgmma.wait_group.sync.aligned 0;",
+            "wgmma.wait_group.sync.aligned 1;");
+    return true;
+  });
+  EXPECT_NE(error, "");
+}
+
+TEST_F(NVVMWgmmaFaults, NoWaitForAFullSlot) {
+  for (uint64_t seed : {0, 1}) {
+    int wait = 0;
+    std::string error = run(
+        [&](std::string &text) {
+          // The first two in the text are the producer's, for empty slots.
+          return !has(text, "try_wait") || wait++ < 2;
+        },
+        seed);
+    EXPECT_NE(error.find("of shared memory that"), std::string::npos) << error;
+  }
+}
+
+TEST_F(NVVMWgmmaFaults, NoWaitForAnEmptySlot) {
+  int wait = 0;
+  std::string error = run(
+      [&](std::string &text) { return !has(text, "try_wait") || wait++ >= 2; });
+  EXPECT_NE(error, "");
+}
+
+// Bytes that nobody expects, and none where some are expected.
+TEST_F(NVVMWgmmaFaults, NobodyArrives) {
+  std::string error = run(
+      [](std::string &text) { return !has(text, "mbarrier.arrive.shared"); });
+  EXPECT_NE(error.find("waits for ever"), std::string::npos) << error;
+}
+
+TEST_F(NVVMWgmmaFaults, WrongBarrierCount) {
+  MatmulProblem p;
+  p.scheme = {CodeType::U4, 128, ScaleType::F16};
+  p.packing = Layout::Mma;
+  p.type = ElementType::F16;
+  p.k = 1280;
+  std::mt19937 random(3);
+  Case c(p, 40, 70, random);
+  WgmmaConfig config;
+  config.tokens = 32;
+  for (int by : {-1, 1}) {
+    std::string error =
+        emulate(c, wgmmaChoice(p, config), 0, [&](mlir::gpu::GPUFuncOp kernel) {
+          kernel.walk([&](mlir::LLVM::InlineAsmOp op) {
+            if (!has(op.getAsmString().str(), "mbarrier.init.shared"))
+              return;
+            mlir::OpBuilder builder(op);
+            auto count =
+                op.getOperands()[1].getDefiningOp<mlir::arith::ConstantIntOp>();
+            op.setOperand(1, mlir::arith::ConstantIntOp::create(
+                                 builder, op.getLoc(), count.value() + by, 32));
+          });
+        });
+    EXPECT_NE(error, "");
+  }
+}
+
+// More registers than the warpgroups have together: it hangs on a card.
+TEST_F(NVVMWgmmaFaults, TooManyRegisters) {
+  std::string error = run([](std::string &text) {
+    replace(text, "setmaxnreg.inc.sync.aligned.u32 232",
+            "setmaxnreg.inc.sync.aligned.u32 240");
+    return true;
+  });
+  EXPECT_NE(error.find("registers"), std::string::npos) << error;
+}
+
+// The rows of x as they would lie without a swizzle.
+TEST_F(NVVMWgmmaFaults, WrongSwizzle) {
+  MatmulProblem p;
+  p.scheme = {CodeType::U4, 128, ScaleType::F16};
+  p.packing = Layout::Mma;
+  p.type = ElementType::F16;
+  p.k = 1280;
+  std::mt19937 random(3);
+  Case c(p, 40, 70, random);
+  WgmmaConfig config;
+  config.tokens = 32;
+  std::string error =
+      emulate(c, wgmmaChoice(p, config), 0, [&](mlir::gpu::GPUFuncOp kernel) {
+        llvm::SmallVector<mlir::NVVM::CpAsyncOp> copies;
+        kernel.walk([&](mlir::arith::XOrIOp op) {
+          // Not the parities.
+          if (!op.getRhs().getDefiningOp<mlir::arith::ConstantIntOp>())
+            op.getResult().replaceAllUsesWith(op.getLhs());
+        });
+      });
+  EXPECT_NE(error.find("expected"), std::string::npos) << error;
+}
+
+} // namespace
