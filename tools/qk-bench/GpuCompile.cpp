@@ -118,28 +118,32 @@ static int numberBefore(StringRef text, StringRef label) {
 namespace {
 /// What a line of assembly is.
 struct Line {
-  enum Kind { Other, Label, Branch, Load, Instruction } kind = Other;
+  enum Kind { Other, Label, Branch, Counted, Instruction } kind = Other;
   std::string label;
 };
 } // namespace
 
-static Line classify(StringRef line, bool isPtx) {
+static Line classify(StringRef line, bool isPtx, bool usesMma) {
   line = line.trim();
   Line result;
   if (isPtx) {
     if (line.consume_back(":")) {
       result.kind = Line::Label;
       result.label = line.str();
+    } else if (usesMma && line.contains("mma.sync.")) {
+      // Its operands are on lines of their own.
+      result.kind = Line::Counted;
     } else if (line.ends_with(";")) {
       size_t bra = line.find("bra");
       if (bra != StringRef::npos && line.contains("$L")) {
         result.kind = Line::Branch;
         StringRef to = line.substr(line.rfind("$L")).drop_back();
         result.label = to.trim().str();
-      } else if (line.contains("ld.global.nc.v4") ||
-                 line.contains("ld.global.v4")) {
-        result.kind = Line::Load;
-      } else if (!line.starts_with(".") && !line.starts_with("//")) {
+      } else if (!usesMma && (line.contains("ld.global.nc.v4") ||
+                              line.contains("ld.global.v4"))) {
+        result.kind = Line::Counted;
+      } else if (!line.starts_with(".") && !line.starts_with("//") &&
+                 !line.starts_with("{")) {
         result.kind = Line::Instruction;
       }
     }
@@ -154,22 +158,24 @@ static Line classify(StringRef line, bool isPtx) {
     if (line.contains("BRA") && line.contains("`(")) {
       result.kind = Line::Branch;
       result.label = line.split("`(").second.split(")").first.str();
-    } else if (line.contains("LDG.E.128")) {
-      result.kind = Line::Load;
+    } else if (usesMma ? line.contains("HMMA") || line.contains("IMMA")
+                       : line.contains("LDG.E.128")) {
+      result.kind = Line::Counted;
     }
   }
   return result;
 }
 
-/// Instructions and 16-byte loads from global memory of the smallest loop that
-/// has the most such loads: the loop over K, with x's copies in it.
-static std::pair<int, int> mainLoop(StringRef text, bool isPtx) {
+/// Instructions of the smallest loop that has the most matrix products (or,
+/// where a kernel has none, 16-byte loads from global memory), and how many of
+/// these it has: the loop over K, with x's copies in it.
+static std::pair<int, int> mainLoop(StringRef text, bool isPtx, bool usesMma) {
   std::vector<Line> lines;
   llvm::StringMap<size_t> labels;
   SmallVector<StringRef> parts;
   text.split(parts, '\n');
   for (StringRef part : parts) {
-    Line line = classify(part, isPtx);
+    Line line = classify(part, isPtx, usesMma);
     if (line.kind == Line::Label)
       labels[line.label] = lines.size();
     if (line.kind != Line::Other)
@@ -184,7 +190,7 @@ static std::pair<int, int> mainLoop(StringRef text, bool isPtx) {
     int count = 0, loads = 0;
     for (size_t i = from->second; i <= at; ++i) {
       count += lines[i].kind != Line::Label;
-      loads += lines[i].kind == Line::Load;
+      loads += lines[i].kind == Line::Counted;
     }
     if (loads > best.second || (loads == best.second && count < best.first))
       best = {count, loads};
@@ -197,20 +203,24 @@ static void countInstructions(const KernelChoice &choice,
   std::string text;
   kernel.countedInPtx = !findCudaTool("nvdisasm") ||
                         !runTool("nvdisasm", {"-c", cubinPath.str()}, text);
-  auto [count, loads] =
-      kernel.countedInPtx ? mainLoop(kernel.ptx, true) : mainLoop(text, false);
-  if (!loads)
-    return;
-  // Codes of one lane's vector; x is staged with other loads.
   bool mma = choice.usesMma();
-  int64_t unitCodes =
-      mma ? choice.problem.mmaLayout().unitAtoms() *
-                choice.problem.mmaLayout().atomCodes() * 16 / 32
-          : choice.problem.layout().unitAtoms() * SimtLayout::kAtom;
-  int64_t vectors = mma ? choice.problem.mmaLayout().unitVectors()
-                        : choice.problem.layout().unitVectors();
-  kernel.instructionsPerWeight =
-      double(count) / (double(loads) * double(unitCodes) / double(vectors));
+  auto [count, found] = kernel.countedInPtx ? mainLoop(kernel.ptx, true, mma)
+                                            : mainLoop(text, false, mma);
+  if (!found)
+    return;
+  // Weights of one lane: of a product its share of 16 channels by 32 bytes of
+  // x, which each column block of tokens multiplies again; or of a vector.
+  double weights = 0;
+  if (mma) {
+    int64_t columns = std::max(1, choice.mma.tokens / 8 / choice.mma.warpsM);
+    weights = double(choice.problem.mmaLayout().atomCodes()) / 2 * 16 / 32 /
+              double(columns);
+  } else {
+    SimtLayout layout = choice.problem.layout();
+    weights = double(layout.unitAtoms() * SimtLayout::kAtom) /
+              double(layout.unitVectors());
+  }
+  kernel.instructionsPerWeight = double(count) / (double(found) * weights);
 }
 
 //===----------------------------------------------------------------------===//
