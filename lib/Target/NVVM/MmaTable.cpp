@@ -179,6 +179,12 @@ std::vector<KernelChoice> chooseMmaKernels(const Chip &chip,
                   problem.scheme.groups(problem.k) > 1;
   int tokens = manySums ? 32 : 64;
   if (!isLean) {
+    // Several scales a slice, or many codes: fewer tokens leave room for them.
+    bool isHeavy = problem.scheme.groups(problem.k) > 1 &&
+                   (problem.scheme.bits() == 3 ||
+                    problem.mmaLayout().atomsPerGroup() < units * atoms);
+    if (isHeavy)
+      tokens = 32;
     add(KernelFamily::Prefill, 32,
         {.tokens = 32,
          .warpsN = 4,
