@@ -174,9 +174,11 @@ std::vector<KernelChoice> chooseMmaKernels(const Chip &chip,
        .maxRegisters = decodeRegisters},
       "M up to 16: two column blocks for each unpacked weight");
   int units = unitsOfAtoms(4);
-  // The sums of x take the registers of as many tokens.
-  bool manySums = problem.int8Activations && problem.hasZeroPoints &&
-                  problem.scheme.groups(problem.k) > 1;
+  // The sums of x, and products apart from sums, take the registers of as many
+  // tokens.
+  bool manySums =
+      problem.int8Activations &&
+      (problem.hasZeroPoints || problem.scheme.groups(problem.k) > 1);
   int tokens = manySums ? 32 : 64;
   if (!isLean) {
     // Several scales a slice, or many codes: fewer tokens leave room for them.
@@ -201,6 +203,7 @@ std::vector<KernelChoice> chooseMmaKernels(const Chip &chip,
          .warpsK = 1,
          .units = units,
          .stages = 3,
+         .codesInRing = problem.scheme.bits() == 3,
          .maxSplit = 4,
          .band = 8,
          .maxRegisters = 255},
