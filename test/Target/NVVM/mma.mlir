@@ -12,7 +12,7 @@
 // CHECK: .target sm_80
 
 // Shared memory is the launch's business.
-// CHECK: .extern .shared .align 128 .b8 qk_shared[]
+// CHECK: .extern .shared .align 1024 .b8 qk_shared[]
 
 // M = 1: codes come 16 bytes at a time from global memory to registers, past
 // the first cache, x 16 bytes at a time by cp.async and by ldmatrix; codes

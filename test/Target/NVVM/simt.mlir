@@ -8,7 +8,7 @@
 // LOCAL-NOT: ld.local
 // LOCAL-NOT: st.local
 
-// CHECK: .version 7.0
+// CHECK: .version 7.4
 // CHECK: .target sm_80
 
 // M = 1: weights come 16 bytes at a time through the read-only path, one unit
