@@ -180,13 +180,19 @@ std::vector<KernelChoice> chooseMmaKernels(const Chip &chip,
       problem.int8Activations &&
       (problem.hasZeroPoints || problem.scheme.groups(problem.k) > 1);
   int tokens = manySums ? 32 : 64;
-  if (!isLean) {
+  // Codes of 2 bits are twice as many a load: with two tiles a warp a few bytes
+  // of them would spill.
+  if (!isLean || problem.scheme.bits() == 2) {
     // Several scales a slice, or many codes: fewer tokens leave room for them.
     bool isHeavy = problem.scheme.groups(problem.k) > 1 &&
                    (problem.scheme.bits() == 3 ||
                     problem.mmaLayout().atomsPerGroup() < units * atoms);
     if (isHeavy)
       tokens = 32;
+    // The sums of x of a group beside products of a group.
+    if (problem.int8Activations && problem.hasZeroPoints &&
+        problem.scheme.groups(problem.k) > 1)
+      tokens = 16;
     add(KernelFamily::Prefill, 32,
         {.tokens = 32,
          .warpsN = 4,
