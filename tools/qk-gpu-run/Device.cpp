@@ -58,8 +58,8 @@ struct Device::Extra {
   CUresult (*cuMemcpyDtoDAsync)(CUdeviceptr, CUdeviceptr, size_t, CUstream);
   CUresult (*cuFuncSetAttribute)(CUfunction, int, int);
   CUresult (*cuFuncGetAttribute)(int *, int, CUfunction);
-  CUresult (*cuLaunchKernelEx)(const LaunchConfig *, CUfunction, void **,
-                               void **);
+  /// The first is a LaunchConfig.
+  CUresult (*cuLaunchKernelEx)(const void *, CUfunction, void **, void **);
   void *begin = nullptr, *end = nullptr;
 };
 

@@ -58,8 +58,9 @@ DRIVER int cuFuncGetAttribute(int *value, int, void *) {
   *value = 0;
   return 0;
 }
-DRIVER int cuLaunchKernelEx(const LaunchConfig *config, void *function,
-                            void **values, void **) {
+DRIVER int cuLaunchKernelEx(const void *launch, void *function, void **values,
+                            void **) {
+  const auto *config = static_cast<const LaunchConfig *>(launch);
   return cuLaunchKernel(function, config->grid[0], config->grid[1],
                         config->grid[2], config->block[0], config->block[1],
                         config->block[2], config->sharedBytes, nullptr, values,
