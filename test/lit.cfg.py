@@ -3,6 +3,8 @@
 #   qk-shared     QK_SHARED names a folder with the full test data
 #   ptxas         NVIDIA's assembler is installed
 #   aarch64       a cross compiler and an emulator for AArch64 are installed
+#   long          the release suite: minutes that neither a sanitizer nor modules
+#                 read again could add to
 #   plugins       tests that load a plugin into a stock tool (not sanitized)
 #   tokenizers    QK_PYTHON (default: the Python that runs lit) has the package
 #   torch         ... and PyTorch, transformers and torch-mlir: qk[export]
@@ -56,6 +58,8 @@ if os.environ.get("QK_SHARED"):
     config.available_features.add("qk-shared")
 if not config.qk_sanitize:
     config.available_features.add("plugins")
+    if not lit_config.params.get("verify_roundtrip"):
+        config.available_features.add("long")
 
 # Exporting models needs a Python of its own, seldom the system's.
 export_python = os.environ.get("QK_PYTHON", sys.executable)
