@@ -11,9 +11,12 @@
 #include "llvm/ADT/SmallString.h"
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/FileSystem.h"
+#include "llvm/Support/MathExtras.h"
 #include "llvm/Support/MemoryBuffer.h"
 #include "llvm/Support/Path.h"
 #include "llvm/Support/Regex.h"
+
+#include <algorithm>
 
 using namespace llvm;
 using namespace qk;
@@ -55,6 +58,41 @@ private:
   std::string name;
 };
 } // namespace
+
+/// Why llvm::Regex would not survive a pattern: it recurses into parentheses,
+/// and copies what is repeated by {m,n}, copies within copies too. Empty for
+/// patterns that it reads.
+static std::string tooLarge(StringRef pattern) {
+  constexpr uint64_t maximalDepth = 100, maximalSize = 100'000;
+  uint64_t depth = 0, deepest = 0, size = pattern.size();
+  for (size_t i = 0; i < pattern.size(); ++i) {
+    if (pattern[i] == '(')
+      deepest = std::max(deepest, ++depth);
+    if (pattern[i] == ')' && depth)
+      --depth;
+    if (pattern[i] != '{')
+      continue;
+    // Whether braces are nested doesn't count: the product is the worst case.
+    uint64_t most = 1;
+    StringRef rest = pattern.substr(i + 1);
+    do {
+      uint64_t count;
+      if (rest.consumeInteger(10, count))
+        break;
+      most = std::max(most, count);
+    } while (rest.consume_front(","));
+    size = SaturatingMultiply(size, most);
+  }
+  if (deepest > maximalDepth)
+    return ("expected parentheses at most " + Twine(maximalDepth) +
+            " deep, got " + Twine(deepest))
+        .str();
+  if (size > maximalSize)
+    return ("expected at most " + Twine(maximalSize) +
+            " characters with all repetitions written out, got " + Twine(size))
+        .str();
+  return "";
+}
 
 /// The first of `keys` that is there and not null.
 static const JSONValue *findAny(const JSONValue &config,
@@ -126,7 +164,7 @@ Error Parser::pattern(StringRef spelt, const JSONValue &at,
       break;
   // re.match begins where the name does.
   result = "^(";
-  std::string what;
+  std::string what = tooLarge(python);
   for (size_t i = 0; i < python.size() && what.empty(); ++i) {
     char c = python[i], next = i + 1 < python.size() ? python[i + 1] : 0;
     if (c == '(' && next == '?') {
@@ -155,7 +193,8 @@ Error Parser::pattern(StringRef spelt, const JSONValue &at,
   if (what.empty())
     (void)Regex(result).isValid(what);
   if (!what.empty())
-    return fail("line " + Twine(at.line) + ": target '" + spelt +
+    return fail("line " + Twine(at.line) + ": target '" + spelt.take_front(99) +
+                (spelt.size() > 99 ? "…" : "") +
                 "' is no regular expression: " + what);
   return Error::success();
 }

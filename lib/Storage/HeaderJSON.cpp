@@ -19,7 +19,9 @@ void JSONCursor::skipBlanks() {
 }
 
 size_t JSONCursor::line() const {
-  return text.take_front(position).count('\n') + 1;
+  countedLine += text.slice(countedTo, position).count('\n');
+  countedTo = position;
+  return countedLine;
 }
 
 Error JSONCursor::failure(const Twine &what) const {

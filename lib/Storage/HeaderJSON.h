@@ -64,6 +64,8 @@ private:
   llvm::StringRef text;
   Positions positions;
   size_t position = 0;
+  /// Of a position that line() was asked at before: it is asked at every value.
+  mutable size_t countedTo = 0, countedLine = 1;
 };
 
 } // namespace qk::storage

@@ -81,6 +81,7 @@ case([W], "gptq4", raw=lambda data: data[:100])
 case([W], "gptq4", raw=lambda data: data[:-1])
 case([W], "gptq4", raw=lambda data: b"\xff" * 8 + data[8:])
 case([C, "line 1"], "gptq4", config="{")
+case([C, "line 200001, column 1: expected a JSON value"], "gptq4", config="[" + "1,\n" * 200000 + "]")
 case([C, "expected an object", "got"], "gptq4", config="[]")
 case([C, "\"quantization_config\" to be an object"], "gptq4", config='{"quantization_config": 4}')
 case([W, "'model.up.qweight' is quantised, but no config.json"], "gptq4", config="{}")
@@ -96,6 +97,13 @@ case([C, "expected \"dynamic\" to be an object of objects, got 1"], "gptq4", con
 case([C, "target '+:(?=x)' is no regular expression: groups of the form (?… are not known here"], "gptq4",
      config=key("dynamic", {"+:(?=x)": {}}))
 case([C, "target '\\s' is no regular expression: \\s is not known here"], "gptq4", config=key("dynamic", {"\\s": {}}))
+case([C, "is no regular expression: expected parentheses at most 100 deep, got 50000"], "gptq4",
+     config=key("dynamic", {"(" * 50000 + ")" * 50000: {}}))
+case([C, "is no regular expression: expected at most 100000 characters with all repetitions written out, got 2117016"],
+     "gptq4", config=key("dynamic", {"+:((a{99}){9,}){99}xxxxxxx": {}}))
+case([C, "'+:a{99999999999999999999}' is no regular expression"], "gptq4",
+     config=key("dynamic", {"+:a{99999999999999999999}": {}}))
+case([C, "got 18446744073709551615"], "gptq4", config=key("dynamic", {"a{255}" * 9: {}}))
 case([C, "\"bits\" to be one of 2, 3, 4, 8, got 5"], "gptq4", config=key("dynamic", {"x": {"bits": 5}}))
 case(["model.up.qweight", "I32[16x32]", "I32[8x32]"], "gptq4", config=key("dynamic", {"+:model\\.u\\w*": {"bits": 8}}))
 case([W, "'model.up' is quantised, but no group of the config has it as a target"], "gptq4",
