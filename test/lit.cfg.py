@@ -5,6 +5,7 @@
 #   aarch64       a cross compiler and an emulator for AArch64 are installed
 #   long          the release suite: minutes that neither a sanitizer nor modules
 #                 read again could add to
+#   fuzzers       libFuzzer targets (sanitized builds)
 #   plugins       tests that load a plugin into a stock tool (not sanitized)
 #   tokenizers    QK_PYTHON (default: the Python that runs lit) has the package
 #   torch         ... and PyTorch, transformers and torch-mlir: qk[export]
@@ -60,6 +61,10 @@ if not config.qk_sanitize:
     config.available_features.add("plugins")
     if not lit_config.params.get("verify_roundtrip"):
         config.available_features.add("long")
+else:
+    config.available_features.add("fuzzers")
+    config.substitutions.append(
+        ("%fuzz", "-seed=1 -max_total_time=20 -timeout=10 -rss_limit_mb=2048 -verbosity=0"))
 
 # Exporting models needs a Python of its own, seldom the system's.
 export_python = os.environ.get("QK_PYTHON", sys.executable)
