@@ -8,6 +8,7 @@
 
 #include "qk/Calibration/Passes.h"
 #include "qk/Dialect/QuantLLM/Transforms/Passes.h"
+#include "qk/Dialect/QuantLLM/Transforms/RaisingPasses.h"
 
 #include "mlir/Pass/PassRegistry.h"
 
@@ -26,6 +27,7 @@ static void addBinding(OpPassManager &manager, ArrayRef<std::string> weights) {
 void qk::buildEvaluateAndLowerToCPUPipeline(OpPassManager &manager,
                                             const LowerToCPUOptions &options) {
   addBinding(manager, options.weights);
+  manager.addPass(quant_llm::createRaiseQuantizedPass());
   manager.addPass(calibration::createEvaluatePass());
   buildLowerToCPUPipeline(manager, options);
 }
@@ -35,6 +37,7 @@ void qk::buildEvaluateAndLowerToNVVMPipeline(
   // host=keep leaves everything but the matmuls as it is.
   if (options.host != "keep")
     addBinding(manager, options.weights);
+  manager.addPass(quant_llm::createRaiseQuantizedPass());
   manager.addPass(calibration::createEvaluatePass());
   buildLowerToNVVMPipeline(manager, options);
 }

@@ -8,6 +8,7 @@
 
 #include "qk/Calibration/Passes.h"
 #include "qk/Dialect/QuantLLM/Transforms/Passes.h"
+#include "qk/Dialect/QuantLLM/Transforms/RaisingPasses.h"
 
 #include "mlir/Pass/PassRegistry.h"
 
@@ -19,6 +20,8 @@ static void addRaising(OpPassManager &manager, const PipelineOptions &options) {
   quant_llm::RaiseLinearPassOptions raise;
   raise.skip.assign(options.skip.begin(), options.skip.end());
   raise.only.assign(options.only.begin(), options.only.end());
+  // What others quantised already is no float layer.
+  manager.addPass(quant_llm::createRaiseQuantizedPass());
   manager.addPass(quant_llm::createRaiseLinearPass(raise));
 }
 

@@ -14,6 +14,7 @@
 #include "qk/Dialect/Kernel/Passes.h"
 #include "qk/Dialect/QuantLLM/IR/QuantLLM.h"
 #include "qk/Dialect/QuantLLM/Transforms/Passes.h"
+#include "qk/Dialect/QuantLLM/Transforms/RaisingPasses.h"
 
 void qk::registerDialects(mlir::DialectRegistry &registry) {
   registry.insert<quant_llm::QuantLLMDialect>();
@@ -23,6 +24,7 @@ void qk::registerDialects(mlir::DialectRegistry &registry) {
 
 void qk::registerPasses() {
   quant_llm::registerQuantLLMPasses();
+  quant_llm::registerQuantLLMRaisingPasses();
   calibration::registerQKCalibrationPasses();
   registerQKConversionPasses();
   registerHostToLLVMPasses();

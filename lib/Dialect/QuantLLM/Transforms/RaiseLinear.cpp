@@ -13,6 +13,7 @@
 #include "Raising/LeftInFloat.h"
 #include "Raising/LinearForm.h"
 #include "Raising/LookThrough.h"
+#include "Raising/QuantizedForm.h"
 #include "Raising/UnlinkedOps.h"
 #include "Raising/UnlinkedViews.h"
 
@@ -50,9 +51,6 @@ struct RaiseLinear
   using RaiseLinearPassBase::RaiseLinearPassBase;
 
   void runOnOperation() override;
-
-private:
-  std::vector<Candidate> findCandidates();
 };
 
 } // namespace
@@ -75,16 +73,19 @@ static LinearFinding findLinear(Operation *op) {
   return LinearFinding::unrelated();
 }
 
-std::vector<Candidate> RaiseLinear::findCandidates() {
+/// All layers of `module`; `reject` is told what only looks like one.
+static std::vector<Candidate>
+findCandidates(ModuleOp module,
+               function_ref<void(Operation *, StringRef)> reject) {
   std::vector<Candidate> candidates;
-  LayerNames names(getOperation());
-  Embeddings embeddings(getOperation());
-  for (const Function &function : findFunctions(getOperation()))
+  LayerNames names(module);
+  Embeddings embeddings(module);
+  for (const Function &function : findFunctions(module))
     function.body->walk([&](Operation *op) {
       LinearFinding finding = findLinear(op);
       if (!finding.match) {
         if (!finding.reason.empty())
-          op->emitRemark() << "not a linear layer: " << finding.reason;
+          reject(op, finding.reason);
         return;
       }
       Candidate candidate;
@@ -207,6 +208,19 @@ static LogicalResult raise(const Candidate &candidate, RaisedWeights &weights) {
   return success();
 }
 
+LogicalResult qk::quant_llm::raiseLinears(
+    ModuleOp module,
+    function_ref<bool(const LinearMatch &, StringRef)> select) {
+  std::vector<Candidate> candidates =
+      findCandidates(module, [](Operation *, StringRef) {});
+  RaisedWeights weights;
+  for (const Candidate &candidate : llvm::reverse(candidates))
+    if (select(candidate.match, candidate.layer) &&
+        failed(raise(candidate, weights)))
+      return failure();
+  return success();
+}
+
 void RaiseLinear::runOnOperation() {
   ModuleOp module = getOperation();
   if (failed(bindParameters(module, {})))
@@ -217,7 +231,10 @@ void RaiseLinear::runOnOperation() {
     return signalPassFailure();
 
   specialiseCalls(module);
-  std::vector<Candidate> candidates = findCandidates();
+  std::vector<Candidate> candidates =
+      findCandidates(module, [](Operation *op, StringRef reason) {
+        op->emitRemark() << "not a linear layer: " << reason;
+      });
   std::vector<std::string> layers;
   std::vector<const Candidate *> selected;
   for (const Candidate &candidate : candidates) {

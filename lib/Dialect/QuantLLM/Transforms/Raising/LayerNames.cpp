@@ -50,11 +50,16 @@ std::string LayerNames::get(Value weight, bool transposed, StringRef function) {
   if (name.empty())
     if (auto location = weight.getLoc()->findInstanceOf<NameLoc>())
       name = layerName(location.getName());
+  return known->second = fromBase(name, function);
+}
+
+std::string LayerNames::fromBase(StringRef base, StringRef function) {
+  std::string name = base.str();
   if (name.empty())
     name = (function + "." + Twine(numbers[function]++)).str();
   // Two functions may name different tensors alike; keep both.
   std::string unique = name;
   for (int copy = 1; !used.insert(unique).second; ++copy)
     unique = name + "_" + std::to_string(copy);
-  return known->second = unique;
+  return unique;
 }

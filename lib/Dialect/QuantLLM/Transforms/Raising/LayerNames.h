@@ -29,6 +29,10 @@ public:
   std::string get(mlir::Value weight, bool transposed,
                   llvm::StringRef function);
 
+  /// A name that no layer has: `base`, or for an empty one the function's name
+  /// and a running number.
+  std::string fromBase(llvm::StringRef base, llvm::StringRef function);
+
 private:
   /// By function, then by the constant or, for what is none, the value.
   llvm::StringMap<
