@@ -9,6 +9,7 @@
 #include "qk/Calibration/Passes.h"
 #include "qk/Dialect/QuantLLM/Transforms/Passes.h"
 #include "qk/Dialect/QuantLLM/Transforms/RaisingPasses.h"
+#include "qk/Pipelines/Export.h"
 
 #include "mlir/Pass/PassRegistry.h"
 
@@ -43,6 +44,7 @@ void qk::buildEvaluateAndLowerToNVVMPipeline(
 }
 
 void qk::registerLoweringPipelines(bool shortNames) {
+  registerExportPipelines();
   const char *cpu = "Evaluate recipes and lower the module to the LLVM "
                     "dialect, quantised matmuls as calls of CPU kernels";
   PassPipelineRegistration<LowerToCPUOptions>(

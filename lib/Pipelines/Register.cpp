@@ -8,6 +8,7 @@
 
 #include "qk/Calibration/Passes.h"
 #include "qk/Conversion/CPU/Passes.h"
+#include "qk/Conversion/ExportPasses.h"
 #include "qk/Conversion/HostToLLVM/Passes.h"
 #include "qk/Conversion/NVVM/Passes.h"
 #include "qk/Conversion/Passes.h"
@@ -27,6 +28,7 @@ void qk::registerPasses() {
   quant_llm::registerQuantLLMRaisingPasses();
   calibration::registerQKCalibrationPasses();
   registerQKConversionPasses();
+  registerQKExportPasses();
   registerHostToLLVMPasses();
   registerHostToLLVMPipelines();
   registerCPUConversionPasses();

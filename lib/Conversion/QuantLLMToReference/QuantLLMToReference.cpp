@@ -5,6 +5,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "QuantLLMToReference.h"
+#include "LowerToReference.h"
 
 #include "qk/Conversion/HostToLLVM/Passes.h"
 #include "qk/Conversion/Passes.h"
@@ -67,9 +68,20 @@ static bool usesSubByteCodes(Operation *op) {
          llvm::any_of(op->getResultTypes(), isSubByteCodes);
 }
 
+/// Whether the codes that an op has to do with are IREE's globals.
+static bool usesGlobalCodes(Operation *op) {
+  auto isLoad = [](Operation *op) {
+    return op && op->getName().getStringRef() == "util.global.load";
+  };
+  return isLoad(op) || llvm::all_of(op->getOperands(), [&](Value operand) {
+           return !isSubByteCodes(operand.getType()) ||
+                  isLoad(operand.getDefiningOp());
+         });
+}
+
 /// Says what this pass can't lower before anything is changed.
-static LogicalResult checkLowerable(ModuleOp module) {
-  WalkResult result = module.walk([](Operation *op) -> WalkResult {
+static LogicalResult checkLowerable(ModuleOp module, bool keepsGlobals) {
+  WalkResult result = module.walk([&](Operation *op) -> WalkResult {
     bool ours = isa_and_nonnull<QuantLLMDialect>(op->getDialect());
     if (ours && !isLowered(op) && !isKept(op))
       return op->emitOpError() << "has no reference lowering; evaluate the "
@@ -79,7 +91,8 @@ static LogicalResult checkLowerable(ModuleOp module) {
       return op->emitOpError()
              << "has no reference lowering with per_tensor; evaluate the "
                 "recipe first (--quant-llm-evaluate)";
-    if (!ours && !isConvertible(op) && usesSubByteCodes(op))
+    if (!ours && !isConvertible(op) && usesSubByteCodes(op) &&
+        !(keepsGlobals && usesGlobalCodes(op)))
       return op->emitOpError()
              << "uses a tensor of sub-byte codes, which becomes a tensor of "
                 "i8 here; expected only quant_llm ops, functions, calls, "
@@ -113,46 +126,57 @@ struct ConvertConstant : public OpConversionPattern<arith::ConstantOp> {
   }
 };
 
+} // namespace
+
+LogicalResult qk::lowerToReference(ModuleOp module, bool keepsGlobals) {
+  if (failed(checkLowerable(module, keepsGlobals)))
+    return failure();
+
+  MLIRContext *context = module.getContext();
+  TypeConverter converter;
+  converter.addConversion([](Type type) { return type; });
+  converter.addConversion([](RankedTensorType type) -> std::optional<Type> {
+    if (!isSubByteCodes(type))
+      return std::nullopt;
+    return type.clone(IntegerType::get(type.getContext(), 8));
+  });
+
+  ConversionTarget target(*context);
+  target.markUnknownOpDynamicallyLegal([&](Operation *op) {
+    if (auto function = dyn_cast<FunctionOpInterface>(op))
+      return converter.isLegal(function.getArgumentTypes()) &&
+             converter.isLegal(function.getResultTypes());
+    if (keepsGlobals && !isConvertible(op) && usesSubByteCodes(op) &&
+        !isLowered(op))
+      return true;
+    return !isLowered(op) && converter.isLegal(op);
+  });
+
+  RewritePatternSet patterns(context);
+  populateModelToReferencePatterns(converter, patterns);
+  populateMatmulToReferencePatterns(converter, patterns);
+  populateRoundingToReferencePatterns(converter, patterns);
+  patterns.add<ConvertConstant>(converter, context);
+  populateFunctionOpInterfaceTypeConversionPattern<func::FuncOp>(patterns,
+                                                                 converter);
+  populateCallOpTypeConversionPattern(patterns, converter);
+  populateReturnOpTypeConversionPattern(patterns, converter);
+  scf::populateSCFStructuralTypeConversions(converter, patterns);
+  return applyPartialConversion(module, target, std::move(patterns));
+}
+
+namespace {
+
 struct QuantLLMToReference
     : public qk::impl::QuantLLMToReferenceBase<QuantLLMToReference> {
   using QuantLLMToReferenceBase::QuantLLMToReferenceBase;
 
   void runOnOperation() override {
-    if (failed(checkLowerable(getOperation())))
-      return signalPassFailure();
-
-    MLIRContext *context = &getContext();
-    TypeConverter converter;
-    converter.addConversion([](Type type) { return type; });
-    converter.addConversion([](RankedTensorType type) -> std::optional<Type> {
-      if (!isSubByteCodes(type))
-        return std::nullopt;
-      return type.clone(IntegerType::get(type.getContext(), 8));
-    });
-
-    ConversionTarget target(*context);
-    target.markUnknownOpDynamicallyLegal([&](Operation *op) {
-      if (auto function = dyn_cast<FunctionOpInterface>(op))
-        return converter.isLegal(function.getArgumentTypes()) &&
-               converter.isLegal(function.getResultTypes());
-      return !isLowered(op) && converter.isLegal(op);
-    });
-
-    RewritePatternSet patterns(context);
-    populateModelToReferencePatterns(converter, patterns);
-    populateMatmulToReferencePatterns(converter, patterns);
-    populateRoundingToReferencePatterns(converter, patterns);
-    patterns.add<ConvertConstant>(converter, context);
-    populateFunctionOpInterfaceTypeConversionPattern<func::FuncOp>(patterns,
-                                                                   converter);
-    populateCallOpTypeConversionPattern(patterns, converter);
-    populateReturnOpTypeConversionPattern(patterns, converter);
-    scf::populateSCFStructuralTypeConversions(converter, patterns);
-    if (failed(applyPartialConversion(getOperation(), target,
-                                      std::move(patterns))))
+    if (failed(lowerToReference(getOperation())))
       return signalPassFailure();
     if (plain)
-      getOperation()->setAttr(plainArithmeticAttrName, UnitAttr::get(context));
+      getOperation()->setAttr(plainArithmeticAttrName,
+                              UnitAttr::get(&getContext()));
   }
 };
 

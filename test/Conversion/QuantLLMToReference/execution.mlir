@@ -23,7 +23,7 @@ func.func @matmul(%x: tensor<?x10xf32>, %c: tensor<4x10xi4>, %s: tensor<4x3xf16>
 // Quantised inputs are summed as integers, over stretches of gcd(4, 6) = 2.
 // CHECK-LABEL: func.func @integer(
 // CHECK-NOT: linalg.matmul
-// CHECK: linalg.generic {{.*}} ins({{.*}} : tensor<?x5x2xi32>, tensor<4x5x2xi32>) outs({{.*}} : tensor<?x4x5xi64>)
+// CHECK: linalg.generic {{.*}} ins({{.*}} : tensor<?x5x2xi16>, tensor<4x5x2xi32>) outs({{.*}} : tensor<?x4x5xi64>)
 // CHECK: arith.muli {{.*}} : i64
 // CHECK: linalg.generic {{.*}} ins({{.*}} : tensor<?x4x5xi64>, tensor<?x5xf32>, tensor<4x5xf16>) outs({{.*}} : tensor<?x4xf32>)
 func.func @integer(%x: tensor<?x10xi16>, %xs: tensor<?x3xf32>, %c: tensor<4x10xi8>, %s: tensor<4x2xf16>) -> tensor<?x4xf32> {
