@@ -18,6 +18,9 @@ import sys
 
 import lit.formats
 
+sys.path.insert(0, os.path.dirname(__file__))
+import round_trip
+
 config.name = "qk"
 config.test_format = lit.formats.ShTest(execute_external=False)
 config.suffixes = [".mlir", ".test"]
@@ -38,11 +41,11 @@ config.environment.setdefault(
 
 opt = "qk-opt"
 if lit_config.params.get("verify_roundtrip"):
-    # The whole suite once more, every module printed and read again.
+    # The suite once more, every module printed and read again.
     opt += " --verify-roundtrip"
+    config.test_format = round_trip.RoundTripTest(execute_external=False)
 config.substitutions.append(("%qk-opt-plain", tools + "/qk-opt"))
-# The tool as a command, not where it is part of a path.
-config.substitutions.append((r"(?<![/\w-])qk-opt(?![\w-])", opt))
+config.substitutions.append((round_trip.OPT_IN_COMMANDS, opt))
 # The stock tool with qk as a plugin.
 config.substitutions.append(("%plugin-opt", "mlir-opt --load-dialect-plugin={0} --load-pass-plugin={0}".format(
     config.qk_build_dir + "/lib/qk.so")))
