@@ -6,24 +6,16 @@
 
 #include "qk/Pipelines/Export.h"
 
+#include "Binding.h"
+
 #include "qk/Calibration/Passes.h"
 #include "qk/Conversion/ExportPasses.h"
-#include "qk/Dialect/QuantLLM/Transforms/Passes.h"
 #include "qk/Dialect/QuantLLM/Transforms/RaisingPasses.h"
 
 #include "mlir/Pass/PassRegistry.h"
 
 using namespace mlir;
 using namespace qk;
-
-/// Weights of layers that no method raised are parameters too, as files have
-/// them.
-static void addBinding(OpPassManager &manager, ArrayRef<std::string> weights) {
-  quant_llm::BindParametersPassOptions bind;
-  if (weights.size() == 1)
-    bind.weights = weights.front();
-  manager.addPass(quant_llm::createBindParametersPass(bind));
-}
 
 void qk::buildToLinalgPipeline(OpPassManager &manager,
                                const ToLinalgOptions &options) {

@@ -6,8 +6,9 @@
 
 #include "qk/Pipelines/Pipelines.h"
 
+#include "Binding.h"
+
 #include "qk/Calibration/Passes.h"
-#include "qk/Dialect/QuantLLM/Transforms/Passes.h"
 #include "qk/Dialect/QuantLLM/Transforms/RaisingPasses.h"
 #include "qk/Pipelines/Export.h"
 
@@ -15,15 +16,6 @@
 
 using namespace mlir;
 using namespace qk;
-
-/// Weights of layers that no method raised are parameters too: files are
-/// mapped, and relative paths are seen from the module.
-static void addBinding(OpPassManager &manager, ArrayRef<std::string> weights) {
-  quant_llm::BindParametersPassOptions bind;
-  if (weights.size() == 1)
-    bind.weights = weights.front();
-  manager.addPass(quant_llm::createBindParametersPass(bind));
-}
 
 void qk::buildEvaluateAndLowerToCPUPipeline(OpPassManager &manager,
                                             const LowerToCPUOptions &options) {
