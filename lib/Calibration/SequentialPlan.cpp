@@ -61,6 +61,8 @@ LogicalResult SequentialRun::readUses(ModuleOp original) {
   original.walk([&](quant_llm::StatisticOp op) {
     if (op.getKind() == quant_llm::StatisticKind::Cross)
       crossed.insert(op.getLayer());
+    else if (op.getKind() == quant_llm::StatisticKind::Residual)
+      residuals.insert(op.getLayer());
   });
   if (rounded.empty())
     return emitError(original.getLoc())

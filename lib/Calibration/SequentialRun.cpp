@@ -144,7 +144,7 @@ LogicalResult SequentialRun::advance() {
   if (failed(segment))
     return failure();
   llvm::SmallDenseSet<Value> after(to.live.begin(), to.live.end());
-  bool both = differs && !crossed.empty();
+  bool both = differs && !(crossed.empty() && residuals.empty());
   for (bool exact : {false, true}) {
     if (exact && !both)
       break;

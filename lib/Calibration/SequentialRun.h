@@ -73,13 +73,13 @@ private:
   };
   struct Entry {
     numerics::Statistics data;
-    std::vector<float> cross, heldOut;
+    std::vector<float> cross, residual, heldOut;
     quant_llm::LayerStatistics view;
     size_t users = 0;
 
     void clear() {
       data = numerics::Statistics();
-      cross = heldOut = std::vector<float>();
+      cross = residual = heldOut = std::vector<float>();
       view = quant_llm::LayerStatistics();
     }
   };
@@ -121,8 +121,9 @@ private:
   std::optional<SegmentCompiler> compiler;
   std::unique_ptr<MappedBuffers> buffers;
 
-  /// The layers that recipes round, and of which they ask for a cross moment.
-  llvm::StringSet<> rounded, crossed;
+  /// The layers that recipes round, and of which they ask for a cross moment
+  /// and for a residual moment.
+  llvm::StringSet<> rounded, crossed, residuals;
   StatisticUses uses;
   std::vector<std::string> inOrder;
 

@@ -9,7 +9,10 @@
 #include "HeldOut.h"
 #include "Rows.h"
 
+#include "qk/Dialect/QuantLLM/Transforms/ResidualStream.h"
 #include "qk/Numerics/CrossMoment.h"
+
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
 
 #include <utility>
 
@@ -56,18 +59,24 @@ public:
   Collector(SequentialRun &run, size_t number, bool early = false)
       : number(number), run(run), group(run.plan->groups[number]), early(early),
         statistics(group.k), heldOut(group.k, heldOutOptions()) {
-    if (early || !group.input ||
-        llvm::none_of(group.layers, [&](StringRef layer) {
-          return run.crossed.contains(layer);
-        }))
+    auto asked = [&](const llvm::StringSet<> &layers) {
+      return llvm::any_of(group.layers, [&](StringRef layer) {
+        return layers.contains(layer);
+      });
+    };
+    bool crossed = asked(run.crossed), residuals = asked(run.residuals);
+    if (early || !group.input || !(crossed || residuals))
       return;
-    moment.emplace(group.k);
+    if (crossed)
+      moment.emplace(group.k, group.k);
     // A layer that follows others of this step sees the errors that those will
     // make up for when they are rounded. Were it to make up for them as well,
     // the errors would come back with the other sign, larger from block to
     // block: its float input is taken to be what it sees.
     comparing =
         !followsLayersOf(*run.plan, run.plan->steps[*run.step], group.input);
+    if (residuals && comparing)
+      findStream();
   }
 
   /// Whether what the float model's layers read is looked at.
@@ -97,11 +106,14 @@ public:
       if (auto status = target.add(rows.data(), tokens, counts); !status)
         return fail(status.error().message);
     }
-    if (!moment || apart)
+    if (apart)
       return llvm::Error::success();
     Timed timed(run.spent.cross);
-    moment->add(comparing ? exactRows.read(exact).data() : rows.data(),
-                rows.data(), tokens, counts);
+    if (moment)
+      moment->add(comparing ? exactRows.read(exact).data() : rows.data(),
+                  rows.data(), tokens, counts);
+    if (residual)
+      addResidual(sample, rows, tokens, counts);
     return llvm::Error::success();
   }
 
@@ -123,6 +135,16 @@ public:
       moment.reset();
       entry.cross = std::move(*cross);
     }
+    if (residual) {
+      Timed timed(run.spent.cross);
+      auto moment = residual->finish();
+      if (!moment)
+        return run.fail(storage::makeError(
+            "layer '" + group.layers.front() +
+            "', residual stream: " + moment.error().message));
+      residual.reset();
+      entry.residual = std::move(*moment);
+    }
     run.spent.tokens = std::max(run.spent.tokens, entry.data.tokens);
     entry.view.k = entry.data.k;
     entry.view.tokens = entry.data.tokens;
@@ -130,6 +152,7 @@ public:
     entry.view.absmax = entry.data.absmax;
     entry.view.absmean = entry.data.absmean;
     entry.view.cross = entry.cross;
+    entry.view.residual = entry.residual;
     entry.view.heldOut = entry.heldOut;
     return success();
   }
@@ -137,12 +160,57 @@ public:
   const size_t number;
 
 private:
+  /// What the group's layer is added to. Layers that read one tensor and are
+  /// both added to something (parallel blocks) make up for it once: neither
+  /// does here.
+  void findStream() {
+    quant_llm::LinearOp added;
+    for (quant_llm::LinearOp layer :
+         run.function.getOps<quant_llm::LinearOp>()) {
+      if (!llvm::is_contained(group.layers, layer.getLayer()))
+        continue;
+      Value found = quant_llm::findResidual(layer.getY());
+      if (found && added) {
+        stream = {};
+        return;
+      }
+      if (!found)
+        continue;
+      added = layer;
+      // Alive at the cut, behind whatever reshapes: it is read after the layer.
+      while (!isKept(found) &&
+             isa_and_nonnull<tensor::CastOp, tensor::CollapseShapeOp,
+                             tensor::ExpandShapeOp>(found.getDefiningOp()))
+        found = found.getDefiningOp()->getOperand(0);
+      if (isKept(found))
+        stream = found;
+    }
+    if (stream)
+      residual.emplace(
+          cast<ShapedType>(added.getY().getType()).getShape().back(), group.k);
+  }
+
+  bool isKept(Value value) const {
+    return !run.states.empty() && run.states.front().quantized.contains(value);
+  }
+
+  void addResidual(size_t sample, ArrayRef<float> rows, int64_t tokens,
+                   const uint8_t *counts) {
+    ArrayRef<float> exact = exactStream.read(run.valueOf(stream, sample, true));
+    ArrayRef<float> now = streamRows.read(run.valueOf(stream, sample, false));
+    std::vector<float> difference(exact.size());
+    for (size_t i = 0; i < exact.size(); ++i)
+      difference[i] = exact[i] - now[i];
+    residual->add(difference.data(), rows.data(), tokens, counts);
+  }
+
   SequentialRun &run;
   const SegmentPlan::Group &group;
   bool early, comparing = false;
   numerics::StatisticsAccumulator statistics, heldOut;
-  std::optional<numerics::CrossMomentAccumulator> moment;
-  FloatRows xRows, exactRows;
+  std::optional<numerics::CrossMomentAccumulator> moment, residual;
+  Value stream;
+  FloatRows xRows, exactRows, exactStream, streamRows;
 };
 
 /// Of a group whose input is kept at the cut.

@@ -24,7 +24,8 @@ using namespace qk::calibration;
 static bool asksForCrossMoments(ModuleOp module) {
   return module
       .walk([](quant_llm::StatisticOp op) {
-        return op.getKind() == quant_llm::StatisticKind::Cross
+        return op.getKind() == quant_llm::StatisticKind::Cross ||
+                       op.getKind() == quant_llm::StatisticKind::Residual
                    ? WalkResult::interrupt()
                    : WalkResult::advance();
       })

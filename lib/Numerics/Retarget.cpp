@@ -21,7 +21,8 @@ static constexpr int64_t kRows = 128;
 
 Status retarget(const float *w, int64_t n, int64_t k, const float *hessian,
                 const float *cross, double alpha,
-                const PreparedHessian &prepared, float *out) {
+                const PreparedHessian &prepared, float *out,
+                const float *residual) {
   if (!(alpha >= 0 && alpha <= 1))
     return Error{"alpha " + std::to_string(alpha) +
                  " is not allowed: expected 0 to 1"};
@@ -29,6 +30,9 @@ Status retarget(const float *w, int64_t n, int64_t k, const float *hessian,
     return status;
   if (Status status = checkFinite(cross, k, k, "cross moment"); !status)
     return status;
+  if (residual)
+    if (Status status = checkFinite(residual, n, k, "residual moment"); !status)
+      return status;
   const int32_t *order =
       prepared.order.empty() ? nullptr : prepared.order.data();
   const HessianFactor &factor = prepared.factor;
@@ -46,8 +50,15 @@ Status retarget(const float *w, int64_t n, int64_t k, const float *hessian,
         difference[i * width + t] =
             factor.dead[j] ? 0.0f : cross[i * k + j] - hessian[i * k + j];
       }
+    if (residual)
+      for (int64_t r = 0; r < n; ++r)
+        for (int64_t t = 0; t < width; ++t) {
+          int64_t j = order ? order[begin + t] : begin + t;
+          move[r * k + begin + t] = factor.dead[j] ? 0.0f : residual[r * k + j];
+        }
     blas::sgemm(blas::NoTrans, blas::NoTrans, n, width, k, 1.0f, w, k,
-                difference.get(), width, 0.0f, move.get() + begin, k);
+                difference.get(), width, residual ? 1.0f : 0.0f,
+                move.get() + begin, k);
   });
   // D·(R·Rᵀ)⁻¹ in place.
   parallelFor((n + kRows - 1) / kRows, [&](int64_t item) {

@@ -22,7 +22,7 @@ constexpr int64_t kK = 290, kTokens = 1300;
 std::vector<float> collect(const std::vector<float> &f,
                            const std::vector<float> &x, int64_t step,
                            const uint8_t *mask = nullptr) {
-  CrossMomentAccumulator accumulator(kK);
+  CrossMomentAccumulator accumulator(kK, kK);
   for (int64_t t = 0; t < kTokens; t += step)
     accumulator.add(f.data() + t * kK, x.data() + t * kK,
                     std::min(step, kTokens - t), mask ? mask + t : nullptr);
@@ -73,7 +73,7 @@ TEST(CrossMoment, CallsAndThreadsLeaveNoTrace) {
 }
 
 TEST(CrossMoment, RefusesWhatIsNotFinite) {
-  CrossMomentAccumulator accumulator(2);
+  CrossMomentAccumulator accumulator(2, 2);
   float f[] = {1, std::numeric_limits<float>::infinity()}, x[] = {1, 2};
   accumulator.add(f, x, 1);
   auto result = accumulator.finish();
@@ -84,7 +84,7 @@ TEST(CrossMoment, RefusesWhatIsNotFinite) {
 }
 
 TEST(CrossMoment, IsZeroWithoutTokens) {
-  auto result = CrossMomentAccumulator(3).finish();
+  auto result = CrossMomentAccumulator(3, 3).finish();
   ASSERT_TRUE(static_cast<bool>(result));
   EXPECT_EQ(*result, std::vector<float>(9, 0.0f));
 }

@@ -21,6 +21,9 @@ namespace {
 /// inputs mixed a little with one another, and some noise.
 struct Drifted : Layer {
   std::vector<float> floatX, cross;
+  /// By how much what the output is added to falls short, [tokens,n], and its
+  /// moment with x; empty: it is exact.
+  std::vector<float> lacking, residual;
 
   Drifted(int64_t n, int64_t k, int64_t tokens, unsigned seed)
       : Layer(n, k, tokens, seed), floatX(x) {
@@ -47,12 +50,37 @@ struct Drifted : Layer {
       }
   }
 
-  /// Σ (X·Wᵀ - X̂·Vᵀ)² / tokens.
+  /// A part that x tells, and one that it doesn't.
+  void addLacking(unsigned seed) {
+    std::mt19937 random(seed);
+    std::normal_distribution<float> normal;
+    std::vector<float> told(n * k);
+    for (float &value : told)
+      value = 0.02f * normal(random);
+    lacking.assign(tokens * n, 0);
+    residual.assign(n * k, 0);
+    for (int64_t t = 0; t < tokens; ++t)
+      for (int64_t r = 0; r < n; ++r) {
+        float &value = lacking[t * n + r];
+        for (int64_t j = 0; j < k; ++j)
+          value += told[r * k + j] * x[t * k + j];
+        value += 0.05f * normal(random);
+      }
+    for (int64_t r = 0; r < n; ++r)
+      for (int64_t j = 0; j < k; ++j) {
+        double sum = 0;
+        for (int64_t t = 0; t < tokens; ++t)
+          sum += double(lacking[t * n + r]) * x[t * k + j];
+        residual[r * k + j] = float(sum / tokens);
+      }
+  }
+
+  /// Σ (X·Wᵀ + Δ - X̂·Vᵀ)² / tokens.
   double outputError(const std::vector<float> &v) const {
     double sum = 0;
     for (int64_t t = 0; t < tokens; ++t)
       for (int64_t r = 0; r < n; ++r) {
-        double difference = 0;
+        double difference = lacking.empty() ? 0 : lacking[t * n + r];
         for (int64_t j = 0; j < k; ++j)
           difference += double(floatX[t * k + j]) * w[r * k + j] -
                         double(x[t * k + j]) * v[r * k + j];
@@ -66,7 +94,8 @@ struct Drifted : Layer {
     auto prepared = prepareHessian(hessian.data(), k, options);
     std::vector<float> out(n * k);
     Status status = retarget(w.data(), n, k, hessian.data(), cross.data(),
-                             alpha, *prepared, out.data());
+                             alpha, *prepared, out.data(),
+                             residual.empty() ? nullptr : residual.data());
     EXPECT_TRUE(status) << status.error().message;
     return out;
   }
@@ -93,6 +122,8 @@ Matrix restated(const Drifted &layer, double alpha, double damping) {
     for (int64_t j = 0; j < k; ++j)
       for (int64_t i = 0; h(j, j) != 0 && i < k; ++i)
         d[j] += w(r, i) * (c(i, j) - h(i, j));
+    for (int64_t j = 0; !layer.residual.empty() && j < k; ++j)
+      d[j] += h(j, j) == 0 ? 0 : layer.residual[r * k + j];
     // L·Lᵀ·z = d.
     for (int64_t i = 0; i < k; ++i) {
       for (int64_t j = 0; j < i; ++j)
@@ -154,6 +185,19 @@ TEST(Retarget, LowersTheErrorOfTheOutput) {
   EXPECT_LT(whole, 0.95 * before);
 }
 
+TEST(Retarget, MakesUpForWhatTheResidualStreamLacks) {
+  Drifted layer(150, 300, 900, 9);
+  layer.addLacking(10);
+  GptqOptions groupAware;
+  groupAware.order = ColumnOrder::GroupAware;
+  expectNear(layer.retargeted(0.5), restated(layer, 0.5, 0.01), layer.w);
+  expectNear(layer.retargeted(1.0, groupAware), restated(layer, 1.0, 0.01),
+             layer.w);
+  double both = layer.outputError(layer.retargeted(1.0));
+  layer.residual.clear();
+  EXPECT_LT(both, 0.9 * layer.outputError(layer.retargeted(1.0)));
+}
+
 TEST(Retarget, KeepsTheWeightWhereTheInputIsTheSame) {
   Drifted layer(8, 48, 300, 4);
   layer.cross = layer.hessian;
@@ -204,6 +248,14 @@ TEST(Retarget, RejectsWhatMakesNoSense) {
   };
   EXPECT_EQ(message(1.5), "alpha 1.500000 is not allowed: expected 0 to 1");
   EXPECT_EQ(message(std::nan("")), "alpha nan is not allowed: expected 0 to 1");
+  std::vector<float> residual(4 * 16);
+  residual[18] = INFINITY;
+  EXPECT_EQ(retarget(layer.w.data(), 4, 16, layer.hessian.data(),
+                     layer.cross.data(), 0.5, *prepared, out.data(),
+                     residual.data())
+                .error()
+                .message,
+            "residual moment is infinite at row 1, column 2");
   layer.cross[18] = INFINITY;
   EXPECT_EQ(message(0.5), "cross moment is infinite at row 1, column 2");
 }

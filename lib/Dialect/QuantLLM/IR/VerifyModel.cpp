@@ -68,7 +68,11 @@ LogicalResult StatisticOp::verify() {
                          << (getKind() == StatisticKind::Cross ? "cross moment"
                                                                : "Hessian")
                          << ", got " << type;
-  if (!moment && type.getRank() != 1)
+  if (getKind() == StatisticKind::Residual) {
+    if (type.getRank() != 2)
+      return emitOpError()
+             << "expected a residual moment of two dimensions, got " << type;
+  } else if (!moment && type.getRank() != 1)
     return emitOpError() << "expected " << stringifyStatisticKind(getKind())
                          << " to have one dimension, got " << type;
   // (C2)
@@ -78,12 +82,16 @@ LogicalResult StatisticOp::verify() {
 LogicalResult ScaleStatisticOp::verify() {
   auto type = tensorType(getStatistic());
   // (C1)
-  if (type.getRank() != 1 &&
+  if (getColumns() && type.getRank() != 2)
+    return emitOpError()
+           << "expected a statistic of two dimensions with columns, got "
+           << type;
+  if (!getColumns() && type.getRank() != 1 &&
       !(type.getRank() == 2 && fits(type.getDimSize(0), type.getDimSize(1))))
     return emitOpError()
            << "expected a statistic of one dimension or a square one, got "
            << type;
   // (C2)
   return checkSize(*this, "the number of factors", lastSize(getFactors()),
-                   type.getDimSize(0), "size of the statistic");
+                   type.getShape().back(), "size of the statistic");
 }

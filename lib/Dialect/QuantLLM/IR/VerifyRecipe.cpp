@@ -209,6 +209,11 @@ LogicalResult RetargetOp::verify() {
       if (failed(checkSize(*this, what, size, lastSize(getWeight()),
                            "K of the weight")))
         return failure();
+  if (Value residual = getResidual())
+    if (tensorType(residual).getShape() != tensorType(getWeight()).getShape())
+      return emitOpError()
+             << "expected a residual moment of the weight's shape, got "
+             << residual.getType() << " for " << getWeight().getType();
   // (C2)
   double alpha = getAlpha().convertToDouble();
   if (!(alpha >= 0 && alpha <= 1))

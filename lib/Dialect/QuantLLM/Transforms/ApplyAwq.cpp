@@ -123,7 +123,7 @@ private:
           builder, location, absmean.getType(), absmean, hessian, weights,
           rounding.scheme, grid, duo, rounding.symmetric, scaling->shared);
       hessian = ScaleStatisticOp::create(builder, location, hessian.getType(),
-                                         hessian, factors);
+                                         hessian, factors, /*columns=*/false);
       scaleGroup(group, factors);
     }
     if (!round)

@@ -7,6 +7,8 @@
 #include "LayerMethod.h"
 #include "LayerOverrides.h"
 
+#include "qk/Dialect/QuantLLM/Transforms/ResidualStream.h"
+
 #include "llvm/ADT/StringSwitch.h"
 
 using namespace mlir;
@@ -201,11 +203,23 @@ void LayerRounder::round(RecipeLayer &layer, Value weight,
   if (method.retarget > 0) {
     Value cross = getMoment(builder, layer, k, StatisticKind::Cross);
     setInsertionPointAfterAll(builder, {weight, hessian, cross});
-    weight = RetargetOp::create(
-        builder, location,
-        cast<RankedTensorType>(weight.getType()).clone(builder.getF32Type()),
-        weight, hessian, cross, llvm::APFloat(method.retarget),
-        method.retargetOptional, llvm::APFloat(method.damping));
+    auto type =
+        cast<RankedTensorType>(weight.getType()).clone(builder.getF32Type());
+    // Where a result goes into a residual stream, its errors are made up for
+    // too.
+    Value residual;
+    if (llvm::all_of(layer.uses, [](Operation *use) {
+          return findResidual(use->getResult(0));
+        })) {
+      residual = StatisticOp::create(builder, location, type,
+                                     StatisticKind::Residual, layer.layer);
+      residual = scaleStatistic(builder, residual, layer.columnScales,
+                                /*columns=*/true);
+    }
+    weight = RetargetOp::create(builder, location, type, weight, hessian, cross,
+                                residual, llvm::APFloat(method.retarget),
+                                method.retargetOptional,
+                                llvm::APFloat(method.damping));
   }
   auto op = RoundCompensatedOp::create(
       builder, location, weight, hessian, rounding.scheme, rounding.symmetric,

@@ -83,11 +83,13 @@ std::vector<RecipeLayer> qk::quant_llm::collectLayers(ModuleOp module) {
 }
 
 Value qk::quant_llm::scaleStatistic(OpBuilder &builder, Value statistic,
-                                    ArrayRef<Value> columnScales) {
+                                    ArrayRef<Value> columnScales,
+                                    bool columns) {
   // The activation was divided by what the weight was multiplied with.
   for (Value factors : columnScales)
-    statistic = ScaleStatisticOp::create(
-        builder, factors.getLoc(), statistic.getType(), statistic, factors);
+    statistic =
+        ScaleStatisticOp::create(builder, factors.getLoc(), statistic.getType(),
+                                 statistic, factors, columns);
   return statistic;
 }
 

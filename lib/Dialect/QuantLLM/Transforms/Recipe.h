@@ -40,9 +40,11 @@ struct RecipeLayer {
   std::vector<mlir::Value> columnScales;
 };
 
-/// `statistic` of what a layer reads after its column scales.
+/// `statistic` of what a layer reads after its column scales. `columns`: only
+/// its columns belong to what the layer reads.
 mlir::Value scaleStatistic(mlir::OpBuilder &builder, mlir::Value statistic,
-                           mlir::ArrayRef<mlir::Value> columnScales);
+                           mlir::ArrayRef<mlir::Value> columnScales,
+                           bool columns = false);
 
 /// The weight that a recipe rounds to `codes`, without what belongs to the
 /// rounding (getOriginalWeight); null for codes that no recipe made.

@@ -17,6 +17,14 @@ func.func @retarget_c1_cross(%w: tensor<4x8xf32>, %h: tensor<8x8xf32>, %c: tenso
 
 // -----
 
+func.func @retarget_c1_residual(%w: tensor<4x8xf32>, %h: tensor<8x8xf32>, %r: tensor<8x4xf32>) {
+  // expected-error @+1 {{'quant_llm.retarget' op expected a residual moment of the weight's shape, got 'tensor<8x4xf32>' for 'tensor<4x8xf32>'}}
+  %0 = quant_llm.retarget %w, %h, %h residual %r alpha = 0.5 : tensor<4x8xf32>, tensor<8x8xf32>, tensor<8x8xf32>, tensor<8x4xf32> -> tensor<4x8xf32>
+  return
+}
+
+// -----
+
 func.func @retarget_c2_alpha(%w: tensor<4x8xf32>, %h: tensor<8x8xf32>) {
   // expected-error @+1 {{'quant_llm.retarget' op expected alpha to be in [0, 1], got 1.5}}
   %0 = quant_llm.retarget %w, %h, %h alpha = 1.5 : tensor<4x8xf32>, tensor<8x8xf32>, tensor<8x8xf32> -> tensor<4x8xf32>

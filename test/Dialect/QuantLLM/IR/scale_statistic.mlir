@@ -16,3 +16,10 @@ func.func @absmax(%a: tensor<8xf32>, %s: tensor<8xf32>) -> tensor<8xf32> {
   %0 = quant_llm.scale_statistic %a by %s : tensor<8xf32>, tensor<8xf32>
   return %0 : tensor<8xf32>
 }
+
+// CHECK-LABEL: func.func @residual(
+// CHECK: quant_llm.scale_statistic columns %{{.*}} by %{{.*}} : tensor<4x8xf32>, tensor<8xf32>{{$}}
+func.func @residual(%r: tensor<4x8xf32>, %s: tensor<8xf32>) -> tensor<4x8xf32> {
+  %0 = quant_llm.scale_statistic columns %r by %s : tensor<4x8xf32>, tensor<8xf32>
+  return %0 : tensor<4x8xf32>
+}

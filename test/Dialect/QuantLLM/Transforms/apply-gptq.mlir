@@ -41,3 +41,48 @@ func.func @main(%x: tensor<?x6xf32>, %f: tensor<6xf32>) -> tensor<?x2xf32> {
   %0 = quant_llm.linear %x, %s name("fc") : (tensor<?x6xf32>, tensor<2x6xf32>) -> tensor<?x2xf32>
   return %0 : tensor<?x2xf32>
 }
+
+// Where a result goes into a residual stream, through reshapes, what the layers
+// before left wrong in it is made up for. Its rows are no channels of the input.
+// RETARGET-LABEL: func.func @stream
+// RETARGET: %[[R:.*]] = quant_llm.statistic residual of "o" : tensor<2x6xf32>
+// RETARGET: %[[RS:.*]] = quant_llm.scale_statistic columns %[[R]] by
+// RETARGET: quant_llm.retarget {{.*}} residual %[[RS]] alpha = 5.000000e-01
+func.func @stream(%x: tensor<?x6xf32>, %f: tensor<6xf32>, %r: tensor<1x?x2xf32>) -> tensor<1x?x2xf32> {
+  %w = quant_llm.parameter ""::"o.weight" : tensor<2x6xf32> = dense<1.0> : tensor<2x6xf32>
+  %s = quant_llm.scale_columns %w by %f : tensor<2x6xf32>, tensor<6xf32>
+  %0 = quant_llm.linear %x, %s name("o") : (tensor<?x6xf32>, tensor<2x6xf32>) -> tensor<?x2xf32>
+  %c0 = arith.constant 0 : index
+  %d = tensor.dim %x, %c0 : tensor<?x6xf32>
+  %1 = tensor.expand_shape %0 [[0, 1], [2]] output_shape [1, %d, 2] : tensor<?x2xf32> into tensor<1x?x2xf32>
+  %e = tensor.empty(%d) : tensor<1x?x2xf32>
+  %2 = linalg.generic {indexing_maps = [affine_map<(a, b, c) -> (a, b, c)>, affine_map<(a, b, c) -> (a, b, c)>, affine_map<(a, b, c) -> (a, b, c)>], iterator_types = ["parallel", "parallel", "parallel"]}
+      ins(%r, %1 : tensor<1x?x2xf32>, tensor<1x?x2xf32>) outs(%e : tensor<1x?x2xf32>) {
+  ^bb0(%a: f32, %b: f32, %out: f32):
+    %sum = arith.addf %a, %b : f32
+    linalg.yield %sum : f32
+  } -> tensor<1x?x2xf32>
+  return %2 : tensor<1x?x2xf32>
+}
+
+// A product, a row that is added to all tokens, another use of the result: none.
+// RETARGET-LABEL: func.func @none
+// RETARGET-NOT: residual
+func.func @none(%x: tensor<4x6xf32>, %r: tensor<4x2xf32>, %row: tensor<2xf32>) -> (tensor<4x2xf32>, tensor<4x2xf32>, tensor<4x2xf32>, tensor<4x2xf32>) {
+  %w = quant_llm.parameter ""::"w" : tensor<2x6xf32> = dense<1.0> : tensor<2x6xf32>
+  %v = quant_llm.parameter ""::"v" : tensor<2x6xf32> = dense<2.0> : tensor<2x6xf32>
+  %u = quant_llm.parameter ""::"u" : tensor<2x6xf32> = dense<3.0> : tensor<2x6xf32>
+  %0 = quant_llm.linear %x, %w name("gate") : (tensor<4x6xf32>, tensor<2x6xf32>) -> tensor<4x2xf32>
+  %1 = arith.mulf %0, %r : tensor<4x2xf32>
+  %2 = quant_llm.linear %x, %v name("row") : (tensor<4x6xf32>, tensor<2x6xf32>) -> tensor<4x2xf32>
+  %e = tensor.empty() : tensor<4x2xf32>
+  %3 = linalg.generic {indexing_maps = [affine_map<(a, b) -> (a, b)>, affine_map<(a, b) -> (b)>, affine_map<(a, b) -> (a, b)>], iterator_types = ["parallel", "parallel"]}
+      ins(%2, %row : tensor<4x2xf32>, tensor<2xf32>) outs(%e : tensor<4x2xf32>) {
+  ^bb0(%a: f32, %b: f32, %out: f32):
+    %sum = arith.addf %a, %b : f32
+    linalg.yield %sum : f32
+  } -> tensor<4x2xf32>
+  %4 = quant_llm.linear %x, %u name("twice") : (tensor<4x6xf32>, tensor<2x6xf32>) -> tensor<4x2xf32>
+  %5 = arith.addf %4, %r : tensor<4x2xf32>
+  return %1, %3, %4, %5 : tensor<4x2xf32>, tensor<4x2xf32>, tensor<4x2xf32>, tensor<4x2xf32>
+}

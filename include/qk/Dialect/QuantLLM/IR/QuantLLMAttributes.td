@@ -94,7 +94,8 @@ def QuantLLM_ActivationSchemeAttr
 
 def QuantLLM_StatisticKind : I32Enum<"StatisticKind", "kind of statistic", [
     I32EnumCase<"Hessian", 0, "hessian">, I32EnumCase<"AbsMax", 1, "absmax">,
-    I32EnumCase<"AbsMean", 2, "absmean">, I32EnumCase<"Cross", 3, "cross">]> {
+    I32EnumCase<"AbsMean", 2, "absmean">, I32EnumCase<"Cross", 3, "cross">,
+    I32EnumCase<"Residual", 4, "residual">]> {
   let cppNamespace = "::qk::quant_llm";
 }
 def QuantLLM_StatisticKindAttr

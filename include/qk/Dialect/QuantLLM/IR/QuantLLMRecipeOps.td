@@ -341,13 +341,18 @@ def QuantLLM_SalientColumnsOp
 def QuantLLM_RetargetOp : QuantLLM_PureOp<"retarget"> {
   let summary = "moves a weight towards the float output on quantised inputs";
   let description = [{
-    result = W + alpha * W (C - H) (H + lambda I)^-1: a part of the way from W
-    to the least-squares fit of the float layer's output on what the layer reads
-    once all layers before it are quantised. H is the Hessian of that input, C
-    the cross moment of the float input with it (`statistic cross`), lambda is
-    `damping` times the mean diagonal of H, as in `round_compensated`, which
-    reads the result and shares its factorisation. Columns with 0 on the
-    diagonal of H stay.
+    result = W + alpha * (W (C - H) + R) (H + lambda I)^-1: a part of the way
+    from W to the least-squares fit of the float layer's output on what the
+    layer reads once all layers before it are quantised. H is the Hessian of
+    that input, C the cross moment of the float input with it (`statistic
+    cross`), lambda is `damping` times the mean diagonal of H, as in
+    `round_compensated`, which reads the result and shares its factorisation.
+    Columns with 0 on the diagonal of H stay.
+
+    R (`statistic residual`; 0 where not given) makes the fit one of the sum
+    that the layer's result goes into: what the layers before left wrong in the
+    tensor that it is added to is made up for as well, as far as the layer's
+    input tells it.
 
     With `optional` the weight stays, with a remark, where the statistics have
     no cross moment; otherwise that is an error.
@@ -363,19 +368,21 @@ def QuantLLM_RetargetOp : QuantLLM_PureOp<"retarget"> {
 
     Constraints:
     - (C1) the sides of the Hessian and of the cross moment equal K of the
-      weight.
+      weight; the residual moment has the weight's shape.
     - (C2) 0 <= alpha <= 1; damping is greater than 0.
     - (C3) the result has the weight's shape, in f32.
   }];
   let arguments = (ins QuantLLM_Weight:$weight, QuantLLM_Hessian:$hessian,
-                       QuantLLM_Hessian:$cross, F64Attr:$alpha,
+                       QuantLLM_Hessian:$cross,
+                       Optional<2DTensorOf<[F32]>>:$residual, F64Attr:$alpha,
                        UnitAttr:$optional,
                        DefaultValuedAttr<F64Attr, "0.01">:$damping);
   let results = (outs 2DTensorOf<[F32]>:$result);
   let assemblyFormat = [{
-    $weight `,` $hessian `,` $cross `alpha` `=` custom<Double>($alpha)
-    (`optional` $optional^)? attr-dict `:` type($weight) `,` type($hessian) `,`
-    type($cross) `->` type($result)
+    $weight `,` $hessian `,` $cross (`residual` $residual^)? `alpha` `=`
+    custom<Double>($alpha) (`optional` $optional^)? attr-dict `:` type($weight)
+    `,` type($hessian) `,` type($cross) (`,` type($residual)^)? `->`
+    type($result)
   }];
   let hasVerifier = 1;
 }

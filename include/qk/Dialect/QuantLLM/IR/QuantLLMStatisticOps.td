@@ -48,7 +48,11 @@ def QuantLLM_StatisticOp : QuantLLM_PureOp<"statistic"> {
     - `absmean`: (1/T) sum_t |x_t[k]|, [K] (AWQ, arXiv 2306.00978);
     - `cross`: C = (1/T) sum_t f_t^T x_t, [K,K], where x_t is what the layer
       reads with all layers before it quantised and f_t what it reads in the
-      float model (`retarget`). Collected by sequential calibration alone.
+      float model (`retarget`). Collected by sequential calibration alone;
+    - `residual`: R = (1/T) sum_t (r_t - q_t)^T x_t, [N,K], where r_t is what
+      the layer's result is added to in the float model (a residual stream) and
+      q_t the same with all layers before it quantised (`retarget`). Collected
+      by sequential calibration alone.
 
     ```mlir
     func.func @statistic() -> (tensor<8x8xf32>, tensor<8xf32>) {
@@ -59,8 +63,8 @@ def QuantLLM_StatisticOp : QuantLLM_PureOp<"statistic"> {
     ```
 
     Constraints:
-    - (C1) a Hessian and a cross moment are square, absmax and absmean have one
-      dimension; static.
+    - (C1) a Hessian and a cross moment are square, a residual moment has two
+      dimensions, absmax and absmean have one; static.
     - (C2) layer is not empty.
   }];
   let arguments = (ins QuantLLM_StatisticKindAttr:$kind, StrAttr:$layer);
@@ -76,7 +80,9 @@ def QuantLLM_ScaleStatisticOp
   let summary = "the statistic after a layer's input was divided by factors";
   let description = [{
     For x'[k] = x[k] / s[k]: H'[i,j] = H[i,j] / (s[i] * s[j]) for a Hessian
-    or a cross moment (two dimensions); a'[k] = a[k] / s[k] for absmax and absmean (one).
+    or a cross moment (two dimensions); a'[k] = a[k] / s[k] for absmax and
+    absmean (one). `columns`: R'[i,j] = R[i,j] / s[j], for a residual moment,
+    whose rows belong to the layer's result.
 
     ```mlir
     func.func @scale_statistic(%h: tensor<8x8xf32>, %s: tensor<8xf32>) -> tensor<8x8xf32> {
@@ -86,14 +92,17 @@ def QuantLLM_ScaleStatisticOp
     ```
 
     Constraints:
-    - (C1) statistic has one dimension or is square.
-    - (C2) factors has as many elements as statistic's dimensions.
+    - (C1) statistic has one dimension or is square; with `columns` it has two
+      dimensions.
+    - (C2) factors has as many elements as statistic's last dimension.
   }];
   let arguments = (ins RankedTensorOf<[F32]>:$statistic,
-                       QuantLLM_Factors:$factors);
+                       QuantLLM_Factors:$factors, UnitAttr:$columns);
   let results = (outs RankedTensorOf<[F32]>:$result);
-  let assemblyFormat =
-      "$statistic `by` $factors attr-dict `:` type($statistic) `,` type($factors)";
+  let assemblyFormat = [{
+    (`columns` $columns^)? $statistic `by` $factors attr-dict `:`
+    type($statistic) `,` type($factors)
+  }];
   let hasVerifier = 1;
   let hasFolder = 1;
 }

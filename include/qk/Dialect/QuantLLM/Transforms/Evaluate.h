@@ -35,6 +35,12 @@ struct LayerStatistics {
   /// quantises as it goes has it, and it is asked for by a `statistic cross` in
   /// the recipe.
   mlir::ArrayRef<float> cross;
+  /// [N,K], (R - R̂)ᵀX̂ / tokens, where the layer's result is added to R in the
+  /// float model and to R̂ in the quantised one (a residual stream). With a
+  /// cross moment, and asked for by a `statistic residual`; empty where it is
+  /// 0, or not known: the layer's result is added to nothing, or R was computed
+  /// from layers that are rounded at the same time.
+  mlir::ArrayRef<float> residual;
   /// [K,K], XᵀX / tokens of samples that the others are not made of; empty
   /// where none was held out.
   mlir::ArrayRef<float> heldOut;

@@ -118,13 +118,15 @@ static ArrayRef<float> getStatistic(const LayerStatistics &statistics,
     return statistics.absmean;
   case StatisticKind::Cross:
     return statistics.cross;
+  case StatisticKind::Residual:
+    return statistics.residual;
   }
   llvm_unreachable("all kinds are handled");
 }
 
 FailureOr<RecipeElements> RecipeEvaluator::evaluateStatistic(StatisticOp op) {
   auto type = tensorType(op.getResult());
-  int64_t k = type.getDimSize(0);
+  int64_t k = type.getShape().back();
   StringRef kind = stringifyStatisticKind(op.getKind());
   if (identityHessian) {
     if (op.getKind() != StatisticKind::Hessian)
@@ -146,14 +148,25 @@ FailureOr<RecipeElements> RecipeEvaluator::evaluateStatistic(StatisticOp op) {
                           << "' to have K = " << k << ", got "
                           << (*statistics)->k;
   ArrayRef<float> values = getStatistic(**statistics, op.getKind());
+  // Nothing was left wrong that could be seen.
+  if (op.getKind() == StatisticKind::Residual && values.empty() &&
+      !(*statistics)->cross.empty())
+    return RecipeElements(Floats(type.getNumElements(), 0.0f));
+  bool sequential = op.getKind() == StatisticKind::Cross ||
+                    op.getKind() == StatisticKind::Residual;
   if (values.empty())
     return op.emitError() << "the statistics of layer '" << op.getLayer()
                           << "' have no " << kind
-                          << (op.getKind() == StatisticKind::Cross
+                          << (sequential
                                   ? " moment of float and quantised inputs; "
                                     "calibrate block by block "
                                     "(--calibrate=\"inputs=FILE sequential\")"
                                   : "");
+  if (static_cast<int64_t>(values.size()) != type.getNumElements())
+    return op.emitError() << "expected the " << kind << " of layer '"
+                          << op.getLayer() << "' to have "
+                          << type.getNumElements() << " elements, got "
+                          << values.size();
   return RecipeElements::viewOf(values);
 }
 
@@ -197,9 +210,13 @@ RecipeEvaluator::evaluateScaleStatistic(ScaleStatisticOp op, StringRef layer) {
   if (failed(factors))
     return failure();
   int64_t k = factors->size();
+  auto type = tensorType(op.getResult());
   Floats out = in->takeStorage();
   numerics::Status status =
-      tensorType(op.getResult()).getRank() == 2
+      op.getColumns() ? numerics::scaleColumns(in->data(), type.getDimSize(0),
+                                               k, factors->data(),
+                                               /*inverse=*/true, out.data())
+      : type.getRank() == 2
           ? numerics::scaleHessian(in->data(), k, factors->data(), out.data())
           : numerics::scaleMagnitudes(in->data(), k, factors->data(),
                                       out.data());

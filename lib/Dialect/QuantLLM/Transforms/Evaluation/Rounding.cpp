@@ -242,6 +242,13 @@ FailureOr<RecipeElements> RecipeEvaluator::evaluateRetarget(RetargetOp op,
   FailureOr<RecipeElements> cross = evaluate(op.getCross(), layer);
   if (failed(cross))
     return failure();
+  std::optional<RecipeElements> residual;
+  if (op.getResidual()) {
+    FailureOr<RecipeElements> moment = evaluate(op.getResidual(), layer);
+    if (failed(moment))
+      return failure();
+    residual.emplace(std::move(*moment));
+  }
   std::string reason;
   FailureOr<HessianOf> hessian =
       evaluateHessian(op.getHessian(), layer, reason);
@@ -258,7 +265,8 @@ FailureOr<RecipeElements> RecipeEvaluator::evaluateRetarget(RetargetOp op,
   Floats out = weight->takeStorage();
   if (numerics::Status status = numerics::retarget(
           weight->data(), n, k, hessian->elements.data(), cross->data(),
-          op.getAlpha().convertToDouble(), **prepared, out.data());
+          op.getAlpha().convertToDouble(), **prepared, out.data(),
+          residual ? residual->data() : nullptr);
       !status)
     return emitLayerError(op, layer, status.error());
   return RecipeElements(std::move(out));
