@@ -6,6 +6,8 @@
 
 #include "SegmentPlan.h"
 
+#include "qk/Dialect/QuantLLM/Transforms/ResidualStream.h"
+
 #include "mlir/Dialect/ControlFlow/IR/ControlFlowOps.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "llvm/ADT/MapVector.h"
@@ -32,6 +34,7 @@ public:
       : copy(copy), plan(plan), unknownSize(unknownSize) {}
 
   LogicalResult findGroups(ArrayRef<std::string> layers);
+  void findStreams(const llvm::StringSet<> &residuals);
   void findNeeded();
   void chooseCuts();
   void makeSteps();
@@ -131,6 +134,45 @@ LogicalResult Planner::findGroups(ArrayRef<std::string> layers) {
   return success();
 }
 
+/// Layers that read one tensor and are both added to something (parallel
+/// blocks) would make up for it twice: neither does.
+void Planner::findStreams(const llvm::StringSet<> &residuals) {
+  llvm::StringMap<Group *> groupOf;
+  for (Group &group : plan.groups)
+    if (group.input)
+      for (const std::string &layer : group.layers)
+        groupOf[layer] = &group;
+  llvm::DenseMap<Group *, unsigned> found;
+  for (auto layer : plan.function.getOps<quant_llm::LinearOp>()) {
+    auto known = groupOf.find(layer.getLayer());
+    if (known == groupOf.end())
+      continue;
+    Value stream = quant_llm::findResidual(layer.getY());
+    if (!stream)
+      continue;
+    Group &group = *known->second;
+    if (++found[&group] > 1) {
+      group.stream = {};
+      continue;
+    }
+    // Of a stream that is reshaped after the layer, what there is before it.
+    int64_t position = plan.flow.positionOf(group.input);
+    while (!isa<BlockArgument>(stream) &&
+           plan.flow.positionOf(stream) > position &&
+           isa<tensor::CastOp, tensor::CollapseShapeOp, tensor::ExpandShapeOp>(
+               stream.getDefiningOp()))
+      stream = stream.getDefiningOp()->getOperand(0);
+    // Where no layer comes before, it has no error.
+    if (!residuals.contains(layer.getLayer()) || isa<BlockArgument>(stream) ||
+        plan.flow.positionOf(stream) > position ||
+        !plan.flow.dependsOnLayers(stream))
+      continue;
+    group.stream = stream;
+    group.channels =
+        cast<RankedTensorType>(layer.getY().getType()).getShape().back();
+  }
+}
+
 /// The ops that the groups' inputs depend on, and the assertions before the
 /// last of these; cheap ones apart.
 void Planner::findNeeded() {
@@ -138,8 +180,9 @@ void Planner::findNeeded() {
     return;
   SmallVector<Value> worklist;
   for (const Group &group : plan.groups)
-    if (group.input)
-      worklist.push_back(group.input);
+    for (Value value : {group.input, group.stream})
+      if (value)
+        worklist.push_back(value);
   llvm::DenseSet<Value> checked;
   for (Operation *op : plan.flow.ops().take_front(cuts.back().position + 1))
     if (auto assertion = dyn_cast<cf::AssertOp>(op);
@@ -166,6 +209,10 @@ void Planner::findLive(Cut &cut) const {
   };
   for (size_t group : cut.groups)
     consider(plan.groups[group].input);
+  // No op that is needed need read it: the last layer's.
+  for (const Group &group : plan.groups)
+    if (group.stream && plan.flow.positionOf(group.input) >= cut.position)
+      consider(group.stream);
   for (Operation *op : plan.flow.ops().drop_front(cut.position + 1)) {
     if (!needed.contains(op))
       continue;
@@ -245,11 +292,10 @@ void Planner::findEarly(const StatisticUses &uses) {
     llvm::sort(step.early);
 }
 
-FailureOr<SegmentPlan>
-qk::calibration::planSegments(ModelCopy &copy, func::FuncOp function,
-                              ArrayRef<std::string> layers,
-                              const llvm::StringSet<> &rounded,
-                              const StatisticUses &uses, double unknownSize) {
+FailureOr<SegmentPlan> qk::calibration::planSegments(
+    ModelCopy &copy, func::FuncOp function, ArrayRef<std::string> layers,
+    const llvm::StringSet<> &rounded, const llvm::StringSet<> &residuals,
+    const StatisticUses &uses, double unknownSize) {
   SegmentPlan plan;
   plan.function = function;
   FailureOr<FunctionFlow> flow = FunctionFlow::analyse(copy, function, rounded);
@@ -259,6 +305,7 @@ qk::calibration::planSegments(ModelCopy &copy, func::FuncOp function,
   Planner planner(copy, plan, unknownSize);
   if (failed(planner.findGroups(layers)))
     return failure();
+  planner.findStreams(residuals);
   planner.findNeeded();
   planner.chooseCuts();
   planner.makeSteps();

@@ -36,6 +36,11 @@ struct SegmentPlan {
     /// function that runs has none of them.
     mlir::Value input;
     int64_t k = 0;
+    /// What the result of one of `layers` is added to (a residual stream), of
+    /// `channels` columns, where its error is asked for and is known at the
+    /// cut: kept there with the input. Null elsewhere.
+    mlir::Value stream;
+    int64_t channels = 0;
     /// The step in which it is rounded.
     size_t step = 0;
   };
@@ -66,14 +71,16 @@ struct SegmentPlan {
 using StatisticUses = std::vector<std::pair<std::string, std::string>>;
 
 /// Plans the run of `function`, in `copy`, for the statistics of `layers`, of
-/// which those in `rounded` change; `unknownSize` is what sizes that are not
-/// known may be, to tell what a cut keeps. Errors: those of FunctionFlow; a
+/// which those in `rounded` change; of those in `residuals` the stream that
+/// their result is added to is kept, too. `unknownSize` is what sizes that are
+/// not known may be, to tell what a cut keeps. Errors: those of FunctionFlow; a
 /// layer that the module lacks; a rounded layer that reads several tensors (at
 /// the second op).
 mlir::FailureOr<SegmentPlan> planSegments(ModelCopy &copy,
                                           mlir::func::FuncOp function,
                                           llvm::ArrayRef<std::string> layers,
                                           const llvm::StringSet<> &rounded,
+                                          const llvm::StringSet<> &residuals,
                                           const StatisticUses &uses,
                                           double unknownSize);
 

@@ -253,8 +253,9 @@ LogicalResult SequentialRun::prepare(ModuleOp original,
                          pm.addPass(createCSEPass());
                        })))
     return failure();
-  FailureOr<SegmentPlan> planned = planSegments(
-      *copy, function, layers, rounded, uses, static_cast<double>(largestSize));
+  FailureOr<SegmentPlan> planned =
+      planSegments(*copy, function, layers, rounded, residuals, uses,
+                   static_cast<double>(largestSize));
   if (failed(planned))
     return failure();
   plan = std::move(*planned);

@@ -9,10 +9,7 @@
 #include "HeldOut.h"
 #include "Rows.h"
 
-#include "qk/Dialect/QuantLLM/Transforms/ResidualStream.h"
 #include "qk/Numerics/CrossMoment.h"
-
-#include "mlir/Dialect/Tensor/IR/Tensor.h"
 
 #include <utility>
 
@@ -59,13 +56,10 @@ public:
   Collector(SequentialRun &run, size_t number, bool early = false)
       : number(number), run(run), group(run.plan->groups[number]), early(early),
         statistics(group.k), heldOut(group.k, heldOutOptions()) {
-    auto asked = [&](const llvm::StringSet<> &layers) {
-      return llvm::any_of(group.layers, [&](StringRef layer) {
-        return layers.contains(layer);
-      });
-    };
-    bool crossed = asked(run.crossed), residuals = asked(run.residuals);
-    if (early || !group.input || !(crossed || residuals))
+    bool crossed = llvm::any_of(group.layers, [&](StringRef layer) {
+      return run.crossed.contains(layer);
+    });
+    if (early || !group.input || !(crossed || group.stream))
       return;
     if (crossed)
       moment.emplace(group.k, group.k);
@@ -75,8 +69,9 @@ public:
     // block: its float input is taken to be what it sees.
     comparing =
         !followsLayersOf(*run.plan, run.plan->steps[*run.step], group.input);
-    if (residuals && comparing)
-      findStream();
+    // Where a cut was left out, it may not be known.
+    if (comparing && isKept(group.stream))
+      residual.emplace(group.channels, group.k);
   }
 
   /// Whether what the float model's layers read is looked at.
@@ -160,44 +155,17 @@ public:
   const size_t number;
 
 private:
-  /// What the group's layer is added to. Layers that read one tensor and are
-  /// both added to something (parallel blocks) make up for it once: neither
-  /// does here.
-  void findStream() {
-    quant_llm::LinearOp added;
-    for (quant_llm::LinearOp layer :
-         run.function.getOps<quant_llm::LinearOp>()) {
-      if (!llvm::is_contained(group.layers, layer.getLayer()))
-        continue;
-      Value found = quant_llm::findResidual(layer.getY());
-      if (found && added) {
-        stream = {};
-        return;
-      }
-      if (!found)
-        continue;
-      added = layer;
-      // Alive at the cut, behind whatever reshapes: it is read after the layer.
-      while (!isKept(found) &&
-             isa_and_nonnull<tensor::CastOp, tensor::CollapseShapeOp,
-                             tensor::ExpandShapeOp>(found.getDefiningOp()))
-        found = found.getDefiningOp()->getOperand(0);
-      if (isKept(found))
-        stream = found;
-    }
-    if (stream)
-      residual.emplace(
-          cast<ShapedType>(added.getY().getType()).getShape().back(), group.k);
-  }
-
   bool isKept(Value value) const {
-    return !run.states.empty() && run.states.front().quantized.contains(value);
+    return value && !run.states.empty() &&
+           run.states.front().quantized.contains(value);
   }
 
   void addResidual(size_t sample, ArrayRef<float> rows, int64_t tokens,
                    const uint8_t *counts) {
-    ArrayRef<float> exact = exactStream.read(run.valueOf(stream, sample, true));
-    ArrayRef<float> now = streamRows.read(run.valueOf(stream, sample, false));
+    ArrayRef<float> exact =
+        exactStream.read(run.valueOf(group.stream, sample, true));
+    ArrayRef<float> now =
+        streamRows.read(run.valueOf(group.stream, sample, false));
     std::vector<float> difference(exact.size());
     for (size_t i = 0; i < exact.size(); ++i)
       difference[i] = exact[i] - now[i];
@@ -209,7 +177,6 @@ private:
   bool early, comparing = false;
   numerics::StatisticsAccumulator statistics, heldOut;
   std::optional<numerics::CrossMomentAccumulator> moment, residual;
-  Value stream;
   FloatRows xRows, exactRows, exactStream, streamRows;
 };
 

@@ -60,9 +60,10 @@ weights, samples, quantized = map(read, sys.argv[1:])
 x, up, down = samples["arg0"], weights["up.weight"], weights["down.weight"]
 stream = combine(x, product(x, transpose(up)))
 now = combine(x, product(x, transpose(dequantized(quantized, "up", 2))))
-seen = relu(now)
+exact = relu(product(relu(stream), transpose(weights["gate.weight"])))
+seen = relu(product(relu(now), transpose(dequantized(quantized, "gate", 8))))
 hessian = product(transpose(seen), seen)
-moved = product(down, combine(product(transpose(relu(stream)), seen), hessian, -1))
+moved = product(down, combine(product(transpose(exact), seen), hessian, -1))
 lacking = product(transpose(combine(stream, now, -1)), seen)
 damping = .01 * sum(hessian[i][i] for i in range(4)) / 4
 solve = inverse([[v + damping * (i == j) for j, v in enumerate(row)] for i, row in enumerate(hessian)])
