@@ -41,6 +41,20 @@ save("safetensors-seeds", "overflow", container({"a": entry("F64", [2**40, 2**40
 save("safetensors-seeds", "long", (2**63).to_bytes(8, "little") + b"{}")
 save("safetensors-seeds", "escapes", container(b'{"a\\u00e9\\n\\ud83d\\ude00":{"dtype":"BOOL","shape":[1],"data_offsets":[0,1]}}  ', b"\1"))
 
+
+def index(weights, *shards):
+    return json.dumps({"metadata": {}, "weight_map": weights}).encode() + b"".join([b"\0" * bool(shards), *shards])
+
+
+a, b = (container({name: entry("U8", [4], 0, 4)}, bytes(4)) for name in "ab")
+save("index-seeds", "two", index({"a": "1.safetensors", "b": "2.safetensors"}, a, b))
+save("index-seeds", "one", index({"a": "1.safetensors"}, a))
+save("index-seeds", "wrong-shard", index({"a": "1.safetensors", "b": "1.safetensors"}, a))
+save("index-seeds", "both", index({"a": "1.safetensors", "b": "2.safetensors"}, a, a))
+save("index-seeds", "outside", index({"a": "../1.safetensors", "b": "/1.safetensors"}, a))
+save("index-seeds", "same-file", index({"a": "1.safetensors", "b": "./1.safetensors"}, a, b))
+save("index-seeds", "escapes", b'{"weight_map":{"a\\u0000":"\\u002e\\u002e/x", "b":"x\\u0000y", "a\\u0000":"x"}}')
+
 for name in ("gptq3", "gptq_v2_4", "gptq_order", "awq_gemm", "awq_gemv", "packed4", "packed3_old",
              "packed_order", "int8_zeros"):
     folder = f"{sys.argv[1]}/{name}"
