@@ -93,9 +93,9 @@ struct Drifted : Layer {
                                 const GptqOptions &options = {}) const {
     auto prepared = prepareHessian(hessian.data(), k, options);
     std::vector<float> out(n * k);
-    Status status = retarget(w.data(), n, k, hessian.data(), cross.data(),
-                             alpha, *prepared, out.data(),
-                             residual.empty() ? nullptr : residual.data());
+    Status status =
+        retarget(w.data(), n, k, hessian.data(), cross.data(), alpha, *prepared,
+                 out.data(), residual.empty() ? nullptr : residual.data());
     EXPECT_TRUE(status) << status.error().message;
     return out;
   }
