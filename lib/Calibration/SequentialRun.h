@@ -77,10 +77,12 @@ private:
     quant_llm::LayerStatistics view;
     size_t users = 0;
 
+    /// All but the count of users. Moved from: vectors that are assigned an
+    /// empty one keep their memory.
     void clear() {
-      data = numerics::Statistics();
-      cross = residual = heldOut = std::vector<float>();
-      view = quant_llm::LayerStatistics();
+      Entry empty;
+      empty.users = users;
+      *this = std::move(empty);
     }
   };
   class Collector;
