@@ -15,6 +15,9 @@
 
 #include "qk/Storage/Checkpoint.h"
 
+#include "llvm/ADT/SmallString.h"
+#include "llvm/Support/FileSystem.h"
+
 #include <cstring>
 #include <fstream>
 #include <set>
@@ -30,8 +33,12 @@ static void check(bool condition) {
 /// A folder of this process, removed at its end.
 static const std::string &folder() {
   struct Folder {
-    std::string path = "/tmp/qk-index-fuzzer-XXXXXX";
-    Folder() { check(mkdtemp(path.data())); }
+    std::string path;
+    Folder() {
+      llvm::SmallString<128> made;
+      check(!llvm::sys::fs::createUniqueDirectory("qk-index-fuzzer", made));
+      path = made.str().str();
+    }
     ~Folder() {
       unlink((path + "/model.safetensors.index.json").c_str());
       rmdir(path.c_str());
