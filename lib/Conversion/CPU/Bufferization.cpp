@@ -57,6 +57,13 @@ FailureOr<Value> allocate(RewriterBase &b, Location loc, Value tensor,
       b, loc, MemRefType::get(type.getShape(), type.getElementType()), sizes);
 }
 
+/// Whether the packing of a target declared it: an attribute says which.
+bool isDeclaredKernel(func::FuncOp kernel) {
+  return kernel && llvm::any_of(kernel->getDiscardableAttrs(), [](auto entry) {
+           return entry.getName().strref().starts_with("qk_kernel.");
+         });
+}
+
 /// Reads all operands, writes none, and gives new buffers.
 template <typename Model, typename Op>
 struct KernelCallModel : BufferizableOpInterface::ExternalModel<Model, Op> {
@@ -94,12 +101,7 @@ struct PackedMatmulModel : KernelCallModel<PackedMatmulModel, PackedMatmulOp> {
                       ? SymbolTable::lookupNearestSymbolFrom<func::FuncOp>(
                             op, op.getKernelAttr())
                       : func::FuncOp();
-    // Declared by the packing of a target: the attribute says which.
-    bool declared =
-        kernel && llvm::any_of(kernel->getDiscardableAttrs(), [](auto entry) {
-          return entry.getName().strref().starts_with("qk_kernel.");
-        });
-    if (!declared)
+    if (!isDeclaredKernel(kernel))
       return op.emitError("layer '")
              << op.getLayer()
              << "': expected a kernel that quant-llm-pack declared, got "
@@ -154,26 +156,41 @@ struct QuantizeModel : KernelCallModel<QuantizeModel, QuantizeOp> {
     auto kernel =
         symbol ? SymbolTable::lookupNearestSymbolFrom<func::FuncOp>(op, symbol)
                : func::FuncOp();
-    if (!kernel || !cpu::quantizerSpec(kernel))
+    if (!isDeclaredKernel(kernel))
       return op.emitError("expected a quantiser that quant-llm-pack declared, "
                           "got ")
              << (symbol ? "@" + symbol.getValue().str() : "none")
              << "; lower other quantize ops with quant-llm-to-reference";
+    SmallVector<Value> operands = {op.getX()};
+    if (op.getFactors())
+      operands.push_back(op.getFactors());
     ArrayRef<Type> types = kernel.getArgumentTypes();
-    FailureOr<Value> x = getBuffer(b, op.getX(), options, state);
-    if (failed(x))
-      return failure();
-    Value rows = memref::DimOp::create(b, loc, *x, 0);
-    FailureOr<Value> argument =
-        castOrCopy(b, loc, *x, cast<MemRefType>(types[0]), options);
+    if (types.size() != operands.size() + 2)
+      return op.emitError("quantiser @")
+             << kernel.getSymName() << " takes " << types.size()
+             << " arguments, got " << operands.size() + 2;
+    SmallVector<Value> arguments;
+    Value rows;
+    for (auto [operand, type] : llvm::zip(operands, types)) {
+      FailureOr<Value> buffer = getBuffer(b, operand, options, state);
+      if (failed(buffer))
+        return failure();
+      if (!rows)
+        rows = memref::DimOp::create(b, loc, *buffer, 0);
+      FailureOr<Value> argument =
+          castOrCopy(b, loc, *buffer, cast<MemRefType>(type), options);
+      if (failed(argument))
+        return failure();
+      arguments.push_back(*argument);
+    }
     FailureOr<Value> codes = allocate(b, loc, op.getCodes(), rows, options);
     FailureOr<Value> scales = allocate(b, loc, op.getScales(), rows, options);
-    if (failed(argument) || failed(codes) || failed(scales))
+    if (failed(codes) || failed(scales))
       return failure();
-    func::CallOp::create(
-        b, loc, kernel,
-        ValueRange{*argument, memref::CastOp::create(b, loc, types[1], *codes),
-                   memref::CastOp::create(b, loc, types[2], *scales)});
+    for (Value result : {*codes, *scales})
+      arguments.push_back(
+          memref::CastOp::create(b, loc, types[arguments.size()], result));
+    func::CallOp::create(b, loc, kernel, arguments);
     replaceOpWithBufferizedValues(b, op, {*codes, *scales});
     return success();
   }

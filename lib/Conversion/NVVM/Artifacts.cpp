@@ -63,6 +63,43 @@ static DictionaryAttr describeLayout(Builder &b, const KernelChoice &choice) {
   return list.getDictionary(b.getContext());
 }
 
+static DictionaryAttr describeParameter(Builder &b, StringRef name,
+                                        StringRef type, StringRef shape) {
+  NamedAttrList list;
+  list.set("name", b.getStringAttr(name));
+  list.set("type", b.getStringAttr(type));
+  if (!shape.empty())
+    list.set("shape", b.getStringAttr(shape));
+  return list.getDictionary(b.getContext());
+}
+
+DictionaryAttr describeKernel(MLIRContext *context,
+                              const QuantizerProblem &problem) {
+  Builder b(context);
+  auto number = [&](int64_t value) { return b.getI64IntegerAttr(value); };
+  StringRef element = ref(elementTypeName(problem.type));
+  SmallVector<Attribute> parameters{
+      describeParameter(b, "x", ("const " + element + " *").str(), "m, k")};
+  if (problem.hasFactors)
+    parameters.push_back(describeParameter(b, "factors", "const f32 *", "k"));
+  parameters.push_back(describeParameter(b, "codes", "i8 *", "m, k"));
+  parameters.push_back(describeParameter(b, "scales", "f32 *", "m"));
+  NamedAttrList list;
+  list.set("name", b.getStringAttr(problem.name()));
+  list.set("family", b.getStringAttr("quantizer"));
+  list.set("parameters", b.getArrayAttr(parameters));
+  list.set("grid",
+           b.getDictionaryAttr({b.getNamedAttr("x", b.getStringAttr("m")),
+                                b.getNamedAttr("y", b.getStringAttr("1")),
+                                b.getNamedAttr("z", b.getStringAttr("1"))}));
+  list.set("block",
+           b.getArrayAttr({number(problem.threads()), number(1), number(1)}));
+  list.set("static_shared_bytes", number(problem.sharedBytes()));
+  list.set("dynamic_shared_bytes", number(0));
+  list.set("k", number(problem.k));
+  return list.getDictionary(context);
+}
+
 DictionaryAttr describeKernel(MLIRContext *context,
                               const KernelChoice &choice) {
   Builder b(context);
@@ -71,12 +108,7 @@ DictionaryAttr describeKernel(MLIRContext *context,
 
   SmallVector<Attribute> parameters;
   auto parameter = [&](StringRef name, StringRef type, StringRef shape) {
-    NamedAttrList list;
-    list.set("name", b.getStringAttr(name));
-    list.set("type", b.getStringAttr(type));
-    if (!shape.empty())
-      list.set("shape", b.getStringAttr(shape));
-    parameters.push_back(list.getDictionary(context));
+    parameters.push_back(describeParameter(b, name, type, shape));
   };
   StringRef element = ref(elementTypeName(problem.type));
   parameter("x",

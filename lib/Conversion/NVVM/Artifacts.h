@@ -8,6 +8,7 @@
 #define QK_LIB_CONVERSION_NVVM_ARTIFACTS_H
 
 #include "qk/Target/NVVM/KernelTable.h"
+#include "qk/Target/NVVM/Quantizer.h"
 
 #include "mlir/IR/BuiltinAttributes.h"
 #include "mlir/IR/BuiltinOps.h"
@@ -23,6 +24,8 @@ inline constexpr llvm::StringLiteral kFunctionsAttr = "qk_kernel.functions";
 /// Name, parameters, grid, block, shared memory, layout, and what it is for.
 mlir::DictionaryAttr describeKernel(mlir::MLIRContext *context,
                                     const KernelChoice &choice);
+mlir::DictionaryAttr describeKernel(mlir::MLIRContext *context,
+                                    const QuantizerProblem &problem);
 
 /// `attribute` (dictionaries, arrays, strings, integers, booleans) as JSON.
 std::string toJSON(mlir::Attribute attribute);

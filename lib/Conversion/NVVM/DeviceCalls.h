@@ -41,7 +41,7 @@ public:
   /// Bytes of a buffer's elements, as a value.
   mlir::Value byteSize(mlir::Value buffer);
 
-private:
+protected:
   mlir::ModuleOp module;
   mlir::ImplicitLocOpBuilder &b;
 };

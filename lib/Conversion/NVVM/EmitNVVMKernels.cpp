@@ -7,6 +7,7 @@
 #include "Artifacts.h"
 #include "HostFunction.h"
 #include "MatmulSpec.h"
+#include "QuantizerSpec.h"
 
 #include "qk/Conversion/NVVM/Passes.h"
 #include "qk/Dialect/QuantLLM/Transforms/HostDialect.h"
@@ -58,11 +59,17 @@ struct EmitNVVMKernels : qk::impl::EmitNVVMKernelsBase<EmitNVVMKernels> {
       if (failed(convertToCall(op)))
         return signalPassFailure();
 
-    for (auto function : llvm::to_vector(getOperation().getOps<func::FuncOp>()))
-      if (function->hasAttr(kMatmulAttr) && function.isDeclaration() &&
-          !function.getFunctionType().getNumResults())
-        if (failed(buildFunction(function)))
-          return signalPassFailure();
+    for (auto function :
+         llvm::to_vector(getOperation().getOps<func::FuncOp>())) {
+      if (!function.isDeclaration() ||
+          function.getFunctionType().getNumResults())
+        continue;
+      if (function->hasAttr(kMatmulAttr) && failed(buildFunction(function)))
+        return signalPassFailure();
+      if (function->hasAttr(kQuantizerAttr) &&
+          failed(buildQuantizerFunction(function)))
+        return signalPassFailure();
+    }
     if (!kernels)
       return;
     Builder b(&getContext());
@@ -71,14 +78,19 @@ struct EmitNVVMKernels : qk::impl::EmitNVVMKernelsBase<EmitNVVMKernels> {
   }
 
 private:
-  /// Builds what is not there yet of a problem's kernels.
-  std::vector<KernelChoice> buildKernels(Location loc,
-                                         const MatmulProblem &problem) {
+  gpu::GPUModuleOp kernelModule() {
     if (!kernels) {
       OpBuilder b = OpBuilder::atBlockEnd(getOperation().getBody());
       kernels = createKernelModule(b, getOperation().getLoc(),
                                    kKernelModuleName, *target);
     }
+    return kernels;
+  }
+
+  /// Builds what is not there yet of a problem's kernels.
+  std::vector<KernelChoice> buildKernels(Location loc,
+                                         const MatmulProblem &problem) {
+    kernelModule();
     std::vector<KernelChoice> choices = chooseKernels(*target, problem);
     for (const KernelChoice &choice : choices) {
       if (kernels.lookupSymbol(choice.name()))
@@ -91,10 +103,15 @@ private:
 
   void describeFunction(StringAttr name, FunctionType signature,
                         ArrayRef<KernelChoice> choices) {
-    Builder b(&getContext());
     SmallVector<Attribute> names;
     for (const KernelChoice &choice : choices)
-      names.push_back(b.getStringAttr(choice.name()));
+      names.push_back(StringAttr::get(&getContext(), choice.name()));
+    describeFunction(name, signature, names);
+  }
+
+  void describeFunction(StringAttr name, FunctionType signature,
+                        ArrayRef<Attribute> names) {
+    Builder b(&getContext());
     std::string type;
     llvm::raw_string_ostream(type) << signature;
     functionList.push_back(b.getDictionaryAttr(
@@ -121,6 +138,23 @@ private:
     function->removeAttr(kMatmulAttr);
     describeFunction(function.getSymNameAttr(), function.getFunctionType(),
                      choices);
+    return success();
+  }
+
+  LogicalResult buildQuantizerFunction(func::FuncOp function) {
+    std::optional<QuantizerProblem> problem = quantizerOf(function);
+    if (!problem)
+      return function.emitError("malformed quantiser specification; it must be "
+                                "as quant-llm-pack-for-nvvm wrote it");
+    if (!kernelModule().lookupSymbol(problem->name())) {
+      buildQuantizer(kernels, function.getLoc(), *problem);
+      kernelList.push_back(describeKernel(&getContext(), *problem));
+    }
+    buildLauncher(function, *problem);
+    function->removeAttr(kQuantizerAttr);
+    describeFunction(
+        function.getSymNameAttr(), function.getFunctionType(),
+        ArrayRef<Attribute>{StringAttr::get(&getContext(), problem->name())});
     return success();
   }
 

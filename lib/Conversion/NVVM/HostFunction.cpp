@@ -6,13 +6,10 @@
 
 #include "HostFunction.h"
 
-#include "qk/Conversion/NVVM/Passes.h"
+#include "LaunchCalls.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
-#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
-#include "mlir/Dialect/SCF/IR/SCF.h"
-#include "mlir/IR/ImplicitLocOpBuilder.h"
 
 using namespace mlir;
 
@@ -22,33 +19,20 @@ namespace {
 class LauncherBuilder {
 public:
   LauncherBuilder(func::FuncOp function, ArrayRef<KernelChoice> choices)
-      : function(function), module(function->getParentOfType<ModuleOp>()),
-        choices(choices), problem(choices.front().problem),
+      : function(function), choices(choices), problem(choices.front().problem),
         b(function.getLoc(), function.getContext()),
-        pointer(LLVM::LLVMPointerType::get(b.getContext())),
-        i32(b.getI32Type()), i64(b.getI64Type()) {}
+        calls(function->getParentOfType<ModuleOp>(), b) {}
 
   void build();
 
 private:
-  Value constant(int64_t value) {
-    return arith::ConstantIntOp::create(b, value, 64);
-  }
-  Value asI64(Value index) { return arith::IndexCastOp::create(b, i64, index); }
   Value pick(Value m, function_ref<Value(const KernelChoice &)> value);
-  Value symbolName(StringRef text);
-  Value image();
-  void call(StringRef name, ArrayRef<Value> arguments);
-  void passMatrix(StringRef name, Value matrix, int64_t elementBytes);
-  void passVector(StringRef name, Value vector, int64_t elementBytes);
-  Value address(Value aligned, Value offset, int64_t elementBytes);
 
   func::FuncOp function;
-  ModuleOp module;
   ArrayRef<KernelChoice> choices;
   const MatmulProblem &problem;
   ImplicitLocOpBuilder b;
-  Type pointer, i32, i64;
+  LaunchCalls calls;
 };
 
 /// What `value` gives for the choice whose range of M holds `m`.
@@ -57,80 +41,10 @@ Value LauncherBuilder::pick(Value m,
   Value result = value(choices.back());
   for (const KernelChoice &choice : llvm::reverse(choices.drop_back())) {
     Value inRange = arith::CmpIOp::create(b, arith::CmpIPredicate::sle, m,
-                                          constant(choice.mTo));
+                                          calls.i64(choice.mTo));
     result = arith::SelectOp::create(b, inRange, value(choice), result);
   }
   return result;
-}
-
-void LauncherBuilder::call(StringRef name, ArrayRef<Value> arguments) {
-  if (!module.lookupSymbol(name)) {
-    OpBuilder::InsertionGuard guard(b);
-    b.setInsertionPointToStart(module.getBody());
-    auto types = llvm::to_vector(ValueRange(arguments).getTypes());
-    func::FuncOp::create(b, name, b.getFunctionType(types, {})).setPrivate();
-  }
-  func::CallOp::create(b, name, TypeRange(), arguments);
-}
-
-/// The address of `text` and a NUL, as a constant of the module.
-Value LauncherBuilder::symbolName(StringRef text) {
-  std::string symbol = (text + ".name").str();
-  auto global = module.lookupSymbol<LLVM::GlobalOp>(symbol);
-  if (!global) {
-    OpBuilder::InsertionGuard guard(b);
-    b.setInsertionPointToStart(module.getBody());
-    std::string bytes = text.str() + '\0';
-    global = LLVM::GlobalOp::create(
-        b, LLVM::LLVMArrayType::get(b.getI8Type(), bytes.size()),
-        /*isConstant=*/true, LLVM::Linkage::Private, symbol,
-        b.getStringAttr(bytes));
-  }
-  return LLVM::AddressOfOp::create(b, global);
-}
-
-/// The compiled kernels; until they are compiled, a declaration.
-Value LauncherBuilder::image() {
-  auto global = module.lookupSymbol<LLVM::GlobalOp>(kImageName);
-  if (!global) {
-    OpBuilder::InsertionGuard guard(b);
-    b.setInsertionPointToStart(module.getBody());
-    global = LLVM::GlobalOp::create(
-        b, LLVM::LLVMArrayType::get(b.getI8Type(), 0), /*isConstant=*/true,
-        LLVM::Linkage::External, kImageName, Attribute());
-  }
-  return LLVM::AddressOfOp::create(b, global);
-}
-
-Value LauncherBuilder::address(Value aligned, Value offset,
-                               int64_t elementBytes) {
-  Value base =
-      asI64(memref::ExtractAlignedPointerAsIndexOp::create(b, aligned));
-  Value bytes = arith::MulIOp::create(b, asI64(offset), constant(elementBytes));
-  Value sum = arith::AddIOp::create(b, base, bytes);
-  return LLVM::IntToPtrOp::create(b, pointer, ValueRange{sum});
-}
-
-void LauncherBuilder::passMatrix(StringRef name, Value matrix,
-                                 int64_t elementBytes) {
-  auto parts = memref::ExtractStridedMetadataOp::create(b, matrix);
-  auto bytes = [&](Value elements) -> Value {
-    return arith::MulIOp::create(b, asI64(elements), constant(elementBytes));
-  };
-  call(name, {address(parts.getBaseBuffer(), parts.getOffset(), elementBytes),
-              asI64(parts.getSizes()[0]), bytes(parts.getSizes()[1]),
-              bytes(parts.getStrides()[0])});
-}
-
-void LauncherBuilder::passVector(StringRef name, Value vector,
-                                 int64_t elementBytes) {
-  auto parts = memref::ExtractStridedMetadataOp::create(b, vector);
-  Value bytes = arith::MulIOp::create(b, asI64(parts.getSizes()[0]),
-                                      constant(elementBytes));
-  Value data = address(parts.getBaseBuffer(), parts.getOffset(), elementBytes);
-  if (name == "qk_cuda_constant")
-    return call(name, {data, bytes});
-  call(name, {data, constant(1), bytes, bytes});
 }
 
 void LauncherBuilder::build() {
@@ -139,38 +53,36 @@ void LauncherBuilder::build() {
   auto arguments = entry->getArguments();
   Value x = arguments.front(), y = arguments.back();
   auto sizeOf = [&](Value matrix, int64_t dim) {
-    return asI64(memref::DimOp::create(b, matrix, dim));
+    return calls.asI64(memref::DimOp::create(b, matrix, dim));
   };
   Value m = sizeOf(y, 0), n = sizeOf(y, 1);
 
   Value name =
-      pick(m, [&](const KernelChoice &c) { return symbolName(c.name()); });
-  call("qk_cuda_begin", {image(), name});
-  int64_t elementBytes = elementTypeBytes(problem.type);
-  passMatrix("qk_cuda_input", x, problem.int8Activations ? 1 : elementBytes);
+      pick(m, [&](const KernelChoice &c) { return calls.text(c.name()); });
+  calls.call("qk_cuda_begin", {calls.image(), name});
+  calls.passMatrix("qk_cuda_input", x);
   // The kernel has x_scales later than the op.
   size_t next = problem.int8Activations ? 2 : 1;
-  passVector("qk_cuda_constant", arguments[next++], 1);
+  calls.passConstant(arguments[next++]);
   if (problem.hasPermutation)
-    passVector("qk_cuda_constant", arguments[next++], 4);
+    calls.passConstant(arguments[next++]);
   if (problem.bias)
-    passVector("qk_cuda_input", arguments[next++],
-               elementTypeBytes(*problem.bias));
+    calls.passVector("qk_cuda_input", arguments[next++]);
   if (problem.int8Activations)
-    passMatrix("qk_cuda_input", arguments[1], 4);
-  passMatrix("qk_cuda_output", y, elementBytes);
+    calls.passMatrix("qk_cuda_input", arguments[1]);
+  calls.passMatrix("qk_cuda_output", y);
   auto number = [&](int64_t (KernelChoice::*of)() const) {
-    return pick(m, [&](const KernelChoice &c) { return constant((c.*of)()); });
+    return pick(m, [&](const KernelChoice &c) { return calls.i64((c.*of)()); });
   };
   if (choices.front().hasWorkspace())
-    call("qk_cuda_workspace", {number(&KernelChoice::workspaceBytes)});
+    calls.call("qk_cuda_workspace", {number(&KernelChoice::workspaceBytes)});
   for (Value size : {m, n})
-    call("qk_cuda_i32", {arith::TruncIOp::create(b, i32, size)});
+    calls.passI32(size);
 
   // launchShape(), on values.
   if (choices.front().usesMma())
-    call("qk_cuda_shared", {number(&KernelChoice::dynamicSharedBytes)});
-  Value one = constant(1);
+    calls.call("qk_cuda_shared", {number(&KernelChoice::dynamicSharedBytes)});
+  Value one = calls.i64(1);
   Value gridX =
       arith::CeilDivUIOp::create(b, m, number(&KernelChoice::blockTokens));
   Value gridY =
@@ -186,8 +98,8 @@ void LauncherBuilder::build() {
         b, arith::MinUIOp::create(b, fit, number(&KernelChoice::maxSplit)),
         one);
   }
-  call("qk_cuda_launch",
-       {gridX, gridY, z, number(&KernelChoice::threads), one, one});
+  calls.call("qk_cuda_launch",
+             {gridX, gridY, z, number(&KernelChoice::threads), one, one});
   func::ReturnOp::create(b);
 }
 
@@ -195,6 +107,26 @@ void LauncherBuilder::build() {
 
 void buildLauncher(func::FuncOp declaration, ArrayRef<KernelChoice> choices) {
   LauncherBuilder(declaration, choices).build();
+}
+
+void buildLauncher(func::FuncOp declaration, const QuantizerProblem &problem) {
+  Block *entry = declaration.addEntryBlock();
+  ImplicitLocOpBuilder b(declaration.getLoc(), declaration.getContext());
+  b.setInsertionPointToStart(entry);
+  LaunchCalls calls(declaration->getParentOfType<ModuleOp>(), b);
+  auto arguments = entry->getArguments();
+  Value x = arguments.front(), codes = arguments.drop_back().back(),
+        scales = arguments.back();
+  calls.call("qk_cuda_begin", {calls.image(), calls.text(problem.name())});
+  calls.passMatrix("qk_cuda_input", x);
+  if (problem.hasFactors)
+    calls.passVector("qk_cuda_input", arguments[1]);
+  calls.passMatrix("qk_cuda_output", codes);
+  calls.passMatrix("qk_cuda_output", scales);
+  Value m = calls.asI64(memref::DimOp::create(b, codes, 0)), one = calls.i64(1);
+  calls.call("qk_cuda_launch",
+             {m, one, one, calls.i64(problem.threads()), one, one});
+  func::ReturnOp::create(b);
 }
 
 } // namespace qk::nvvm

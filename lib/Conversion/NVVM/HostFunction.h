@@ -8,6 +8,7 @@
 #define QK_LIB_CONVERSION_NVVM_HOSTFUNCTION_H
 
 #include "qk/Target/NVVM/KernelTable.h"
+#include "qk/Target/NVVM/Quantizer.h"
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 
@@ -19,6 +20,10 @@ namespace qk::nvvm {
 /// they are missing, as is the constant with the compiled kernels.
 void buildLauncher(mlir::func::FuncOp declaration,
                    llvm::ArrayRef<KernelChoice> choices);
+
+/// The same for a function that declareQuantizer declared.
+void buildLauncher(mlir::func::FuncOp declaration,
+                   const QuantizerProblem &problem);
 
 } // namespace qk::nvvm
 

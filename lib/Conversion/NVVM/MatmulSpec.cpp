@@ -20,7 +20,7 @@ FailureOr<const Chip *> chipByName(Operation *op, StringRef name) {
          << name << "', expected one of " << knownChips();
 }
 
-static std::optional<ElementType> elementOf(Type type) {
+std::optional<ElementType> elementTypeOf(Type type) {
   if (type.isF16())
     return ElementType::F16;
   if (type.isBF16())
@@ -51,7 +51,7 @@ static FailureOr<MatmulProblem> commonProblem(Op op, int64_t n, int64_t k) {
   problem.hasPermutation = static_cast<bool>(op.getPermutation());
   Type x = getElementTypeOrSelf(op.getX().getType());
   Type y = getElementTypeOrSelf(op.getY().getType());
-  std::optional<ElementType> element = elementOf(x);
+  std::optional<ElementType> element = elementTypeOf(x);
   if (x.isInteger(8)) {
     if (op.getXSchemeAttr().getGranularity() != Granularity::PerToken)
       return op.emitError("layer '")
@@ -60,7 +60,7 @@ static FailureOr<MatmulProblem> commonProblem(Op op, int64_t n, int64_t k) {
                 "scale per token, got "
              << op.getXSchemeAttr() << "; quantise per_token";
     problem.int8Activations = true;
-    element = elementOf(y);
+    element = elementTypeOf(y);
   } else if (element && y != x) {
     return op.emitError("layer '")
            << op.getLayer() << "': expected a result of x's type " << x
@@ -74,7 +74,7 @@ static FailureOr<MatmulProblem> commonProblem(Op op, int64_t n, int64_t k) {
               "lower the float form";
   problem.type = *element;
   if (op.getBias())
-    problem.bias = elementOf(getElementTypeOrSelf(op.getBias().getType()));
+    problem.bias = elementTypeOf(getElementTypeOrSelf(op.getBias().getType()));
   // Kernels count in 32 bits along K.
   if (k > (1 << 30))
     return op.emitError("layer '") << op.getLayer() << "': expected at most "
@@ -155,12 +155,12 @@ std::optional<MatmulProblem> fromAttribute(Attribute attribute) {
   auto scheme = dictionary.getAs<SchemeAttr>("scheme");
   auto element = dictionary.getAs<TypeAttr>("element");
   if (!k || k.getInt() < 1 || !scheme || !element ||
-      !elementOf(element.getValue()))
+      !elementTypeOf(element.getValue()))
     return std::nullopt;
   MatmulProblem problem;
   problem.k = k.getInt();
   problem.scheme = scheme.getScheme();
-  problem.type = *elementOf(element.getValue());
+  problem.type = *elementTypeOf(element.getValue());
   problem.hasZeroPoints = dictionary.contains("zero_points");
   problem.hasPermutation = dictionary.contains("permutation");
   problem.int8Activations = dictionary.contains("int8_activations");
@@ -171,7 +171,7 @@ std::optional<MatmulProblem> fromAttribute(Attribute attribute) {
     problem.packing = *layout;
   }
   if (auto bias = dictionary.getAs<TypeAttr>("bias")) {
-    problem.bias = elementOf(bias.getValue());
+    problem.bias = elementTypeOf(bias.getValue());
     if (!problem.bias)
       return std::nullopt;
   }

@@ -41,6 +41,8 @@ mlir::DictionaryAttr toAttribute(mlir::MLIRContext *context,
 /// Nothing where the attribute is malformed.
 std::optional<MatmulProblem> fromAttribute(mlir::Attribute attribute);
 
+/// Nothing for types that x and y can't have.
+std::optional<ElementType> elementTypeOf(mlir::Type type);
 mlir::Type elementType(mlir::MLIRContext *context, ElementType type);
 
 /// The private function that launches the problem's kernels, declared in

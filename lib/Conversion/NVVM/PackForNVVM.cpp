@@ -7,6 +7,7 @@
 #include "../Packing/PackedWeights.h"
 #include "../Packing/RowShapes.h"
 #include "MatmulSpec.h"
+#include "QuantizerSpec.h"
 #include "qk/Conversion/NVVM/Passes.h"
 #include "qk/Dialect/QuantLLM/Transforms/HostDialect.h"
 #include "qk/Target/NVVM/Layout.h"
@@ -58,10 +59,43 @@ struct PackForNVVM : qk::impl::PackForNVVMBase<PackForNVVM> {
     for (MatmulOp op : matmuls)
       if (failed(convert(op)))
         return signalPassFailure();
+    // With model=host x is on the host, and its codes are fewer bytes to copy:
+    // the host quantises.
+    if (model == "device") {
+      SmallVector<QuantizeOp> quantizers;
+      getOperation().walk([&](QuantizeOp op) { quantizers.push_back(op); });
+      for (QuantizeOp op : quantizers)
+        convert(op);
+    }
     eraseDeadParameters(getOperation());
   }
 
 private:
+  /// Has a kernel compute `op`, where there is one; else loops will.
+  void convert(QuantizeOp op) {
+    std::optional<QuantizerProblem> problem = quantizerOf(op);
+    if (!problem)
+      return;
+    OpBuilder b(op);
+    Location loc = op.getLoc();
+    Value x = toRows(b, loc, op.getX());
+    int64_t m = cast<RankedTensorType>(x.getType()).getDimSize(0);
+    auto rows = RankedTensorType::get({m, problem->k}, b.getI8Type());
+    auto scales = RankedTensorType::get({m, 1}, b.getF32Type());
+    auto quantize = QuantizeOp::create(b, loc, rows, scales, x,
+                                       /*static_scale=*/Value(),
+                                       op.getFactors(), op.getScheme());
+    quantize->setAttr(
+        QuantLLMDialect::kKernelAttr,
+        FlatSymbolRefAttr::get(
+            declareQuantizer(getOperation(), *problem).getSymNameAttr()));
+    op.getCodes().replaceAllUsesWith(
+        fromRows(b, loc, quantize.getCodes(), op.getX()));
+    op.getScales().replaceAllUsesWith(
+        fromRows(b, loc, quantize.getScales(), op.getX()));
+    op.erase();
+  }
+
   LogicalResult convert(MatmulOp op) {
     FailureOr<MatmulProblem> problem = problemOf(op, *target);
     if (failed(problem))

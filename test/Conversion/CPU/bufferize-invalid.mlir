@@ -39,6 +39,16 @@ func.func @per_tensor(%x: tensor<?x10xf32>) -> (tensor<?x10xi8>, tensor<1x1xf32>
 
 // -----
 
+func.func @factors(%x: tensor<?x10xf32>, %f: tensor<10xf32>) -> (tensor<?x10xi8>, tensor<?x1xf32>) {
+  // expected-error@below {{quantiser @q takes 3 arguments, got 4}}
+  // expected-error@below {{failed to bufferize op}}
+  %c, %s = quant_llm.quantize %x divided_by(%f : tensor<10xf32>) scheme(<8, per_token>) {quant_llm.kernel = @q} : tensor<?x10xf32> -> tensor<?x10xi8>, tensor<?x1xf32>
+  return %c, %s : tensor<?x10xi8>, tensor<?x1xf32>
+}
+func.func private @q(memref<?x?xf32, strided<[?, 1], offset: ?>>, memref<?x?xi8, strided<[?, 1], offset: ?>>, memref<?x?xf32, strided<[?, 1], offset: ?>>) attributes {qk_kernel.quantize = array<i64: 10, 10, 2, 0>}
+
+// -----
+
 func.func @sub_byte() -> tensor<4x10xi4> {
   // expected-error@below {{expected elements of at least 8 bits in 'tensor<4x10xi4>'; pack or unpack sub-byte parameters before bufferization}}
   // expected-error@below {{failed to bufferize op}}

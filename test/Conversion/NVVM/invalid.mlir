@@ -180,6 +180,11 @@ func.func @rank(%x: tensor<2x3x10xf32>, %b: tensor<1792xi8>) -> tensor<2x3x4xf32
 // expected-error@+1 {{malformed kernel specification; it must be as quant-llm-pack-for-nvvm wrote it}}
 func.func private @spec(memref<?x?xf32>) attributes {qk_kernel.nvvm_matmul = {k = 10 : i64}}
 
+// -----
+
+// expected-error@+1 {{malformed quantiser specification; it must be as quant-llm-pack-for-nvvm wrote it}}
+func.func private @quantizer(memref<?x?xf32>, memref<?x?xi8>, memref<?x?xf32>) attributes {qk_kernel.nvvm_quantizer = {element = f32, factors, k = 10 : i64}}
+
 //--- unknown.mlir
 "other.func"() ({
 ^bb0(%x: tensor<3x10xf32>, %w: tensor<1792xi8>):

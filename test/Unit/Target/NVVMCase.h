@@ -35,6 +35,13 @@ using namespace qk::nvvm;
 class KernelModule {
 public:
   explicit KernelModule(const KernelChoice &choice)
+      : KernelModule([&](mlir::gpu::GPUModuleOp module, mlir::Location loc) {
+          return buildKernel(module, loc, choice);
+        }) {}
+  /// `build` adds the kernel to a module and returns it.
+  explicit KernelModule(llvm::function_ref<mlir::gpu::GPUFuncOp(
+                            mlir::gpu::GPUModuleOp, mlir::Location)>
+                            build)
       : context(registry(), mlir::MLIRContext::Threading::DISABLED) {
     context.loadDialect<mlir::arith::ArithDialect, mlir::gpu::GPUDialect,
                         mlir::LLVM::LLVMDialect, mlir::memref::MemRefDialect,
@@ -45,7 +52,7 @@ public:
     module = mlir::ModuleOp::create(builder, loc);
     builder.setInsertionPointToStart(module->getBody());
     kernels = createKernelModule(builder, loc, "kernels", *findChip("sm_80"));
-    kernel = buildKernel(kernels, loc, choice);
+    kernel = build(kernels, loc);
   }
   mlir::gpu::GPUFuncOp function() { return kernel; }
 
