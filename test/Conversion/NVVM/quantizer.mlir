@@ -48,4 +48,4 @@ func.func @loops(%x: tensor<4x24xf32>) -> (tensor<4x24xi16>, tensor<4x1xf32>, te
 // PTX: ld.global{{.*}}.v4.b32
 // PTX: div.rn.f32
 // PTX: shfl.sync.bfly.b32
-// PTX: st.global.v8.b8
+// PTX: st.global.v2.b32
