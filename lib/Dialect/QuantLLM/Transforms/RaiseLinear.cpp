@@ -124,14 +124,16 @@ static ConstantTensor reshapeConstant(ConstantTensor constant,
   return constant;
 }
 
-/// The constant `value` as a parameter of `shape`: itself where it is one, else
-/// made at the start of the function, since some other op may load the same
-/// constant before this one does.
+/// The constant `value` as a parameter of `shape`: itself where it is one of
+/// this function, else made at the start of the function, since some other op
+/// may load the same constant before this one does.
 static FailureOr<Value> getParameter(Value value, ArrayRef<int64_t> shape,
                                      Block *entry, StringRef literalName) {
   ConstantTensor constant = *getConstant(value);
   bool isShaped = constant.type.getShape() == shape;
-  if (isShaped && value.getDefiningOp<ParameterOp>())
+  if (auto parameter = value.getDefiningOp<ParameterOp>();
+      isShaped && parameter &&
+      entry->getParent()->isAncestor(parameter->getParentRegion()))
     return value;
   OpBuilder builder = OpBuilder::atBlockBegin(entry);
   return createParameter(builder, value.getLoc(),

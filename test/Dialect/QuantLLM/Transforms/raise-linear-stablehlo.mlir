@@ -167,6 +167,46 @@ func.func @weight_first(%x: tensor<2x5x3xf32>) -> tensor<2x5x4xf32> {
 
 // -----
 
+// einsum('btd,dhk->bhtk') and einsum('bhtk,hkd->btd'): the heads are in front of
+// the tokens, so that the layer's result and input are permuted; what is added
+// behind the permutation is no bias of the layer.
+// CHECK-LABEL: func.func @heads_first
+// CHECK-SAME: (%[[X:.*]]: tensor<2x5x3xf32>)
+// CHECK: %[[Q:.*]] = quant_llm.linear %[[X]], %{{.*}} name("heads_first.0") : (tensor<2x5x3xf32>, tensor<8x3xf32>) -> tensor<2x5x8xf32>
+// CHECK-NEXT: %[[H:.*]] = "stablehlo.reshape"(%[[Q]]) : (tensor<2x5x8xf32>) -> tensor<2x5x4x2xf32>
+// CHECK-NEXT: %[[T:.*]] = "stablehlo.transpose"(%[[H]]) <{permutation = array<i64: 0, 2, 1, 3>}> : (tensor<2x5x4x2xf32>) -> tensor<2x4x5x2xf32>
+// CHECK: %[[S:.*]] = "stablehlo.add"(%[[T]],
+// CHECK: %[[U:.*]] = "stablehlo.transpose"(%[[S]]) <{permutation = array<i64: 0, 2, 1, 3>}> : (tensor<2x4x5x2xf32>) -> tensor<2x5x4x2xf32>
+// CHECK: %[[R:.*]] = "stablehlo.reshape"(%[[U]]) : (tensor<2x5x4x2xf32>) -> tensor<2x5x8xf32>
+// CHECK: %[[Y:.*]] = quant_llm.linear %[[R]], %{{.*}} name("heads_first.1") : (tensor<2x5x8xf32>, tensor<3x8xf32>) -> tensor<2x5x3xf32>
+// CHECK-NEXT: return %[[Y]]
+func.func @heads_first(%x: tensor<2x5x3xf32>) -> tensor<2x5x3xf32> {
+  %w = "stablehlo.constant"() <{value = dense<[[[1., 2.], [3., 4.], [5., 6.], [7., 8.]], [[1., 2.], [3., 4.], [5., 6.], [7., 8.]], [[1., 2.], [3., 4.], [5., 6.], [7., 9.]]]> : tensor<3x4x2xf32>}> : () -> tensor<3x4x2xf32>
+  %o = "stablehlo.constant"() <{value = dense<[[[1., 2., 3.], [4., 5., 6.]], [[1., 2., 3.], [4., 5., 6.]], [[1., 2., 3.], [4., 5., 6.]], [[1., 2., 3.], [4., 5., 7.]]]> : tensor<4x2x3xf32>}> : () -> tensor<4x2x3xf32>
+  %b = "stablehlo.constant"() <{value = dense<[[1., 2.], [3., 4.], [5., 6.], [7., 8.]]> : tensor<4x2xf32>}> : () -> tensor<4x2xf32>
+  %p = "stablehlo.dot_general"(%w, %x) <{dot_dimension_numbers = #stablehlo.dot<lhs_contracting_dimensions = [0], rhs_contracting_dimensions = [2]>}> : (tensor<3x4x2xf32>, tensor<2x5x3xf32>) -> tensor<4x2x2x5xf32>
+  %t = "stablehlo.transpose"(%p) <{permutation = array<i64: 2, 0, 3, 1>}> : (tensor<4x2x2x5xf32>) -> tensor<2x4x5x2xf32>
+  %bb = "stablehlo.broadcast_in_dim"(%b) <{broadcast_dimensions = array<i64: 1, 3>}> : (tensor<4x2xf32>) -> tensor<2x4x5x2xf32>
+  %s = "stablehlo.add"(%t, %bb) : (tensor<2x4x5x2xf32>, tensor<2x4x5x2xf32>) -> tensor<2x4x5x2xf32>
+  %y = "stablehlo.dot_general"(%s, %o) <{dot_dimension_numbers = #stablehlo.dot<lhs_contracting_dimensions = [1, 3], rhs_contracting_dimensions = [0, 1]>}> : (tensor<2x4x5x2xf32>, tensor<4x2x3xf32>) -> tensor<2x5x3xf32>
+  return %y : tensor<2x5x3xf32>
+}
+
+// -----
+
+// W*x whose result is used as it is.
+// CHECK-LABEL: func.func @columns
+// CHECK: %[[Y:.*]] = quant_llm.linear %{{.*}}, %{{.*}} name("columns.0") : (tensor<5x3xf32>, tensor<2x3xf32>) -> tensor<5x2xf32>
+// CHECK-NEXT: %[[T:.*]] = "stablehlo.transpose"(%[[Y]]) <{permutation = array<i64: 1, 0>}> : (tensor<5x2xf32>) -> tensor<2x5xf32>
+// CHECK-NEXT: return %[[T]]
+func.func @columns(%x: tensor<5x3xf32>) -> tensor<2x5xf32> {
+  %w = "stablehlo.constant"() <{value = dense<[[1., 2., 3.], [4., 5., 6.]]> : tensor<2x3xf32>}> : () -> tensor<2x3xf32>
+  %p = "stablehlo.dot_general"(%w, %x) <{dot_dimension_numbers = #stablehlo.dot<lhs_contracting_dimensions = [1], rhs_contracting_dimensions = [1]>}> : (tensor<2x3xf32>, tensor<5x3xf32>) -> tensor<2x5xf32>
+  return %p : tensor<2x5xf32>
+}
+
+// -----
+
 // A helper that all callers pass one weight: raised within it.
 // CHECK-LABEL: func.func @main
 // CHECK-COUNT-2: call @helper
@@ -249,6 +289,39 @@ func.func @loop(%x: tensor<5x3xf32>) -> tensor<5x3xf32> {
     "stablehlo.return"(%2, %v) : (tensor<5x3xf32>, tensor<3x3xf32>) -> ()
   }) : (tensor<5x3xf32>, tensor<3x3xf32>) -> (tensor<5x3xf32>, tensor<3x3xf32>)
   return %0#0 : tensor<5x3xf32>
+}
+
+// -----
+
+// The loop hands the weight to a function, which loads it itself: the loop's
+// operands stay.
+// CHECK-LABEL: func.func @outer_loop
+// CHECK: %[[W:.*]] = quant_llm.parameter "model"::"w" : tensor<3x3xf32>
+// CHECK: %[[B:.*]] = quant_llm.parameter "model"::"b" : tensor<3xf32>
+// CHECK: "stablehlo.while"(%{{.*}}, %[[W]], %[[B]])
+// CHECK-LABEL: func.func private @closed_call
+// CHECK-DAG: %[[V:.*]] = quant_llm.parameter "model"::"w" : tensor<3x3xf32>
+// CHECK-DAG: %[[C:.*]] = quant_llm.parameter "model"::"b" : tensor<3xf32>
+// CHECK: quant_llm.linear %{{.*}}, %[[V]] bias(%[[C]]) name("w")
+func.func @outer_loop(%x: tensor<5x3xf32>) -> tensor<5x3xf32> {
+  %w = quant_llm.parameter "model"::"w" : tensor<3x3xf32>
+  %b = quant_llm.parameter "model"::"b" : tensor<3xf32>
+  %0:3 = "stablehlo.while"(%x, %w, %b) ({
+  ^bb0(%y: tensor<5x3xf32>, %v: tensor<3x3xf32>, %c: tensor<3xf32>):
+    %1 = "test.more"(%y) : (tensor<5x3xf32>) -> tensor<i1>
+    "stablehlo.return"(%1) : (tensor<i1>) -> ()
+  }, {
+  ^bb0(%y: tensor<5x3xf32>, %v: tensor<3x3xf32>, %c: tensor<3xf32>):
+    %1 = func.call @closed_call(%y, %v, %c) : (tensor<5x3xf32>, tensor<3x3xf32>, tensor<3xf32>) -> tensor<5x3xf32>
+    "stablehlo.return"(%1, %v, %c) : (tensor<5x3xf32>, tensor<3x3xf32>, tensor<3xf32>) -> ()
+  }) : (tensor<5x3xf32>, tensor<3x3xf32>, tensor<3xf32>) -> (tensor<5x3xf32>, tensor<3x3xf32>, tensor<3xf32>)
+  return %0#0 : tensor<5x3xf32>
+}
+func.func private @closed_call(%x: tensor<5x3xf32>, %w: tensor<3x3xf32>, %b: tensor<3xf32>) -> tensor<5x3xf32> {
+  %p = "stablehlo.dot_general"(%x, %w) <{dot_dimension_numbers = #stablehlo.dot<lhs_contracting_dimensions = [1], rhs_contracting_dimensions = [1]>}> : (tensor<5x3xf32>, tensor<3x3xf32>) -> tensor<5x3xf32>
+  %bb = "stablehlo.broadcast_in_dim"(%b) <{broadcast_dimensions = array<i64: 1>}> : (tensor<3xf32>) -> tensor<5x3xf32>
+  %y = "stablehlo.add"(%p, %bb) : (tensor<5x3xf32>, tensor<5x3xf32>) -> tensor<5x3xf32>
+  return %y : tensor<5x3xf32>
 }
 
 // -----

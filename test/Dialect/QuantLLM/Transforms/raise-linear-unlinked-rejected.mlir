@@ -86,8 +86,18 @@ func.func @dimensions(%x: tensor<5x3xf32>, %y: tensor<2x3x4x?xf32>) {
   %4 = "stablehlo.dot_general"(%x, %w) <{dot_dimension_numbers = #stablehlo.dot<>}> : (tensor<5x3xf32>, tensor<3x3xf32>) -> tensor<5x3x3x3xf32>
   // expected-remark @below {{not a linear layer: both operands are constants}}
   %5 = "stablehlo.dot"(%w, %w) : (tensor<3x3xf32>, tensor<3x3xf32>) -> tensor<3x3xf32>
+  return
+}
+
+// -----
+
+// A permutation of tensors of dynamic shape isn't made.
+func.func @dynamic(%x: tensor<?x3xf32>, %heads: tensor<3x?x3xf32>) {
+  %w = "stablehlo.constant"() <{value = dense<[[1., 2., 3.], [4., 5., 6.], [7., 8., 9.]]> : tensor<3x3xf32>}> : () -> tensor<3x3xf32>
   // expected-remark @below {{not a linear layer: the constant is the left operand, a product W*x; expected x*W}}
-  %6 = "stablehlo.dot_general"(%w, %x) <{dot_dimension_numbers = #stablehlo.dot<lhs_contracting_dimensions = [1], rhs_contracting_dimensions = [1]>}> : (tensor<3x3xf32>, tensor<5x3xf32>) -> tensor<3x5xf32>
+  %0 = "stablehlo.dot_general"(%w, %x) <{dot_dimension_numbers = #stablehlo.dot<lhs_contracting_dimensions = [1], rhs_contracting_dimensions = [1]>}> : (tensor<3x3xf32>, tensor<?x3xf32>) -> tensor<3x?xf32>
+  // expected-remark @below {{not a linear layer: the contracted dimension isn't the last one of the activation}}
+  %1 = "stablehlo.dot_general"(%heads, %w) <{dot_dimension_numbers = #stablehlo.dot<lhs_contracting_dimensions = [0], rhs_contracting_dimensions = [0]>}> : (tensor<3x?x3xf32>, tensor<3x3xf32>) -> tensor<?x3x3xf32>
   return
 }
 
@@ -104,8 +114,6 @@ func.func @weights(%x: tensor<2x5x3xf32>, %one: tensor<5x1xf32>, %heads: tensor<
   %2 = "stablehlo.dot"(%one, %row) : (tensor<5x1xf32>, tensor<1x3xf32>) -> tensor<5x3xf32>
   // expected-remark @below {{not a linear layer: it contracts or makes several dimensions, of tensors of dynamic shape}}
   %3 = "stablehlo.dot_general"(%heads, %w) <{dot_dimension_numbers = #stablehlo.dot<lhs_contracting_dimensions = [1, 2], rhs_contracting_dimensions = [0, 1]>}> : (tensor<?x2x3xf32>, tensor<2x3x3xf32>) -> tensor<?x3xf32>
-  // expected-remark @below {{not a linear layer: the contracted dimension isn't the last one of the activation}}
-  %4 = "stablehlo.dot_general"(%x, %w) <{dot_dimension_numbers = #stablehlo.dot<lhs_contracting_dimensions = [0, 2], rhs_contracting_dimensions = [0, 1]>}> : (tensor<2x5x3xf32>, tensor<2x3x3xf32>) -> tensor<5x3xf32>
   return
 }
 
@@ -137,6 +145,10 @@ func.func @main(%x: tensor<5x3xf32>, %w: tensor<3x3xf32> loc("p['fc']"), %i: ten
   %first = "stablehlo.reshape"(%part) : (tensor<1x3x3xf32>) -> tensor<3x3xf32>
   // expected-remark @below {{not a linear layer: the weight is a part of a larger tensor ('stablehlo.slice'); store it as a tensor of its own}}
   %2 = "stablehlo.dot"(%x, %first) : (tensor<5x3xf32>, tensor<3x3xf32>) -> tensor<5x3xf32>
+  %exp = "stablehlo.exponential"(%x) : (tensor<5x3xf32>) -> tensor<5x3xf32>
+  %rows = "stablehlo.slice"(%exp) <{start_indices = array<i64: 0, 0>, limit_indices = array<i64: 3, 3>, strides = array<i64: 1, 1>}> : (tensor<5x3xf32>) -> tensor<3x3xf32>
+  // expected-remark @below {{not a linear layer: the weight is computed by 'stablehlo.exponential'; it must be known when the model is compiled}}
+  %self = "stablehlo.dot"(%x, %rows) : (tensor<5x3xf32>, tensor<3x3xf32>) -> tensor<5x3xf32>
   %sum = "stablehlo.add"(%layer, %first) : (tensor<3x3xf32>, tensor<3x3xf32>) -> tensor<3x3xf32>
   // expected-remark @below {{not a linear layer: the weight is computed by 'stablehlo.add'; it must be known when the model is compiled}}
   %3 = "stablehlo.dot"(%x, %sum) : (tensor<5x3xf32>, tensor<3x3xf32>) -> tensor<5x3xf32>

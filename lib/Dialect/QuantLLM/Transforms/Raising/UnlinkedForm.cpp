@@ -76,8 +76,11 @@ private:
   UnlinkedView weight;
   /// The free dimensions of both.
   SmallVector<int64_t> xFree, wFree;
-  /// The value whose dimensions are those of x less the contracted ones, then
-  /// the channels.
+  /// Permutations that make of x one whose contracted dimensions are its last,
+  /// and of the layer's result `product`; none where they have that order.
+  SmallVector<int64_t> xOrder, productOrder;
+  /// The value whose dimensions, but for that, are those of x less the
+  /// contracted ones, then the channels.
   Value product;
   LinearMatch match;
 };
@@ -202,50 +205,75 @@ LinearFinding Product::findWeight() {
   return LinearFinding::unrelated();
 }
 
-/// Whether the result has the dimensions of x, channels for contracted ones.
+/// `type` with dimension order[i] as its i-th; itself if there is no order.
+static RankedTensorType permute(RankedTensorType type,
+                                ArrayRef<int64_t> order) {
+  if (order.empty())
+    return type;
+  SmallVector<int64_t> shape;
+  for (int64_t dim : order)
+    shape.push_back(type.getDimSize(dim));
+  return RankedTensorType::get(shape, type.getElementType());
+}
+
+static SmallVector<int64_t> inverted(ArrayRef<int64_t> order) {
+  SmallVector<int64_t> result(order.size());
+  for (auto [at, dim] : llvm::enumerate(order))
+    result[dim] = at;
+  return result;
+}
+
+/// Whether the result has the dimensions of x, channels for contracted ones, or
+/// which permutations make it so.
 LinearFinding Product::findOrder() {
   product = op->getResult(0);
   RankedTensorType xType = getTensorType(x);
   int64_t leading = xType.getRank() - xContracted.size();
+  int64_t channels = wFree.size();
   SmallVector<int64_t> contracted(xContracted), order(xBatch);
   llvm::sort(contracted);
   llvm::append_range(order, xFree);
   if (c.keepsOrder)
     llvm::sort(order);
-  bool isLast = isRange(contracted, leading) && isRange(order, 0);
+  llvm::append_range(order, contracted);
+  if (!isRange(order, 0))
+    xOrder = order;
   if (swapped && !xFree.empty()) {
-    // [batches, channels, the rest of x]: a transpose must put it right.
-    product = nullptr;
-    Operation *user =
-        op->getResult(0).hasOneUse() ? *op->getResult(0).user_begin() : nullptr;
-    if (user && getUnlinkedKind(user) == UnlinkedKind::Transpose) {
-      SmallVector<int64_t> expected =
-          llvm::to_vector(llvm::seq<int64_t>(0, xBatch.size()));
-      int64_t channels = wFree.size(), begin = expected.size();
-      for (int64_t i = 0; i < static_cast<int64_t>(xFree.size()); ++i)
-        expected.push_back(begin + channels + i);
-      for (int64_t i = 0; i < channels; ++i)
-        expected.push_back(begin + i);
-      if (getTransposePermutation(user) == expected)
+    // [batches, channels, the rest of x], which mostly a transpose puts right.
+    int64_t batches = xBatch.size();
+    llvm::append_range(productOrder, llvm::seq<int64_t>(0, batches));
+    llvm::append_range(productOrder,
+                       llvm::seq<int64_t>(leading, leading + channels));
+    llvm::append_range(productOrder, llvm::seq<int64_t>(batches, leading));
+    Operation *user = product.hasOneUse() ? *product.user_begin() : nullptr;
+    if (user && getUnlinkedKind(user) == UnlinkedKind::Transpose)
+      if (auto permutation = getTransposePermutation(user);
+          permutation && permutation->size() == productOrder.size()) {
         product = user->getResult(0);
-    }
-    if (!product)
-      return LinearFinding::rejected("the constant is the left operand, a "
-                                     "product W*x; expected x*W");
+        for (int64_t &dim : *permutation)
+          dim = productOrder[dim];
+        productOrder = *permutation;
+      }
+    if (isRange(productOrder, 0))
+      productOrder.clear();
   }
+  bool isStableHLO = getUnlinkedName(op).starts_with("stablehlo.");
+  bool canPermute = isStableHLO && xType.hasStaticShape();
+  if (!productOrder.empty() && !canPermute)
+    return LinearFinding::rejected("the constant is the left operand, a "
+                                   "product W*x; expected x*W");
   RankedTensorType type = getTensorType(product);
-  if (!isLast || type.getRank() != leading + static_cast<int64_t>(wFree.size()))
+  if ((!xOrder.empty() && !canPermute) || type.getRank() != leading + channels)
     return LinearFinding::rejected(
         "the contracted dimension isn't the last one of the activation, or the "
         "output channels aren't the last dimension of the result");
-  if (type.getShape().take_front(leading) !=
-      xType.getShape().take_front(leading))
+  if (permute(type, inverted(productOrder)).getShape().take_front(leading) !=
+      permute(xType, xOrder).getShape().take_front(leading))
     return LinearFinding::rejected("expected a result with the leading "
                                    "dimensions of its input, got " +
                                    print(type) + " from " + print(xType));
   bool reshapes = xContracted.size() > 1 || wFree.size() > 1;
-  if (reshapes && (!xType.hasStaticShape() ||
-                   !getUnlinkedName(op).starts_with("stablehlo.")))
+  if (reshapes && !canPermute)
     return LinearFinding::rejected(
         "it contracts or makes several dimensions, of tensors of dynamic "
         "shape");
@@ -253,7 +281,7 @@ LinearFinding Product::findOrder() {
 }
 
 LinearFinding Product::findLayer() {
-  RankedTensorType xType = getTensorType(x);
+  RankedTensorType xType = permute(getTensorType(x), xOrder);
   match.contraction = match.before = op;
   match.x = x;
   match.result = product;
@@ -263,7 +291,10 @@ LinearFinding Product::findLayer() {
       return LinearFinding::rejected("the product is added to a computed "
                                      "value; expected a constant bias");
   }
-  Epilogue epilogue = followEpilogue(match, match.n);
+  // Behind a permutation nothing is a part of the layer.
+  Epilogue epilogue;
+  if (productOrder.empty())
+    epilogue = followEpilogue(match, match.n);
 
   Type element = elementType(match.result);
   SmallVector<int64_t> leading(xType.getShape().drop_back(xContracted.size()));
@@ -276,7 +307,9 @@ LinearFinding Product::findLayer() {
                           match.result,
                           withElementType(product.getType(), element),
                           epilogue.reshapes,
-                          epilogue.sizes};
+                          epilogue.sizes,
+                          xOrder,
+                          productOrder};
   match.yType = RankedTensorType::get(yShape, element);
   match.makeX = [=](OpBuilder &builder) { return rewrite.makeX(builder); };
   match.makeResult = [=](OpBuilder &builder, Value y) {

@@ -92,9 +92,13 @@ static std::string explain(Value root, unsigned depth) {
            name.str() + "'), as in a loop over layers; unroll the loop";
   if (name == "stablehlo.slice" || name == "torch.aten.slice.Tensor" ||
       name == "torch.aten.select.int" || name == "onnx.Slice" ||
-      name == "onnx.Split" || name == "stablehlo.real_dynamic_slice")
+      name == "onnx.Split" || name == "stablehlo.real_dynamic_slice") {
+    UnlinkedView whole = viewOfUnlinked(op->getOperand(0));
+    if (!whole.isConstant && depth < kMaxDepth)
+      return explain(whole.root, depth + 1);
     return "the weight is a part of a larger tensor ('" + name.str() +
            "'); store it as a tensor of its own";
+  }
   return "the weight is computed by '" + name.str() +
          "'; it must be known when the model is compiled";
 }

@@ -17,6 +17,20 @@ static Value createUnlinked(OpBuilder &builder, Location location,
   return builder.create(state)->getResult(0);
 }
 
+/// `value` with dimension order[i] as its i-th.
+static Value transpose(OpBuilder &builder, Location location, Value value,
+                       ArrayRef<int64_t> order) {
+  auto type = cast<RankedTensorType>(value.getType());
+  SmallVector<int64_t> shape;
+  for (int64_t dim : order)
+    shape.push_back(type.getDimSize(dim));
+  OperationState state(location, "stablehlo.transpose", value,
+                       RankedTensorType::get(shape, type.getElementType()));
+  state.propertiesAttr = builder.getDictionaryAttr(
+      builder.getNamedAttr("permutation", builder.getDenseI64ArrayAttr(order)));
+  return builder.create(state)->getResult(0);
+}
+
 /// `value` as a builtin tensor. Casts stay beside what they cast, and one value
 /// is cast once: layers that read the same tensor must be seen to do so.
 static Value toBuiltin(OpBuilder &builder, Value value) {
@@ -44,6 +58,8 @@ static Value toBuiltin(OpBuilder &builder, Value value) {
 
 Value UnlinkedRewrite::makeX(OpBuilder &builder) const {
   Value value = toBuiltin(builder, x);
+  if (!xOrder.empty())
+    value = transpose(builder, location, value, xOrder);
   auto type = cast<RankedTensorType>(value.getType());
   if (type.getShape() != xType.getShape())
     value = createUnlinked(
@@ -67,10 +83,18 @@ void UnlinkedRewrite::takeBuiltin(Value value) const {
 
 Value UnlinkedRewrite::makeResult(OpBuilder &builder, Value y) const {
   Value value = y;
-  RankedTensorType tensor = getTensorType(productType);
-  if (value.getType() != tensor)
-    value =
-        createUnlinked(builder, location, "stablehlo.reshape", tensor, value);
+  RankedTensorType tensor = getTensorType(productType), unpermuted = tensor;
+  if (!productOrder.empty()) {
+    SmallVector<int64_t> shape(productOrder.size());
+    for (auto [at, dim] : llvm::enumerate(productOrder))
+      shape[dim] = tensor.getDimSize(at);
+    unpermuted = RankedTensorType::get(shape, tensor.getElementType());
+  }
+  if (value.getType() != unpermuted)
+    value = createUnlinked(builder, location, "stablehlo.reshape", unpermuted,
+                           value);
+  if (!productOrder.empty())
+    value = transpose(builder, location, value, productOrder);
   if (tensor != productType && reshapes.empty())
     takeBuiltin(value);
   if (tensor != productType && !(result.use_empty() && sizes.empty()))

@@ -27,6 +27,8 @@ struct UnlinkedRewrite {
   llvm::SmallVector<mlir::Operation *> reshapes;
   /// Operands that ask a value between for its sizes.
   llvm::SmallVector<mlir::OpOperand *> sizes;
+  /// How to permute x, and the layer's result to be the product, if at all.
+  llvm::SmallVector<int64_t> xOrder = {}, productOrder = {};
 
   mlir::Value makeX(mlir::OpBuilder &builder) const;
   mlir::Value makeResult(mlir::OpBuilder &builder, mlir::Value y) const;
