@@ -72,7 +72,7 @@ std::vector<GpuCase> timedCases(const Chip &chip) {
   MatmulProblem w8a8 = weights(S8, -1, F16);
   w8a8.int8Activations = true;
   if (chip.capability >= 80)
-    add(w8a8, 8192, 8192, {1, 16, 128, 8192});
+    add(w8a8, 8192, 8192, {1, 16, 64, 128, 512, 8192});
   // Plain multiply-adds.
   add(weights(U4, 128, F32), 8192, 8192, {1, 8});
   return cases;
@@ -146,6 +146,16 @@ static std::map<std::string, std::function<void(Choice &, int64_t)>> fields() {
   QK_FIELD(mma, wave)
   QK_FIELD(mma, band)
   QK_FIELD(mma, maxRegisters)
+  QK_FIELD(wgmma, tokens)
+  QK_FIELD(wgmma, rowTiles)
+  QK_FIELD(wgmma, groupsN)
+  QK_FIELD(wgmma, groupsK)
+  QK_FIELD(wgmma, panels)
+  QK_FIELD(wgmma, stages)
+  QK_FIELD(wgmma, lag)
+  QK_FIELD(wgmma, maxSplit)
+  QK_FIELD(wgmma, wave)
+  QK_FIELD(wgmma, band)
 #undef QK_FIELD
   return result;
 }

@@ -37,6 +37,10 @@ void HopperEmitter::arrive(Value barrier) {
   inlineAsm(kMbarrierArriveAsm, "r,~{memory}", {}, barrier);
 }
 
+void HopperEmitter::arriveAfterCopies(Value barrier) {
+  inlineAsm(kMbarrierCopiesAsm, "r,~{memory}", {}, barrier);
+}
+
 void HopperEmitter::arriveExpecting(Value barrier, Value bytes) {
   inlineAsm(kMbarrierExpectAsm, "r,r,~{memory}", {}, {barrier, bytes});
 }
@@ -108,9 +112,9 @@ static SmallVector<Value> unpack(Emitter &e, Value result, int count) {
   return values;
 }
 
-static Type sumsType(Emitter &e, int count) {
-  return LLVM::LLVMStructType::getLiteral(
-      e.getContext(), SmallVector<Type>(count, e.getF32Type()));
+static Type sumsType(Emitter &e, Type type, int count) {
+  return LLVM::LLVMStructType::getLiteral(e.getContext(),
+                                          SmallVector<Type>(count, type));
 }
 
 SmallVector<Value> HopperEmitter::multiply(ArrayRef<Value> sums, int tokens,
@@ -119,18 +123,23 @@ SmallVector<Value> HopperEmitter::multiply(ArrayRef<Value> sums, int tokens,
   constexpr int registers = 4;
   int count = tokens / 2, steps = int(b.size());
   int firstA = count, firstB = count + registers * steps;
+  bool isInteger = type == "s8";
+  std::string shape = isInteger
+                          ? "k32.s32.s8.s8 "
+                          : "k16.f32." + type.str() + "." + type.str() + " ";
+  const char *factors = isInteger ? ";" : ", 1, 1, 0;";
   // Registers that were written are fenced in the same text, so that nothing
   // comes in between.
   std::string text = std::string(kWgmmaFenceAsm) + ";";
   for (int step = 0; step < steps; ++step)
-    text += std::string(kWgmmaAsm) + std::to_string(tokens) + "k16.f32." +
-            type.str() + "." + type.str() + " " + operandList(0, count) + ", " +
+    text += std::string(kWgmmaAsm) + std::to_string(tokens) + shape +
+            operandList(0, count) + ", " +
             operandList(firstA + registers * step, registers) + ", $" +
             std::to_string(firstB + step) + ", " +
-            (sums.empty() && step == 0 ? "0" : "1") + ", 1, 1, 0;";
+            (sums.empty() && step == 0 ? "0" : "1") + factors;
   text += std::string(kWgmmaCommitAsm) + ";";
 
-  SmallVector<std::string> constraints(count, "=f");
+  SmallVector<std::string> constraints(count, isInteger ? "=r" : "=f");
   constraints.append(registers * steps, "r");
   constraints.append(steps, "l");
   SmallVector<Value> operands(a);
@@ -139,21 +148,24 @@ SmallVector<Value> HopperEmitter::multiply(ArrayRef<Value> sums, int tokens,
     constraints.push_back(std::to_string(i));
   llvm::append_range(operands, sums);
   constraints.push_back("~{memory}");
-  auto op = inlineAsm(text, llvm::join(constraints, ","), sumsType(e, count),
-                      operands);
+  auto op = inlineAsm(
+      text, llvm::join(constraints, ","),
+      sumsType(e, isInteger ? Type(e.getI32Type()) : e.getF32Type(), count),
+      operands);
   return unpack(e, op.getRes(), count);
 }
 
 SmallVector<Value> HopperEmitter::waitProducts(int pending,
                                                ArrayRef<Value> products) {
   int count = int(products.size());
-  SmallVector<std::string> constraints(count, "=f");
+  Type type = products.front().getType();
+  SmallVector<std::string> constraints(count, type.isF32() ? "=f" : "=r");
   for (int i = 0; i < count; ++i)
     constraints.push_back(std::to_string(i));
   constraints.push_back("~{memory}");
-  auto op =
-      inlineAsm(kWgmmaWaitAsm + std::to_string(pending) + ";",
-                llvm::join(constraints, ","), sumsType(e, count), products);
+  auto op = inlineAsm(kWgmmaWaitAsm + std::to_string(pending) + ";",
+                      llvm::join(constraints, ","), sumsType(e, type, count),
+                      products);
   return unpack(e, op.getRes(), count);
 }
 

@@ -26,6 +26,8 @@ struct HopperEmitter {
   /// For other threads and the copy engine, before a block barrier.
   void fenceBarriers();
   void arrive(Value barrier);
+  /// Arrives when the thread's cp.async so far have written.
+  void arriveAfterCopies(Value barrier);
   /// Arrives, and the phase also waits for `bytes` of bulk copies.
   void arriveExpecting(Value barrier, Value bytes);
   /// Waits until the phase of that parity has ended.
@@ -51,9 +53,10 @@ struct HopperEmitter {
   /// swizzled, at `address` (1024-byte aligned). Steps of K add 32 bytes.
   Value descriptor(Value address);
   Value advance(Value descriptor, int64_t bytes);
-  /// A batch of wgmma m64nNk16, issued and committed: sums += Σ A · B, or = if
-  /// `sums` is empty. `a`: four registers a step; `b`: a descriptor each.
-  /// `type`: f16 or bf16. The result may be read after waitProducts only.
+  /// A batch of wgmma m64nN, 32 bytes of K a step, issued and committed: sums
+  /// += Σ A · B, or = if `sums` is empty. `a`: four registers a step; `b`: a
+  /// descriptor each. `type`: f16 or bf16, with sums in f32, or s8, in i32. The
+  /// result may be read after waitProducts only.
   mlir::SmallVector<Value> multiply(llvm::ArrayRef<Value> sums, int tokens,
                                     llvm::ArrayRef<Value> a,
                                     llvm::ArrayRef<Value> b,

@@ -39,6 +39,10 @@ inline constexpr const char *kMbarrierInitFenceAsm =
     "fence.mbarrier_init.release.cluster;";
 inline constexpr const char *kMbarrierArriveAsm =
     "mbarrier.arrive.shared::cta.b64 _, [$0];";
+/// An arrival once the thread's cp.async so far have written; of those that the
+/// mbarrier was initialised for.
+inline constexpr const char *kMbarrierCopiesAsm =
+    "cp.async.mbarrier.arrive.noinc.shared::cta.b64 [$0];";
 /// An arrival that also expects $1 bytes of bulk copies.
 inline constexpr const char *kMbarrierExpectAsm =
     "mbarrier.arrive.expect_tx.shared::cta.b64 _, [$0], $1;";
@@ -66,7 +70,8 @@ inline constexpr const char *kThreadIdAsm = "mov.u32 $0, %tid.x;";
 
 /// Statements of wgmma, each ended by ';', several in one text.
 inline constexpr const char *kWgmmaFenceAsm = "wgmma.fence.sync.aligned";
-/// "<N>k16.f32.<type>.<type> {sums}, {A}, B, scale of sums, 1, 1, 0" follow.
+/// "<N>k16.f32.<type>.<type> {sums}, {A}, B, scale of sums, 1, 1, 0" follow, or
+/// "<N>k32.s32.s8.s8 {sums}, {A}, B, scale of sums".
 inline constexpr const char *kWgmmaAsm = "wgmma.mma_async.sync.aligned.m64n";
 inline constexpr const char *kWgmmaCommitAsm =
     "wgmma.commit_group.sync.aligned";

@@ -47,6 +47,7 @@ WgmmaEmitter::WgmmaEmitter(Emitter &e, gpu::GPUFuncOp kernel,
     : e(e), hopper{e}, kernel(kernel), choice(choice), problem(choice.problem),
       config(choice.wgmma), layout(choice.problem.mmaLayout()), args(args),
       operands(e, choice.problem) {
+  elementBytes = layout.int8Activations ? 1 : 2;
   slices = choice.wgmmaSlices();
   sliceUnits = choice.wgmmaUnits();
   sliceAtoms = sliceUnits * layout.unitAtoms();
@@ -121,8 +122,9 @@ void WgmmaEmitter::emitPrologue() {
 
   e.when(e.equal(tid, e.i32(0)), [&] {
     for (int stage = 0; stage < config.stages; ++stage) {
-      // The four copying warps, and the bulk copies' bytes.
-      hopper.initBarrier(fullBarrier(e.i32(stage)), 4 + 1);
+      // The copying warps or threads, and the bulk copies' bytes.
+      hopper.initBarrier(fullBarrier(e.i32(stage)),
+                         (config.lag ? 4 : kGroupThreads) + 1);
       hopper.initBarrier(emptyBarrier(e.i32(stage)), 4 * config.groupsN);
     }
     hopper.fenceBarriers();
@@ -217,15 +219,23 @@ SmallVector<Value> WgmmaEmitter::readCodes(Value slot, int tile, int64_t unit) {
   return words;
 }
 
+void WgmmaEmitter::waitForSlot(Value index, Value slot) {
+  hopper.wait(fullBarrier(slot), parityOf(index));
+  if (!config.lag)
+    hopper.fenceProxy();
+}
+
 /// Adds a slice's products, that of turn `index`. `raw`: scales and zero
 /// points, [row tile][piece][word].
 void WgmmaEmitter::multiplySlice(Value index, Value slice, ArrayRef<Value> raw,
                                  Values &sums) {
   Value slot = slotOf(index);
   Value offset = slotOffset(slot);
-  hopper.wait(fullBarrier(slot), parityOf(index));
+  waitForSlot(index, slot);
   Value x = hopper.descriptor(shared(offset));
-  StringRef type = problem.type == ElementType::BF16 ? "bf16" : "f16";
+  StringRef type = layout.int8Activations              ? "s8"
+                   : problem.type == ElementType::BF16 ? "bf16"
+                                                       : "f16";
 
   // All batches of a slice: an atom of a row tile each.
   struct Batch {
@@ -293,7 +303,10 @@ void WgmmaEmitter::multiplySlice(Value index, Value slice, ArrayRef<Value> raw,
     Value scale[2] = {decodeScale(mine, 0), decodeScale(mine, 1)};
     for (size_t p = 0; p < products.size(); ++p) {
       Value &sum = sums[batch.tile * sumsOfTile() + p];
-      sum = e.fma(products[p], scale[p >> 1 & 1], sum);
+      Value product = products[p];
+      if (layout.int8Activations)
+        product = arith::SIToFPOp::create(e, e.getF32Type(), product);
+      sum = e.fma(product, scale[p >> 1 & 1], sum);
     }
   }
   // This warp reads the slot no more.
@@ -311,6 +324,11 @@ void WgmmaEmitter::consume() {
     Value mine = e.minu(e.add(first, e.i32(4 * tile)), lastTile);
     tileBase.push_back(
         e.at(args.weight, e.mul(e.wide(mine), e.i64(layout.tileBytes()))));
+  }
+  if (layout.int8Activations && wholeRow) {
+    Values sums = scaleInt8(sumInt8());
+    placeThread(hopper.threadIdAgain());
+    return finish(sums);
   }
   size_t sumCount = config.rowTiles * sumsOfTile();
   auto loadAll = [&](Value slice) {

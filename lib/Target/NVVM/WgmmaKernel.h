@@ -6,8 +6,8 @@
 ///
 /// \file
 /// The builder of WgmmaKernel.cpp, whose parts are in files of their own:
-/// WgmmaProducer.cpp copies, WgmmaKernel.cpp multiplies, WgmmaReduce.cpp adds
-/// up and stores.
+/// WgmmaProducer.cpp copies, WgmmaKernel.cpp and WgmmaInt8.cpp multiply,
+/// WgmmaReduce.cpp adds up and stores.
 ///
 //===----------------------------------------------------------------------===//
 
@@ -91,8 +91,17 @@ private:
   Value decodeScale(ArrayRef<Value> raw, int half);
   Value decodeZero(Value word, int half);
   Value tileAddress(int tile);
+  /// Waits for a full slot; what is in it may be multiplied then.
+  void waitForSlot(Value index, Value slot);
   void multiplySlice(Value index, Value slice, ArrayRef<Value> raw,
                      Values &sums);
+  // Activations of 8 bits and one scale a row: sums in i32 (WgmmaInt8.cpp).
+  Values sumInt8();
+  void multiplyInt8(Value index, Values &sums);
+  Values scaleInt8(ArrayRef<Value> sums);
+  /// Beside products a row tile more: the sums of x, for zero points.
+  bool sumsX() const { return layout.int8Activations && layout.hasZeroPoints; }
+
   size_t sumsOfTile() const { return size_t(config.tokens) / 2; }
   int64_t rawWords() const {
     return layout.scaleBytes() / 2 + layout.hasZeroPoints;
@@ -126,6 +135,7 @@ private:
   const KernelArguments &args;
   MmaOperands operands;
 
+  int64_t elementBytes;
   int64_t slices, sliceUnits, sliceAtoms;
   /// Atoms of a slice whose products are scaled together, and how many such
   /// pieces there are.

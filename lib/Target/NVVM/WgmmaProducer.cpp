@@ -9,9 +9,13 @@
 /// a lane of the first warp starts one each. x comes by cp.async, not by a
 /// tensor map: that needs no argument that the host must encode for each x, it
 /// fills rows and groups up with zeros wherever they end, and a permuted x is
-/// gathered in the same place. Its writes are made visible to tensor cores by
-/// the thread that made them, a few slices behind, before it arrives at the
-/// full slot's mbarrier.
+/// gathered in the same place.
+///
+/// With `lag` its writes are made visible to tensor cores by the thread that
+/// made them, as many slices behind, before it arrives at the full slot's
+/// mbarrier. Without, the copies themselves arrive there when they are done,
+/// and consumers make them visible: as many slices are under way as there are
+/// slots.
 ///
 //===----------------------------------------------------------------------===//
 
@@ -21,7 +25,7 @@ using namespace mlir;
 
 namespace qk::nvvm {
 
-constexpr int64_t kChunk = 16, kElement = 2;
+constexpr int64_t kChunk = 16;
 
 /// The slice's codes of all tiles of the block.
 void WgmmaEmitter::copyCodes(Value slice, Value slot, Value barrier) {
@@ -92,13 +96,13 @@ void WgmmaEmitter::copyChunk(int64_t panel, int64_t row, Value slice,
   if (!isDense() || covered != layout.k) {
     auto [k, inside] = codePosition(
         slice, e.add(e.shr(chunk, 2), e.i32(2 * panel)),
-        e.mul(e.bitAnd(chunk, e.i32(3)), e.i32(kChunk / kElement)), 0);
+        e.mul(e.bitAnd(chunk, e.i32(3)), e.i32(kChunk / elementBytes)), 0);
     valid = e.bitAnd(valid, inside);
     if (!isDense())
-      from = e.at(xRow, e.wide(e.mul(k, e.i32(kElement))));
+      from = e.at(xRow, e.wide(e.mul(k, e.i32(elementBytes))));
   }
   // Rows are at constant distances. Not read where nothing is copied.
-  int64_t distance = row * layout.k * kElement;
+  int64_t distance = row * layout.k * elementBytes;
   if (isDense())
     distance += panel * kPanelRow;
   from = e.at(from, e.i64(distance));
@@ -111,7 +115,7 @@ void WgmmaEmitter::copyChunk(int64_t panel, int64_t row, Value slice,
                           e.select(valid, e.i32(kChunk), e.i32(0)));
 }
 
-/// Two elements, one by one. `index`: [panel][row][word].
+/// A word of elements, one by one. `index`: [panel][row][word].
 void WgmmaEmitter::gatherWord(Value index, Value slice, Value slot) {
   constexpr int64_t rowWords = kPanelRow / 4;
   Value word = e.remu(index, e.i32(rowWords));
@@ -119,11 +123,12 @@ void WgmmaEmitter::gatherWord(Value index, Value slice, Value slot) {
   Value row = e.remu(panelRow, e.i32(config.tokens));
   Value panel = e.divu(panelRow, e.i32(config.tokens));
   Value atom = e.add(e.shl(panel, 1), e.shr(word, 4));
-  Value inAtom = e.shl(e.bitAnd(word, e.i32(15)), 1);
+  int64_t perWord = 4 / elementBytes;
+  Value inAtom = e.mul(e.bitAnd(word, e.i32(15)), e.i32(perWord));
   Value token = e.add(tokenBase, row);
   Value validToken = e.ltu(token, args.m);
   Value result;
-  for (int64_t i = 0; i < 2; ++i) {
+  for (int64_t i = 0; i < perWord; ++i) {
     auto [k, inside] = codePosition(slice, atom, inAtom, i);
     Value source = e.select(inside, k, e.i32(0));
     if (args.permutation)
@@ -135,12 +140,12 @@ void WgmmaEmitter::gatherWord(Value index, Value slice, Value slot) {
     Value element = e.select(
         valid, e.add(e.mul(e.wide(token), e.i64(layout.k)), e.wide(source)),
         e.i64(0));
-    Value loaded =
-        e.loadConst(e.getI16Type(),
-                    e.at(args.x, e.mul(element, e.i64(kElement))), kElement);
+    Value loaded = e.loadConst(
+        e.getIntegerType(8 * elementBytes),
+        e.at(args.x, e.mul(element, e.i64(elementBytes))), elementBytes);
     Value value = e.select(
         valid, arith::ExtUIOp::create(e, e.getI32Type(), loaded), e.i32(0));
-    value = e.shl(value, int(16 * i));
+    value = e.shl(value, int(8 * elementBytes * i));
     result = result ? e.bitOr(result, value) : value;
   }
   Value chunk = e.bitXor(e.shr(word, 2), e.bitAnd(row, e.i32(7)));
@@ -151,8 +156,8 @@ void WgmmaEmitter::gatherWord(Value index, Value slice, Value slot) {
 }
 
 bool WgmmaEmitter::copiesX() const {
-  return !args.permutation && layout.k * kElement % kChunk == 0 &&
-         (wholeRow || layout.groupLength() * kElement % kChunk == 0);
+  return !args.permutation && layout.k * elementBytes % kChunk == 0 &&
+         (wholeRow || layout.groupLength() * elementBytes % kChunk == 0);
 }
 
 /// `from`: this thread's first chunk of the slice, where codes lie as x does.
@@ -181,7 +186,7 @@ void WgmmaEmitter::produce() {
   placeThread(hopper.threadIdAgain());
   Value first = e.add(tokenBase, e.shr(inGroup, 3));
   rowsLeft = e.select(e.ltu(first, args.m), e.sub(args.m, first), e.i32(0));
-  xRow = e.at(args.x, e.mul(e.wide(first), e.i64(layout.k * kElement)));
+  xRow = e.at(args.x, e.mul(e.wide(first), e.i64(layout.k * elementBytes)));
   int64_t sliceBytes = sliceAtoms * MmaLayout::kAtomBytes;
   Value from = e.at(e.at(xRow, e.wide(e.shl(e.bitAnd(inGroup, e.i32(7)), 4))),
                     e.mul(e.wide(begin), e.i64(sliceBytes)));
@@ -193,8 +198,22 @@ void WgmmaEmitter::produce() {
     e.when(e.equal(warp, e.i32(0)),
            [&] { copyCodes(slice, offset, fullBarrier(slot)); });
     copyX(slice, offset, from);
-    NVVM::CpAsyncCommitGroupOp::create(e);
+    if (config.lag)
+      NVVM::CpAsyncCommitGroupOp::create(e);
+    else if (copiesX())
+      hopper.arriveAfterCopies(fullBarrier(slot));
+    else
+      hopper.arrive(fullBarrier(slot));
   };
+  if (!config.lag) {
+    Value step = e.i64(sliceBytes);
+    e.loop(begin, end, e.i32(1), {from},
+           [&](Value slice, Values state) -> Values {
+             fill(slice, e.sub(slice, begin), state[0]);
+             return {e.at(state[0], step)};
+           });
+    return;
+  }
   // x of the slice of `turn` is there, of which `behind` are under way.
   auto publish = [&](Value turn, int behind) {
     NVVM::CpAsyncWaitGroupOp::create(e, behind);

@@ -68,8 +68,18 @@ void WgmmaEmitter::storeResults(Value slot, ArrayRef<Value> sums,
   Type type = mlirType(e.getContext(), problem.type);
   Value place = e.mul(
       e.add(e.mul(e.wide(row), e.wide(args.n)), e.wide(channel)), e.i64(bytes));
+  Value validRow = e.ltu(row, args.m), xScale;
+  if (args.xScales)
+    // Past the last row: its first one's, for results that are not stored.
+    xScale = e.loadConst(
+        e.getF32Type(),
+        e.at(args.xScales,
+             e.mul(e.wide(e.select(validRow, row, e.i32(0))), e.i64(4))),
+        4);
   auto result = [&](int64_t i) {
     Value sum = sums[i];
+    if (args.xScales)
+      sum = e.mulf(sum, xScale);
     if (args.bias) {
       int64_t biasBytes = elementTypeBytes(*problem.bias);
       Value at = e.mul(e.wide(e.add(channel, e.i32(i))), e.i64(biasBytes));
@@ -79,7 +89,6 @@ void WgmmaEmitter::storeResults(Value slot, ArrayRef<Value> sums,
     }
     return e.fromF32(type, sum);
   };
-  Value validRow = e.ltu(row, args.m);
   if (together) {
     e.when(e.bitAnd(validRow, e.ltu(channel, args.n)), [&] {
       Values results;

@@ -12,7 +12,11 @@ namespace qk::nvvm {
 
 bool hasWgmma(const Chip &chip, const MatmulProblem &problem) {
   // The instructions are this very target's.
-  return chip.name == "sm_90a" && problem.packing == Layout::Mma;
+  if (chip.name != "sm_90a" || problem.packing == Layout::Simt)
+    return false;
+  // Beside products and sums of a group, sums of x have no registers.
+  return problem.packing == Layout::Mma || !problem.hasZeroPoints ||
+         problem.mmaLayout().groups() == 1;
 }
 
 WgmmaConfig fitWgmma(const Chip &chip, const MatmulProblem &problem,
@@ -25,6 +29,9 @@ WgmmaConfig fitWgmma(const Chip &chip, const MatmulProblem &problem,
   // Two atoms are a panel.
   config.panels = int(
       std::max<int64_t>(config.panels, problem.mmaLayout().unitAtoms() / 2));
+  // A slot is given back only once the warpgroup's next one is there.
+  if (problem.int8Activations)
+    config.stages = std::max(config.stages, 2 * config.groupsK);
   while (choice.sharedBytes() > chip.blockSharedBytes) {
     if (config.stages > 2 * config.groupsK)
       config.stages -= config.groupsK;
@@ -51,6 +58,50 @@ static bool hasRoom(const MatmulProblem &problem) {
   return oneScale && !manyWords && problem.scheme.bits() >= 4;
 }
 
+/// Rows of the table: add(last M, configuration, reason).
+template <typename Add>
+static void addInt8Kernels(const MatmulProblem &problem, Add add) {
+  if (problem.mmaLayout().groups() > 1 || problem.hasZeroPoints) {
+    add(-1,
+        {.tokens = 64,
+         .rowTiles = 1,
+         .panels = 1,
+         .stages = 8,
+         .lag = 0,
+         .maxSplit = 4,
+         .band = 8},
+        "M > 32 on sm_90a: wgmma; scales of groups, or zero points, take the "
+        "registers of as many tokens");
+    return;
+  }
+  add(64,
+      {.tokens = 64,
+       .rowTiles = 1,
+       .panels = 1,
+       .stages = 8,
+       .lag = 0,
+       .maxSplit = 4},
+      "M > 32 on sm_90a: wgmma; 128 channels a block, blocks split K");
+  add(256,
+      {.tokens = 128,
+       .rowTiles = 1,
+       .panels = 1,
+       .stages = 6,
+       .lag = 0,
+       .maxSplit = 4,
+       .band = 8},
+      "M up to 256: 128 channels by 128 tokens, blocks split K");
+  add(-1,
+      {.tokens = 128,
+       .rowTiles = 2,
+       .panels = 1,
+       .stages = 4,
+       .lag = 0,
+       .maxSplit = 4,
+       .band = 8},
+      "M > 256 is bound by tensor cores: 256 channels by 128 tokens a block");
+}
+
 std::vector<KernelChoice> chooseWgmmaKernels(const Chip &chip,
                                              const MatmulProblem &problem) {
   std::vector<KernelChoice> choices;
@@ -64,6 +115,10 @@ std::vector<KernelChoice> chooseWgmmaKernels(const Chip &chip,
     choice.reason = reason;
     choices.push_back(choice);
   };
+  if (problem.int8Activations) {
+    addInt8Kernels(problem, add);
+    return choices;
+  }
   if (!hasRoom(problem)) {
     // Codes of 3 bits come 256 at a time, with as many as eight scales.
     int tokens = problem.scheme.bits() == 3 ? 32 : 64;

@@ -106,8 +106,9 @@ TEST(NVVMKernelTable, ChoosesFamiliesOnTensorCores) {
           EXPECT_TRUE(names.insert(choice.name()).second) << choice.name();
           EXPECT_EQ(choice.mFrom, next);
           next = choice.mTo + 1;
-          // wgmma is sm_90a's, for activations of 16 bits.
-          bool wgmma = chip->name == "sm_90a" && !int8 && choice.mFrom > 32;
+          // wgmma is sm_90a's; bytes in groups with zero points have none.
+          bool wgmma = chip->name == "sm_90a" && choice.mFrom > 32 &&
+                       !(int8 && p.hasZeroPoints && p.scheme.groups(p.k) > 1);
           EXPECT_EQ(choice.family, choice.mFrom <= 16 ? KernelFamily::Decode
                                    : wgmma            ? KernelFamily::Wgmma
                                                       : KernelFamily::Prefill);

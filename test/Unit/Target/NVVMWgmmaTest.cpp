@@ -52,7 +52,7 @@ TEST_P(NVVMWgmma, EqualsTheReference) {
   config.groupsK = 2 / config.groupsN;
   config.panels = pick(1, 2);
   config.stages = pick(2, 4);
-  config.lag = pick(1, 2);
+  config.lag = pick(0, 1, 2);
   config.maxSplit = pick(1, 3);
   config.band = pick(1, 2);
   KernelChoice choice = wgmmaChoice(p, config);

@@ -150,7 +150,7 @@ struct MmaConfig {
 
 /// Parameters of the family on wgmma.
 struct WgmmaConfig {
-  /// Rows of x that a block handles: 16, 32, 64 or 128.
+  /// Rows of x that a block handles: a multiple of 16 up to 256.
   int tokens = 128;
   /// Tiles of 64 channels that a consuming warpgroup has.
   int rowTiles = 2;
@@ -158,10 +158,11 @@ struct WgmmaConfig {
   /// and split K.
   int groupsN = 2;
   int groupsK = 1;
-  /// Panels of 64 codes in a slice of K: whole units.
+  /// Panels of 128 bytes of a row of x in a slice of K: whole units.
   int panels = 2;
   /// Slices in shared memory, a multiple of groupsK; how many slices of x the
-  /// copying warps have under way behind the one that they start.
+  /// copying warps have under way behind the one that they start, 0: as many as
+  /// there are slots.
   int stages = 4;
   int lag = 1;
   /// As in MmaConfig.

@@ -104,11 +104,13 @@ void BlockRun::runBlock(const std::function<void()> &threadBody) {
     startClocks();
   while (error.empty()) {
     // A copy may be done any time; in the order of threads as late as it can.
-    if (randomOrder && !bulkCopies.empty() && random() % 64 == 0)
-      finishBulkCopy(random() % bulkCopies.size());
+    if (randomOrder && anyCopyUnderWay() && random() % 64 == 0)
+      finishAnyCopy();
+    if (!error.empty())
+      return;
     running = pickReady();
-    if (running < 0 && !bulkCopies.empty()) {
-      finishBulkCopy(randomOrder ? random() % bulkCopies.size() : 0);
+    if (running < 0 && anyCopyUnderWay()) {
+      finishAnyCopy();
       continue;
     }
     if (running >= 0) {

@@ -87,7 +87,8 @@ struct MmaOperands {
   uint32_t *d;
 };
 
-/// One thread's part of a `wgmma.mma_async` with A in registers: m64nNk16.
+/// One thread's part of a `wgmma.mma_async` with A in registers: m64nNk16, or
+/// m64nNk32 of bytes.
 struct WgmmaPart {
   MmaKind kind;
   /// N, and whether sums start at 0.
@@ -142,6 +143,8 @@ public:
   void fenceMbarrierInit();
   /// Arrives; the phase also waits for `bytes` of bulk copies.
   void arriveAtMbarrier(const char *barrier, int64_t bytes);
+  /// Arrives when the thread's asynchronous copies so far have happened.
+  void arriveAfterCopies(const char *barrier);
   void waitForMbarrier(const char *barrier, uint32_t parity);
   void copyBulk(char *to, const char *from, int64_t bytes, const char *barrier);
   void fenceProxy();
@@ -196,6 +199,8 @@ private:
     Clocks seen;
     /// When it fenced its writes for other proxies.
     std::vector<uint32_t> proxyFences;
+    /// What it knew at the last of them.
+    Clocks proxyFenced;
     /// What it waits for at an mbarrier.
     const char *mbarrier = nullptr;
     uint32_t parity = 0;
@@ -243,6 +248,14 @@ private:
     const char *barrier;
   };
 
+  /// Copies of a thread, and where it arrives after them.
+  struct CopyArrival {
+    int32_t thread;
+    uint32_t clock;
+    std::vector<Copy> copies;
+    const char *barrier;
+  };
+
   void runBlock(const std::function<void()> &body);
   static void enterThread();
   int pickReady();
@@ -269,6 +282,13 @@ private:
   Mbarrier &findMbarrier(const char *barrier, bool byCopyEngine);
   void tryEndPhase(const char *address, Mbarrier &barrier);
   void finishBulkCopy(size_t index);
+  void finishArrival(size_t index);
+  /// One of those of the copy engine or of threads' copies, any one.
+  bool anyCopyUnderWay() const {
+    return !bulkCopies.empty() || !copyArrivals.empty();
+  }
+  void finishAnyCopy();
+  void finishCopy(const Copy &copy, int32_t writer, uint32_t clock);
   void arriveAtGroup(int32_t site, const std::function<void(int)> &together);
   std::pair<size_t, int64_t> descriptorPlace(uint64_t descriptor) const;
   void startWgmma(int first);
@@ -311,6 +331,7 @@ private:
   std::vector<std::vector<ClockWord>> clockWords;
   std::map<const char *, Mbarrier> mbarriers;
   std::vector<BulkCopy> bulkCopies;
+  std::vector<CopyArrival> copyArrivals;
   uint32_t engineClock = 0;
   std::map<int32_t, std::vector<int>> atNamedBarrier;
   std::map<uint32_t, std::shared_ptr<WgmmaSums>> wgmmaSums;

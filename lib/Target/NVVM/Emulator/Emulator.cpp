@@ -76,6 +76,9 @@ static void emuFenceMbarrierInit() { BlockRun::current->fenceMbarrierInit(); }
 static void emuArrive(const char *barrier, int32_t bytes) {
   BlockRun::current->arriveAtMbarrier(barrier, bytes);
 }
+static void emuArriveAfterCopies(const char *barrier) {
+  BlockRun::current->arriveAfterCopies(barrier);
+}
 static void emuWaitForMbarrier(const char *barrier, int32_t parity) {
   BlockRun::current->waitForMbarrier(barrier, uint32_t(parity));
 }
@@ -158,6 +161,7 @@ static Error defineRuntime(orc::LLJIT &jit) {
   define("qk_emu_mbarrier_init", emuInitMbarrier);
   define("qk_emu_mbarrier_init_fence", emuFenceMbarrierInit);
   define("qk_emu_mbarrier_arrive", emuArrive);
+  define("qk_emu_mbarrier_copies", emuArriveAfterCopies);
   define("qk_emu_mbarrier_wait", emuWaitForMbarrier);
   define("qk_emu_copy_bulk", emuCopyBulk);
   define("qk_emu_proxy_fence", emuFenceProxy);

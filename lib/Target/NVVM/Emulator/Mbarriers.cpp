@@ -72,6 +72,47 @@ void BlockRun::arriveAtMbarrier(const char *address, int64_t bytes) {
   tryEndPhase(address, barrier);
 }
 
+void BlockRun::arriveAfterCopies(const char *address) {
+  findMbarrier(address, /*byCopyEngine=*/false);
+  Thread &self = threads[running];
+  CopyArrival arrival{running, self.seen[running]++, {}, address};
+  for (const std::vector<Copy> &group : self.groups)
+    arrival.copies.insert(arrival.copies.end(), group.begin(), group.end());
+  self.groups.clear();
+  arrival.copies.insert(arrival.copies.end(), self.open.begin(),
+                        self.open.end());
+  self.open.clear();
+  copyArrivals.push_back(std::move(arrival));
+}
+
+/// That one, or an earlier one of its thread, which comes first.
+void BlockRun::finishArrival(size_t index) {
+  for (size_t i = 0; i < index; ++i)
+    if (copyArrivals[i].thread == copyArrivals[index].thread)
+      index = i;
+  CopyArrival arrival = std::move(copyArrivals[index]);
+  copyArrivals.erase(copyArrivals.begin() + index);
+  for (const Copy &copy : arrival.copies)
+    finishCopy(copy, arrival.thread, arrival.clock);
+  Mbarrier &barrier = mbarriers.at(arrival.barrier);
+  if (barrier.pending == 0) {
+    running = arrival.thread;
+    error = where() + "its copies arrive at an mbarrier that has had its " +
+            std::to_string(barrier.arrivals) + " arrivals of this phase";
+    return;
+  }
+  --barrier.pending;
+  uint32_t &known = barrier.arrived[arrival.thread];
+  known = std::max(known, arrival.clock);
+  tryEndPhase(arrival.barrier, barrier);
+}
+
+void BlockRun::finishAnyCopy() {
+  size_t bulk = bulkCopies.size(), all = bulk + copyArrivals.size();
+  size_t index = randomOrder ? random() % all : 0;
+  index < bulk ? finishBulkCopy(index) : finishArrival(index - bulk);
+}
+
 void BlockRun::waitForMbarrier(const char *address, uint32_t parity) {
   Mbarrier &barrier = findMbarrier(address, /*byCopyEngine=*/false);
   Thread &self = threads[running];
@@ -134,6 +175,7 @@ void BlockRun::finishBulkCopy(size_t index) {
 void BlockRun::fenceProxy() {
   Thread &self = threads[running];
   self.proxyFences.push_back(++self.seen[running]);
+  self.proxyFenced = self.seen;
 }
 
 //===----------------------------------------------------------------------===//

@@ -207,29 +207,33 @@ void BlockRun::commitCopies() {
   self.open.clear();
 }
 
+/// As a store of thread `writer`, whose clock is `clock`.
+void BlockRun::finishCopy(const Copy &copy, int32_t writer, uint32_t clock) {
+  auto [buffer, offset] = sharedPlace(copy.to);
+  for (int64_t byte = offset; byte < offset + copy.bytes; byte += 4) {
+    if (byClock) {
+      ClockWord &word = clockWords[buffer][byte / 4];
+      word.copier = -1;
+      word.writer = writer;
+      word.writeClock = clock;
+      continue;
+    }
+    Word &word = words[buffer][byte / 4];
+    word.copier = -1;
+    // Now, and by this thread, as others must know by a barrier.
+    word.writer = writer;
+    word.writeEpoch = epoch;
+    word.writeWarpEpoch = threads[writer].warpEpoch;
+  }
+  std::memcpy(copy.to, copy.from, copy.sourceBytes);
+  std::memset(copy.to + copy.sourceBytes, 0, copy.bytes - copy.sourceBytes);
+}
+
 void BlockRun::waitCopies(int32_t pending) {
   Thread &self = threads[running];
   while (int64_t(self.groups.size()) > pending) {
-    for (const Copy &copy : self.groups.front()) {
-      auto [buffer, offset] = sharedPlace(copy.to);
-      for (int64_t byte = offset; byte < offset + copy.bytes; byte += 4) {
-        if (byClock) {
-          ClockWord &word = clockWords[buffer][byte / 4];
-          word.copier = -1;
-          word.writer = running;
-          word.writeClock = self.seen[running];
-          continue;
-        }
-        Word &word = words[buffer][byte / 4];
-        word.copier = -1;
-        // Now, and by this thread, as others must know by a barrier.
-        word.writer = running;
-        word.writeEpoch = epoch;
-        word.writeWarpEpoch = self.warpEpoch;
-      }
-      std::memcpy(copy.to, copy.from, copy.sourceBytes);
-      std::memset(copy.to + copy.sourceBytes, 0, copy.bytes - copy.sourceBytes);
-    }
+    for (const Copy &copy : self.groups.front())
+      finishCopy(copy, running, self.seen[running]);
     self.groups.pop_front();
   }
 }

@@ -12,7 +12,8 @@
 /// within what the thread has heard of.
 ///
 /// Tensor cores and the copy engine see what threads wrote only after a proxy
-/// fence of the writer, which the reader must have heard of too.
+/// fence: of the writer, which the reader must have heard of too, or of the
+/// reader, after it has heard of the write.
 ///
 //===----------------------------------------------------------------------===//
 
@@ -28,6 +29,7 @@ void BlockRun::startClocks() {
     thread.seen.assign(threads.size() + 1, 0);
     thread.seen[i] = 1;
     thread.proxyFences.clear();
+    thread.proxyFenced.assign(threads.size() + 1, 0);
     thread.wgmmaFenced = false;
     thread.openWgmmas.clear();
     thread.wgmmaGroups.clear();
@@ -37,6 +39,7 @@ void BlockRun::startClocks() {
     clockWords.emplace_back((buffer.bytes + 3) / 4);
   mbarriers.clear();
   bulkCopies.clear();
+  copyArrivals.clear();
   atNamedBarrier.clear();
   wgmmaSums.clear();
   engineClock = 0;
@@ -105,13 +108,15 @@ void BlockRun::readWord(ClockWord &word, int64_t byte, int reader) {
 void BlockRun::checkProxy(const ClockWord &word, int64_t byte, int reader) {
   if (word.writer < 0 || word.writer == copyEngine())
     return;
+  if (threads[reader].proxyFenced[word.writer] >= word.writeClock)
+    return;
   const std::vector<uint32_t> &fences = threads[word.writer].proxyFences;
   auto fence = std::upper_bound(fences.begin(), fences.end(), word.writeClock);
   if (fence == fences.end() || !knows(reader, word.writer, *fence))
     fail("reads byte " + std::to_string(byte) +
          " of shared memory past the caches of threads, with no proxy fence "
-         "of thread " +
-         std::to_string(word.writer) + " after it wrote it");
+         "after thread " +
+         std::to_string(word.writer) + " wrote it");
 }
 
 void BlockRun::accessByClock(size_t buffer, int64_t offset, int64_t bytes,

@@ -75,6 +75,8 @@ bool HopperAsm::rewriteSimple() {
     runtimeCall("qk_emu_mbarrier_init_fence", {});
   else if (text == kMbarrierArriveAsm)
     runtimeCall("qk_emu_mbarrier_arrive", {flat(argument(0)), number(0)});
+  else if (text == kMbarrierCopiesAsm)
+    runtimeCall("qk_emu_mbarrier_copies", {flat(argument(0))});
   else if (text == kMbarrierExpectAsm)
     runtimeCall("qk_emu_mbarrier_arrive", {flat(argument(0)), argument(1)});
   else if (text == kMbarrierWaitAsm)
@@ -119,15 +121,20 @@ bool HopperAsm::operandNumbers(StringRef list,
 /// After kWgmmaAsm.
 Error HopperAsm::multiply(StringRef rest) {
   unsigned columns = 0;
-  if (rest.consumeInteger(10, columns) || !rest.consume_front("k16.f32."))
+  if (rest.consumeInteger(10, columns))
     return unknown();
   MmaKind kind;
-  if (rest.consume_front("f16.f16 "))
+  StringRef end = ", 1, 1, 0";
+  if (rest.consume_front("k16.f32.f16.f16 ")) {
     kind = MmaKind::F16;
-  else if (rest.consume_front("bf16.bf16 "))
+  } else if (rest.consume_front("k16.f32.bf16.bf16 ")) {
     kind = MmaKind::BF16;
-  else
+  } else if (rest.consume_front("k32.s32.s8.s8 ")) {
+    kind = MmaKind::S8;
+    end = "";
+  } else {
     return unknown();
+  }
   size_t sumsEnd = rest.find('}') + 1;
   SmallVector<unsigned> results, registers;
   if (!operandNumbers(rest.take_front(sumsEnd), results))
@@ -139,7 +146,7 @@ Error HopperAsm::multiply(StringRef rest) {
       !operandNumbers(rest.take_front(registersEnd - 2), registers) ||
       !(rest = rest.drop_front(registersEnd - 2)).consume_front(", $") ||
       rest.consumeInteger(10, descriptor) || !rest.consume_front(", ") ||
-      rest.consumeInteger(10, keepsSums) || rest != ", 1, 1, 0")
+      rest.consumeInteger(10, keepsSums) || rest != end)
     return unknown();
   if (columns % 8 || results.size() != columns / 2 || registers.size() != 4 ||
       results.size() != outputs)

@@ -20,10 +20,15 @@ namespace qk::nvvm {
 
 namespace {
 constexpr int kGroup = 128;
-constexpr int kDepth = 16;
+/// Words of K: 16 codes of 16 bits, 32 of 8.
+constexpr int kDepthWords = 8;
 /// A quiet NaN with its sign, and what it stands for: 15 bits say which sums, 7
-/// which one of a thread's.
-constexpr uint32_t kStandsFor = 0xffc00000, kStandsForMask = 0xffc00000;
+/// which one of a thread's. Of i32 sums a number that they do not reach below
+/// 130000 codes, and wrong by far.
+constexpr uint32_t kStandsForMask = 0xffc00000;
+uint32_t standsFor(MmaKind kind) {
+  return kind == MmaKind::S8 ? 0x80000000 : 0xffc00000;
+}
 constexpr int kIndexBits = 7;
 constexpr uint32_t kSumsCount = (1 << 15) - 1;
 
@@ -33,9 +38,10 @@ uint32_t idOf(uint32_t value) { return value >> kIndexBits & ((1 << 15) - 1); }
 /// The sums of a warpgroup, through all the multiplications that add to them.
 struct BlockRun::WgmmaSums {
   uint32_t id;
+  MmaKind kind;
   int perThread;
-  /// [thread][sum]
-  std::vector<float> values;
+  /// [thread][sum], as bits.
+  std::vector<uint32_t> values;
   /// Threads that have them.
   int taken = 0;
 };
@@ -128,7 +134,7 @@ void BlockRun::startWgmma(int first) {
   op->buffer = buffer;
   auto base = reinterpret_cast<uintptr_t>(shared[buffer].data);
   for (int column = 0; column < columns; ++column)
-    for (int word = 0; word < kDepth / 2; ++word) {
+    for (int word = 0; word < kDepthWords; ++word) {
       uintptr_t address =
           base + start + column / 8 * stride + column % 8 * 128 + 4 * word;
       // Bits 4-6 of the address are exclusive-or-ed with bits 7-9.
@@ -148,12 +154,12 @@ void BlockRun::startWgmma(int first) {
 
   // The sums: new ones, or those that an earlier one adds to.
   uint32_t value = leader.sums[0];
-  auto found = (value & kStandsForMask) == kStandsFor
+  auto found = (value & kStandsForMask) == standsFor(leader.kind)
                    ? wgmmaSums.find(idOf(value))
                    : wgmmaSums.end();
   if (!leader.zero && found != wgmmaSums.end()) {
     op->sums = found->second;
-    if (op->sums->perThread != columns / 2)
+    if (op->sums->perThread != columns / 2 || op->sums->kind != leader.kind)
       fail("adds to sums under way of another shape");
   } else {
     op->sums = std::make_shared<WgmmaSums>();
@@ -161,23 +167,24 @@ void BlockRun::startWgmma(int first) {
       op->sums->id = nextSums++ % kSumsCount;
     while (wgmmaSums.count(op->sums->id));
     wgmmaSums[op->sums->id] = op->sums;
+    op->sums->kind = leader.kind;
     op->sums->perThread = columns / 2;
-    op->sums->values.assign(size_t(kGroup) * columns / 2, 0.0f);
+    op->sums->values.assign(size_t(kGroup) * columns / 2, 0);
     if (!leader.zero)
       for (int i = 0; i < kGroup; ++i)
         for (int p = 0; p < columns / 2; ++p)
           op->sums->values[i * columns / 2 + p] =
-              std::bit_cast<float>(threads[first + i].wgmma->sums[p]);
+              threads[first + i].wgmma->sums[p];
   }
   for (int i = 0; i < kGroup; ++i) {
     const WgmmaPart &part = *threads[first + i].wgmma;
     std::copy_n(part.a, 4, op->a[i]);
     for (int p = 0; p < columns / 2; ++p) {
-      uint32_t standsFor = kStandsFor | op->sums->id << kIndexBits | p;
+      uint32_t value = standsFor(leader.kind) | op->sums->id << kIndexBits | p;
       // A thread's registers must all be the same sums'.
-      if (!part.zero && found != wgmmaSums.end() && part.sums[p] != standsFor)
+      if (!part.zero && found != wgmmaSums.end() && part.sums[p] != value)
         fail("adds to sums of which some are not under way");
-      part.sums[p] = standsFor;
+      part.sums[p] = value;
     }
     threads[first + i].openWgmmas.push_back(op);
   }
@@ -191,40 +198,64 @@ void BlockRun::wgmmaCommit() {
   self.wgmmaFenced = false;
 }
 
-static float fromBits(uint16_t bits, MmaKind kind) {
-  if (kind == MmaKind::BF16)
-    return std::bit_cast<float>(uint32_t(bits) << 16);
-  return float(std::bit_cast<_Float16>(bits));
+/// The numbers of a word: two of 16 bits, or four of 8.
+static int numbersOf(uint32_t word, MmaKind kind, double *numbers) {
+  if (kind == MmaKind::S8) {
+    for (int i = 0; i < 4; ++i)
+      numbers[i] = int8_t(word >> 8 * i);
+    return 4;
+  }
+  for (int i = 0; i < 2; ++i) {
+    auto bits = uint16_t(word >> 16 * i);
+    numbers[i] = kind == MmaKind::BF16
+                     ? std::bit_cast<float>(uint32_t(bits) << 16)
+                     : float(std::bit_cast<_Float16>(bits));
+  }
+  return 2;
 }
 
-/// PTX ISA, "Register fragments for wgmma.mma_async.m64nNk16": a warp has 16
-/// rows, its lanes those of mma.m16n8k16.
+/// sum + Σ a · b, of one step.
+static uint32_t addProducts(uint32_t sum, const double *a, const double *b,
+                            int depth, MmaKind kind) {
+  if (kind == MmaKind::S8) {
+    for (int k = 0; k < depth; ++k)
+      sum += uint32_t(int32_t(a[k]) * int32_t(b[k]));
+    return sum;
+  }
+  auto value = std::bit_cast<float>(sum);
+  for (int k = 0; k < depth; ++k)
+    value += float(a[k]) * float(b[k]);
+  return std::bit_cast<uint32_t>(value);
+}
+
+/// PTX ISA, "Register fragments for wgmma.mma_async.m64nNk16" and ".m64nNk32":
+/// a warp has 16 rows, its lanes those of mma.m16n8k16 and mma.m16n8k32: of a
+/// step's 8 words lane 4g + t has words t and t + 4 of rows g and g + 8.
 void BlockRun::execute(Wgmma &op) {
   op.done = true;
-  std::vector<float> b(size_t(op.columns) * kDepth);
-  for (size_t i = 0; i < op.places.size(); ++i) {
-    uint32_t word = *reinterpret_cast<const uint32_t *>(shared[op.buffer].data +
-                                                        op.places[i]);
-    b[2 * i] = fromBits(uint16_t(word), op.kind);
-    b[2 * i + 1] = fromBits(uint16_t(word >> 16), op.kind);
-  }
+  int perWord = op.kind == MmaKind::S8 ? 4 : 2, depth = perWord * kDepthWords;
+  std::vector<double> b(op.places.size() * perWord);
+  for (size_t i = 0; i < op.places.size(); ++i)
+    numbersOf(*reinterpret_cast<const uint32_t *>(shared[op.buffer].data +
+                                                  op.places[i]),
+              op.kind, &b[i * perWord]);
+  constexpr int maxDepth = 4 * kDepthWords;
   for (int warp = 0; warp < kGroup / kWarp; ++warp) {
-    float a[16][kDepth];
+    double a[16][maxDepth];
     for (int lane = 0; lane < kWarp; ++lane)
       for (int r = 0; r < 4; ++r)
-        for (int i = 0; i < 2; ++i)
-          a[lane / 4 + 8 * (r & 1)][lane % 4 * 2 + i + 8 * (r >> 1)] = fromBits(
-              uint16_t(op.a[warp * kWarp + lane][r] >> 16 * i), op.kind);
+        numbersOf(
+            op.a[warp * kWarp + lane][r], op.kind,
+            &a[lane / 4 + 8 * (r & 1)][perWord * (lane % 4 + 4 * (r >> 1))]);
     for (int lane = 0; lane < kWarp; ++lane)
       for (int p = 0; p < op.columns / 2; ++p) {
-        const float *row = a[lane / 4 + 8 * (p >> 1 & 1)];
-        const float *column =
-            &b[size_t(p / 4 * 8 + lane % 4 * 2 + (p & 1)) * kDepth];
-        float &sum =
+        const double *row = a[lane / 4 + 8 * (p >> 1 & 1)];
+        const double *column =
+            &b[size_t(p / 4 * 8 + lane % 4 * 2 + (p & 1)) * depth];
+        uint32_t &sum =
             op.sums
                 ->values[size_t(warp * kWarp + lane) * op.sums->perThread + p];
-        for (int k = 0; k < kDepth; ++k)
-          sum += row[k] * column[k];
+        sum = addProducts(sum, row, column, depth, op.kind);
       }
   }
 }
@@ -248,12 +279,12 @@ void BlockRun::wgmmaWait(int32_t pending, uint32_t *sums, int32_t count) {
     }
     self.wgmmaGroups.pop_front();
   }
-  std::shared_ptr<WgmmaSums> taken;
+  // One wait may take the sums of several row tiles.
+  std::set<std::shared_ptr<WgmmaSums>> complete;
   for (int i = 0; i < count; ++i) {
-    if ((sums[i] & kStandsForMask) != kStandsFor)
-      continue;
     auto found = wgmmaSums.find(idOf(sums[i]));
-    if (found == wgmmaSums.end())
+    if (found == wgmmaSums.end() ||
+        (sums[i] & kStandsForMask) != standsFor(found->second->kind))
       continue;
     // Not if the thread has not waited for all that add to it.
     bool underWay = false;
@@ -264,13 +295,14 @@ void BlockRun::wgmmaWait(int32_t pending, uint32_t *sums, int32_t count) {
       underWay |= op->sums == found->second;
     if (underWay)
       continue;
-    taken = found->second;
-    sums[i] = std::bit_cast<uint32_t>(
-        taken->values[size_t(running % kGroup) * taken->perThread +
-                      (sums[i] & ((1 << kIndexBits) - 1))]);
+    const std::shared_ptr<WgmmaSums> &taken = found->second;
+    sums[i] = taken->values[size_t(running % kGroup) * taken->perThread +
+                            (sums[i] & ((1 << kIndexBits) - 1))];
+    complete.insert(taken);
   }
-  if (taken && ++taken->taken == kGroup)
-    wgmmaSums.erase(taken->id);
+  for (const std::shared_ptr<WgmmaSums> &each : complete)
+    if (++each->taken == kGroup)
+      wgmmaSums.erase(each->id);
 }
 
 } // namespace qk::nvvm
