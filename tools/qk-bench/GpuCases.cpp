@@ -72,7 +72,7 @@ std::vector<GpuCase> timedCases(const Chip &chip) {
   MatmulProblem w8a8 = weights(S8, -1, F16);
   w8a8.int8Activations = true;
   if (chip.capability >= 80)
-    add(w8a8, 8192, 8192, {1, 16, 64, 128, 512, 8192});
+    add(w8a8, 8192, 8192, {1, 16, 32, 64, 128, 512, 8192});
   // Plain multiply-adds.
   add(weights(U4, 128, F32), 8192, 8192, {1, 8});
   return cases;

@@ -320,10 +320,11 @@ std::vector<KernelChoice> chooseKernels(const Chip &chip,
     std::vector<KernelChoice> choices = chooseMmaKernels(chip, problem);
     if (!hasWgmma(chip, problem))
       return choices;
-    std::erase_if(choices, [](const KernelChoice &choice) {
-      return choice.mFrom >= kWgmmaFrom;
+    int64_t first = firstWgmmaRow(problem);
+    std::erase_if(choices, [&](const KernelChoice &choice) {
+      return choice.mFrom >= first;
     });
-    choices.back().mTo = kWgmmaFrom - 1;
+    choices.back().mTo = first - 1;
     for (KernelChoice &choice : chooseWgmmaKernels(chip, problem))
       choices.push_back(std::move(choice));
     return choices;

@@ -91,16 +91,18 @@ std::pair<Value, Value> WgmmaEmitter::codePosition(Value slice, Value atom,
 void WgmmaEmitter::copyChunk(int64_t panel, int64_t row, Value slice,
                              Value slot, Value from) {
   Value chunk = e.bitAnd(inGroup, e.i32(7)), rowInEight = e.shr(inGroup, 3);
-  Value valid = e.ltu(e.i32(row), rowsLeft);
+  Value rows = rowsLeft;
   int64_t covered = slices * sliceAtoms * layout.atomCodes();
   if (!isDense() || covered != layout.k) {
     auto [k, inside] = codePosition(
         slice, e.add(e.shr(chunk, 2), e.i32(2 * panel)),
         e.mul(e.bitAnd(chunk, e.i32(3)), e.i32(kChunk / elementBytes)), 0);
-    valid = e.bitAnd(valid, inside);
+    // Of all rows at once: their own conditions would be kept in registers.
+    rows = e.select(inside, rows, e.i32(0));
     if (!isDense())
       from = e.at(xRow, e.wide(e.mul(k, e.i32(elementBytes))));
   }
+  Value valid = e.ltu(e.i32(row), rows);
   // Rows are at constant distances. Not read where nothing is copied.
   int64_t distance = row * layout.k * elementBytes;
   if (isDense())

@@ -58,48 +58,76 @@ static bool hasRoom(const MatmulProblem &problem) {
   return oneScale && !manyWords && problem.scheme.bits() >= 4;
 }
 
-/// Rows of the table: add(last M, configuration, reason).
+/// Sums in i32 that scales multiply once, at the end.
+static bool isPlainInt8(const MatmulProblem &problem) {
+  return problem.int8Activations && !problem.hasZeroPoints &&
+         problem.mmaLayout().groups() == 1;
+}
+
+int64_t firstWgmmaRow(const MatmulProblem &problem) {
+  return isPlainInt8(problem) ? 9 : 33;
+}
+
+/// Rows of the table for activations of 8 bits: add(last M, configuration,
+/// reason). All of them have as many slices under way as slots.
 template <typename Add>
 static void addInt8Kernels(const MatmulProblem &problem, Add add) {
-  if (problem.mmaLayout().groups() > 1 || problem.hasZeroPoints) {
+  // Measured on an H200 (README.md): up to 128 tokens, 64 channels a block give
+  // every multiprocessor one at 8192 channels, with no sums to add up between
+  // blocks; the two warpgroups split K.
+  auto few = [](int tokens) {
+    return WgmmaConfig{.tokens = tokens,
+                       .rowTiles = 1,
+                       .groupsN = 1,
+                       .groupsK = 2,
+                       .panels = 1,
+                       .stages = tokens > 16 ? 8 : 16,
+                       .lag = 0,
+                       .maxSplit = 4};
+  };
+  if (isPlainInt8(problem)) {
+    add(16, few(16),
+        "M up to 16 on sm_90a: wgmma; 64 channels a block, two warpgroups "
+        "split K, many slices under way");
+    add(32, few(32), "M up to 32: the same for 32 tokens");
+  }
+  add(64, few(64),
+      "M up to 64 on sm_90a: wgmma; 64 channels by 64 tokens a block, two "
+      "warpgroups split K");
+  add(128, few(128), "M up to 128: the same for 128 tokens");
+  if (problem.mmaLayout().groups() > 1)
     add(-1,
-        {.tokens = 64,
+        {.tokens = 128,
          .rowTiles = 1,
          .panels = 1,
-         .stages = 8,
+         .stages = 6,
+         .lag = 0,
+         .maxSplit = 4,
+         .band = 16},
+        "M > 128: 128 channels by 128 tokens a block; products of a group "
+        "beside sums leave no registers for more");
+  else if (problem.hasZeroPoints)
+    add(-1,
+        {.tokens = 96,
+         .rowTiles = 2,
+         .panels = 1,
+         .stages = 5,
          .lag = 0,
          .maxSplit = 4,
          .band = 8},
-        "M > 32 on sm_90a: wgmma; scales of groups, or zero points, take the "
-        "registers of as many tokens");
-    return;
-  }
-  add(64,
-      {.tokens = 64,
-       .rowTiles = 1,
-       .panels = 1,
-       .stages = 8,
-       .lag = 0,
-       .maxSplit = 4},
-      "M > 32 on sm_90a: wgmma; 128 channels a block, blocks split K");
-  add(256,
-      {.tokens = 128,
-       .rowTiles = 1,
-       .panels = 1,
-       .stages = 6,
-       .lag = 0,
-       .maxSplit = 4,
-       .band = 8},
-      "M up to 256: 128 channels by 128 tokens, blocks split K");
-  add(-1,
-      {.tokens = 128,
-       .rowTiles = 2,
-       .panels = 1,
-       .stages = 4,
-       .lag = 0,
-       .maxSplit = 4,
-       .band = 8},
-      "M > 256 is bound by tensor cores: 256 channels by 128 tokens a block");
+        "M > 128: 256 channels by 96 tokens a block; of three products one is "
+        "the sums of x, for zero points");
+  else
+    add(-1,
+        {.tokens = 256,
+         .rowTiles = 1,
+         .panels = 1,
+         .stages = 4,
+         .lag = 0,
+         .maxSplit = 4,
+         .band = 16},
+        "M > 128 is bound by tensor cores: 128 channels by 256 tokens a block "
+        "read shared memory least");
 }
 
 std::vector<KernelChoice> chooseWgmmaKernels(const Chip &chip,
@@ -110,7 +138,8 @@ std::vector<KernelChoice> chooseWgmmaKernels(const Chip &chip,
     choice.family = KernelFamily::Wgmma;
     choice.problem = problem;
     choice.wgmma = fitWgmma(chip, problem, config);
-    choice.mFrom = choices.empty() ? kWgmmaFrom : choices.back().mTo + 1;
+    choice.mFrom =
+        choices.empty() ? firstWgmmaRow(problem) : choices.back().mTo + 1;
     choice.mTo = mTo;
     choice.reason = reason;
     choices.push_back(choice);

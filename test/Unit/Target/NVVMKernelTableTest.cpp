@@ -106,12 +106,14 @@ TEST(NVVMKernelTable, ChoosesFamiliesOnTensorCores) {
           EXPECT_TRUE(names.insert(choice.name()).second) << choice.name();
           EXPECT_EQ(choice.mFrom, next);
           next = choice.mTo + 1;
-          // wgmma is sm_90a's; bytes in groups with zero points have none.
-          bool wgmma = chip->name == "sm_90a" && choice.mFrom > 32 &&
-                       !(int8 && p.hasZeroPoints && p.scheme.groups(p.k) > 1);
-          EXPECT_EQ(choice.family, choice.mFrom <= 16 ? KernelFamily::Decode
-                                   : wgmma            ? KernelFamily::Wgmma
-                                                      : KernelFamily::Prefill);
+          // wgmma is sm_90a's; bytes with one scale a row take it sooner.
+          bool early = int8 && p.scheme.groups(p.k) == 1;
+          bool wgmma =
+              chip->name == "sm_90a" && choice.mFrom > (early ? 8 : 32);
+          EXPECT_EQ(choice.family, wgmma ? KernelFamily::Wgmma
+                                   : choice.mFrom <= 16
+                                       ? KernelFamily::Decode
+                                       : KernelFamily::Prefill);
           EXPECT_LE(choice.sharedBytes(), chip->blockSharedBytes);
           EXPECT_LE(choice.maxRegisters() * choice.threads(), 65536);
           EXPECT_GE(choice.threads(), 64);

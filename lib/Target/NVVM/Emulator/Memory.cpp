@@ -207,7 +207,7 @@ void BlockRun::commitCopies() {
   self.open.clear();
 }
 
-/// As a store of thread `writer`, whose clock is `clock`.
+/// As a store of thread `writer`, whose clock is `clock` where there are any.
 void BlockRun::finishCopy(const Copy &copy, int32_t writer, uint32_t clock) {
   auto [buffer, offset] = sharedPlace(copy.to);
   for (int64_t byte = offset; byte < offset + copy.bytes; byte += 4) {
@@ -233,7 +233,7 @@ void BlockRun::waitCopies(int32_t pending) {
   Thread &self = threads[running];
   while (int64_t(self.groups.size()) > pending) {
     for (const Copy &copy : self.groups.front())
-      finishCopy(copy, running, self.seen[running]);
+      finishCopy(copy, running, byClock ? self.seen[running] : 0);
     self.groups.pop_front();
   }
 }

@@ -5,8 +5,9 @@
   check_ptxas.py PTXAS FOLDER [--table]
 
 FOLDER is what `artifacts=` wrote. Every kernel of kernels.json must assemble
-for its chip without a spill or local memory, within its max_registers. --table
-prints registers, shared bytes and stack of each.
+for its chip without a spill or local memory, within its max_registers, and
+without a word of ptxas that it serialises wgmma (C75xx). --table prints
+registers, shared bytes and stack of each.
 """
 
 import json
@@ -29,6 +30,11 @@ def main():
     if done.returncode:
         sys.exit(f"ptxas failed:\n{log}")
     found = {}
+    bad = 0
+    for line in log.splitlines():
+        if re.search(r"\(C75\d\d\)|serializ", line):
+            print(line)
+            bad += 1
     for part in log.split("Compiling entry function '")[1:]:
         name = part.split("'", 1)[0]
         numbers = {key: int(value) for value, key in re.findall(
@@ -36,7 +42,6 @@ def main():
         numbers["registers"] = int(re.search(r"Used (\d+) registers",
                                              part).group(1))
         found[name] = numbers
-    bad = 0
     for kernel in description["kernels"]:
         got = found[kernel["name"]]
         wrong = [f"{got[key]} bytes {key}" for key in

@@ -2,12 +2,13 @@
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """A module with a packed matmul for each kernel variant.
 
-  variants.py [--mma] [--all] [--every=N] > module.mlir
+  variants.py [--mma | --int8] [--all] [--every=N] > module.mlir
 
 Every code type, with and without zero points, on long, short and awkward rows;
 scale type, element type, bias and permutation go round. --all: each of them.
 --every: only each N-th variant. --mma: unpacked matmuls of 16-bit floats and
-of i8, for quant-llm-pack-for-nvvm to lay out for tensor cores.
+of i8, for quant-llm-pack-for-nvvm to lay out for tensor cores. --int8: those of
+i8 only.
 """
 
 import itertools
@@ -66,7 +67,8 @@ def mma_packed_bytes(code, k, group, scale, zeros, int8):
 def mma_matmul(index, code, zeros, k, group, scale, element, bias,
                permutation):
     # Bytes take activations of 8 bits, or (without zero points) floats.
-    int8 = CODES[code][0] == 8 and (zeros or index % 2 == 0)
+    int8 = CODES[code][0] == 8 and (zeros or index % 2 == 0 or
+                                    "--int8" in sys.argv)
     if not int8 and element == "f32":
         element = "bf16"
     size = mma_packed_bytes(code, k, group, scale, zeros, int8)
@@ -117,12 +119,14 @@ def matmul(index, code, zeros, k, group, scale, element, bias, permutation):
 
 def main():
     index = 0
+    codes = ["u8", "s8"] if "--int8" in sys.argv else CODES
     every = next((int(a[8:]) for a in sys.argv if a.startswith("--every=")), 1)
-    cases = itertools.product(CODES, [False, True], SHAPES)
+    cases = itertools.product(codes, [False, True], SHAPES)
     for case, (code, zeros, (k, group)) in enumerate(cases):
         rest = REST if "--all" in sys.argv else [REST[case * 29 % len(REST)]]
         for more in rest if case % every == 0 else []:
-            make = mma_matmul if "--mma" in sys.argv else matmul
+            make = (mma_matmul if "--mma" in sys.argv or "--int8" in sys.argv
+                    else matmul)
             print(make(index, code, zeros, k, group, *more))
             index += 1
 

@@ -1,0 +1,37 @@
+// RUN: qk-opt %s -o %t.mlir --quant-llm-emit-nvvm-kernels=chip=sm_90a --quant-llm-serialize-nvvm-kernels=artifacts=%t
+// RUN: FileCheck %s --input-file=%t/kernels.ptx
+// RUN: FileCheck %s --check-prefix=JSON --input-file=%t/kernels.json
+// What matters in the text of kernels on wgmma for activations of 8 bits: from
+// M = 9 on sm_90a.
+
+// CHECK: .target sm_90a
+// CHECK-LABEL: .visible .entry qk_matmul_s8_k4096_sf16_xs8_ybf16_mma_wgmma_256x128(
+// CHECK: .maxntid 384, 1, 1
+// CHECK: .maxnreg 168
+// 128 threads' copies and the bulk copies' bytes.
+// CHECK: mov.b32 [[FULL:%r[0-9]+]], 129;
+// CHECK: mbarrier.init.shared::cta.b64 [%{{.*}}], [[FULL]];
+// The warpgroup that copies waits for empty slots only.
+// CHECK: mbarrier.try_wait.parity
+// CHECK: cp.async.bulk.shared::cluster.global.mbarrier::complete_tx::bytes
+// CHECK-COUNT-16: cp.async.cg.shared.global [%{{.*}}], [%{{.*}}], 16, %{{.*}};
+// CHECK: cp.async.mbarrier.arrive.noinc.shared::cta.b64
+// Those that multiply: what threads wrote is made visible, codes go straight to
+// the registers of A, and sums are added to from the first slice to the last.
+// CHECK: mbarrier.try_wait.parity
+// CHECK: fence.proxy.async.shared::cta;
+// CHECK: ld.shared.v4.b32
+// CHECK: wgmma.fence.sync.aligned;wgmma.mma_async.sync.aligned.m64n256k32.s32.s8.s8 {{.*}}, 1;wgmma.mma_async.sync.aligned.m64n256k32.s32.s8.s8 {{.*}}, 1;wgmma.commit_group.sync.aligned;
+// CHECK: wgmma.wait_group.sync.aligned 1;
+// CHECK: mbarrier.arrive.shared::cta.b64
+// CHECK: wgmma.wait_group.sync.aligned 0;
+// CHECK: bar.sync 1, 256;
+// CHECK: ret;
+
+// JSON: "family": "wgmma"
+// JSON: "m_from": 9
+
+func.func @f(%x: tensor<?x4096xi8>, %w: tensor<131328xi8>, %xs: tensor<?x1xf32>) -> tensor<?x32xbf16> {
+  %y = quant_llm.packed_matmul %x, %w x_scales(%xs) scheme(<s8, group = -1, scale = f16>) x_scheme(<8, per_token>) n = 32 k = 4096 layout("nvvm-mma-s8") name("s8") : (tensor<?x4096xi8>, tensor<131328xi8>, tensor<?x1xf32>) -> tensor<?x32xbf16>
+  return %y : tensor<?x32xbf16>
+}
