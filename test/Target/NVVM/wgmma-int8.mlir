@@ -11,19 +11,22 @@
 // 128 threads' copies and the bulk copies' bytes.
 // CHECK: mov.b32 [[FULL:%r[0-9]+]], 129;
 // CHECK: mbarrier.init.shared::cta.b64 [%{{.*}}], [[FULL]];
-// The warpgroup that copies waits for empty slots only.
+// The warpgroup that copies waits for empty slots only; its copies arrive by
+// themselves.
+// CHECK: setmaxnreg.dec.sync.aligned.u32 40;
+// CHECK-COUNT-16: cp.async.cg.shared.global [%{{.*}}], [%{{.*}}], 16, %{{.*}};
+// CHECK-NOT: cp.async.wait_group
+// CHECK: cp.async.mbarrier.arrive.noinc.shared::cta.b64
 // CHECK: mbarrier.try_wait.parity
 // CHECK: cp.async.bulk.shared::cluster.global.mbarrier::complete_tx::bytes
-// CHECK-COUNT-16: cp.async.cg.shared.global [%{{.*}}], [%{{.*}}], 16, %{{.*}};
-// CHECK: cp.async.mbarrier.arrive.noinc.shared::cta.b64
 // Those that multiply: what threads wrote is made visible, codes go straight to
 // the registers of A, and sums are added to from the first slice to the last.
+// CHECK: setmaxnreg.inc.sync.aligned.u32 232;
 // CHECK: mbarrier.try_wait.parity
 // CHECK: fence.proxy.async.shared::cta;
 // CHECK: ld.shared.v4.b32
 // CHECK: wgmma.fence.sync.aligned;wgmma.mma_async.sync.aligned.m64n256k32.s32.s8.s8 {{.*}}, 1;wgmma.mma_async.sync.aligned.m64n256k32.s32.s8.s8 {{.*}}, 1;wgmma.commit_group.sync.aligned;
 // CHECK: wgmma.wait_group.sync.aligned 1;
-// CHECK: mbarrier.arrive.shared::cta.b64
 // CHECK: wgmma.wait_group.sync.aligned 0;
 // CHECK: bar.sync 1, 256;
 // CHECK: ret;
