@@ -165,7 +165,10 @@ bool WgmmaEmitter::copiesX() const {
 /// `from`: this thread's first chunk of the slice, where codes lie as x does.
 void WgmmaEmitter::copyX(Value slice, Value slot, Value from) {
   if (!copiesX()) {
-    e.loop(inGroup,
+    // inGroup, of which LLVM does not know that it is below 128: it would
+    // unroll the loop into more registers than a producer has.
+    Value first = e.sub(tid, e.i32(kGroupThreads * config.consumers()));
+    e.loop(first,
            e.i32(int64_t(config.panels) * config.tokens * (kPanelRow / 4)),
            e.i32(kGroupThreads), {}, [&](Value index, Values) -> Values {
              gatherWord(index, slice, slot);

@@ -119,9 +119,11 @@ def matmul(index, code, zeros, k, group, scale, element, bias, permutation):
 
 def main():
     index = 0
-    codes = ["u8", "s8"] if "--int8" in sys.argv else CODES
+    codes, shapes = CODES, SHAPES
+    if "--int8" in sys.argv:
+        codes, shapes = ["u8", "s8"], [*SHAPES, (30, -1)]
     every = next((int(a[8:]) for a in sys.argv if a.startswith("--every=")), 1)
-    cases = itertools.product(codes, [False, True], SHAPES)
+    cases = itertools.product(codes, [False, True], shapes)
     for case, (code, zeros, (k, group)) in enumerate(cases):
         rest = REST if "--all" in sys.argv else [REST[case * 29 % len(REST)]]
         for more in rest if case % every == 0 else []:
