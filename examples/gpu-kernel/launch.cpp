@@ -39,6 +39,21 @@ using namespace qk::numerics;
 // The driver: of cuda.h, what this needs
 //===----------------------------------------------------------------------===//
 
+/// cuda.h's CUlaunchAttribute, the one that makes clusters of blocks, and
+/// CUlaunchConfig.
+struct LaunchAttribute {
+  int id = 4;
+  char padding[4] = {};
+  unsigned cluster[3] = {1, 1, 1};
+  char rest[52] = {};
+};
+struct LaunchConfig {
+  unsigned grid[3], block[3], sharedBytes;
+  void *stream;
+  const LaunchAttribute *attributes;
+  unsigned count;
+};
+
 struct Driver {
   void *library = nullptr;
   int (*cuInit)(unsigned);
@@ -55,6 +70,7 @@ struct Driver {
   int (*cuFuncSetAttribute)(void *, int, int);
   int (*cuLaunchKernel)(void *, unsigned, unsigned, unsigned, unsigned,
                         unsigned, unsigned, unsigned, void *, void **, void **);
+  int (*cuLaunchKernelEx)(const LaunchConfig *, void *, void **, void **);
 
   template <typename Function> void load(Function &function, const char *name) {
     function = reinterpret_cast<Function>(dlsym(library, name));
@@ -178,13 +194,29 @@ int main(int argc, char **argv) {
                                            int(shape.sharedBytes)),
                  "cuFuncSetAttribute");
   }
-  driver.check(
-      driver.cuLaunchKernel(function, size(shape.grid[0]), size(shape.grid[1]),
-                            size(shape.grid[2]), size(shape.block[0]),
-                            size(shape.block[1]), size(shape.block[2]),
-                            size(shape.sharedBytes), /*stream=*/nullptr,
-                            parameters.data(), nullptr),
-      "cuLaunchKernel");
+  if (shape.cluster > 1) {
+    LaunchAttribute cluster;
+    cluster.cluster[2] = size(shape.cluster);
+    LaunchConfig config{
+        {size(shape.grid[0]), size(shape.grid[1]), size(shape.grid[2])},
+        {size(shape.block[0]), size(shape.block[1]), size(shape.block[2])},
+        size(shape.sharedBytes),
+        /*stream=*/nullptr,
+        &cluster,
+        1};
+    driver.load(driver.cuLaunchKernelEx, "cuLaunchKernelEx");
+    driver.check(
+        driver.cuLaunchKernelEx(&config, function, parameters.data(), nullptr),
+        "cuLaunchKernelEx");
+  } else {
+    driver.check(
+        driver.cuLaunchKernel(function, size(shape.grid[0]),
+                              size(shape.grid[1]), size(shape.grid[2]),
+                              size(shape.block[0]), size(shape.block[1]),
+                              size(shape.block[2]), size(shape.sharedBytes),
+                              /*stream=*/nullptr, parameters.data(), nullptr),
+        "cuLaunchKernel");
+  }
   driver.check(driver.cuCtxSynchronize(), "the kernel");
   driver.check(driver.cuMemcpyDtoH(y.data(), yOnGpu, 2 * y.size()),
                "cuMemcpyDtoH");

@@ -77,6 +77,20 @@ def pack_mma_u4(codes, scales, group, layout):
 # ---------------------------------------------------------------------------
 
 
+class LaunchAttribute(ctypes.Structure):
+    """cuda.h's CUlaunchAttribute: 4 is the size of clusters of blocks."""
+    _fields_ = [("id", ctypes.c_int), ("padding", ctypes.c_int),
+                ("cluster", ctypes.c_uint * 3), ("rest", ctypes.c_uint * 13)]
+
+
+class LaunchConfig(ctypes.Structure):
+    """cuda.h's CUlaunchConfig."""
+    _fields_ = [("grid", ctypes.c_uint * 3), ("block", ctypes.c_uint * 3),
+                ("shared", ctypes.c_uint), ("stream", ctypes.c_void_p),
+                ("attributes", ctypes.POINTER(LaunchAttribute)),
+                ("count", ctypes.c_uint)]
+
+
 class Driver:
     def __init__(self):
         name = os.environ.get("QK_CUDA_DRIVER") or "libcuda.so.1"
@@ -118,13 +132,20 @@ class Driver:
                   ctypes.c_size_t(host.nbytes))
         return address
 
-    def launch(self, function, grid, block, shared, parameters):
+    def launch(self, function, grid, block, shared, cluster, parameters):
         if shared > 48 << 10:
             self.call("cuFuncSetAttribute", function, 8, shared)
         pointers = (ctypes.c_void_p * len(parameters))(
             *[ctypes.addressof(value) for value in parameters])
-        self.call("cuLaunchKernel", function, *grid, *block, shared,
-                  ctypes.c_void_p(), pointers, None)
+        if cluster > 1:
+            attribute = LaunchAttribute(4, 0, (1, 1, cluster))
+            config = LaunchConfig(tuple(grid), tuple(block), shared, None,
+                                  ctypes.pointer(attribute), 1)
+            self.call("cuLaunchKernelEx", ctypes.byref(config), function,
+                      pointers, None)
+        else:
+            self.call("cuLaunchKernel", function, *grid, *block, shared,
+                      ctypes.c_void_p(), pointers, None)
         self.call("cuCtxSynchronize")
 
 
@@ -174,8 +195,10 @@ def main():
                  "workspace": driver.array(
                      bytes_=kernel.get("workspace_bytes", 0)),
                  "m": ctypes.c_int32(m), "n": ctypes.c_int32(n)}
-    driver.launch(function, grid_of(kernel, m, n), kernel["block"],
-                  kernel["dynamic_shared_bytes"],
+    grid = grid_of(kernel, m, n)
+    cluster = grid[2] if grid[2] <= kernel.get("max_cluster", 1) else 1
+    driver.launch(function, grid, kernel["block"],
+                  kernel["dynamic_shared_bytes"], cluster,
                   [arguments[name] for name in names])
     got = np.empty((m, n), np.float16)
     driver.call("cuMemcpyDtoH_v2", ctypes.c_void_p(got.ctypes.data), y,

@@ -49,6 +49,8 @@ struct Launch {
   int count;
   CUstream stream;
   int64_t sharedBytes;
+  /// Blocks along z that are a cluster.
+  int64_t cluster;
   /// A size that i32 does not hold, or 0.
   int64_t wrongIndex;
 };
@@ -90,6 +92,9 @@ public:
   std::string errorCell(CUdeviceptr &address);
 
 private:
+  CUresult launchCluster(const Launch &launch, CUfunction function,
+                         const int64_t (&grid)[3], const int64_t (&block)[3],
+                         void **parameters);
   std::string findFunction(const Launch &launch, CUfunction &function);
   std::string resize(DeviceMemory &memory, int64_t bytes);
   std::string growWorkspace(DeviceMemory &workspace, int64_t bytes);
@@ -365,6 +370,24 @@ std::string Gpu::whyNotCaptured(const Launch &launch) const {
          "; launch it once on this stream before, with x and y on the GPU";
 }
 
+/// Blocks that follow each other along z are a cluster.
+CUresult Gpu::launchCluster(const Launch &launch, CUfunction function,
+                            const int64_t (&grid)[3], const int64_t (&block)[3],
+                            void **parameters) {
+  LaunchAttribute cluster;
+  cluster.cluster[2] = unsigned(launch.cluster);
+  LaunchConfig config = {};
+  for (int i = 0; i < 3; ++i) {
+    config.grid[i] = unsigned(grid[i]);
+    config.block[i] = unsigned(block[i]);
+  }
+  config.sharedBytes = unsigned(launch.sharedBytes);
+  config.stream = launch.stream;
+  config.attributes = &cluster;
+  config.count = 1;
+  return driver.cuLaunchKernelEx(&config, function, parameters, nullptr);
+}
+
 std::string Gpu::run(Launch &launch, const int64_t (&grid)[3],
                      const int64_t (&block)[3]) {
   if (grid[0] <= 0 || grid[1] <= 0 || grid[2] <= 0)
@@ -420,6 +443,10 @@ std::string Gpu::run(Launch &launch, const int64_t (&grid)[3],
       return failed("can't copy", result);
     unsettled = false;
   }
+  if (launch.cluster > 1 && !driver.cuLaunchKernelEx)
+    return std::string("kernel '") + launch.kernel +
+           "' runs in clusters of blocks, but the NVIDIA driver has no "
+           "cuLaunchKernelEx; update it";
   if (launch.sharedBytes > kSharedWithoutAsking)
     if (CUresult result = driver.cuFuncSetAttribute(
             function, kMaxDynamicSharedSize, int(launch.sharedBytes)))
@@ -428,10 +455,14 @@ std::string Gpu::run(Launch &launch, const int64_t (&grid)[3],
                      " bytes of shared memory")
                         .c_str(),
                     result);
-  if (CUresult result = driver.cuLaunchKernel(
-          function, unsigned(grid[0]), unsigned(grid[1]), unsigned(grid[2]),
-          unsigned(block[0]), unsigned(block[1]), unsigned(block[2]),
-          unsigned(launch.sharedBytes), launch.stream, parameters, nullptr))
+  if (CUresult result =
+          launch.cluster > 1
+              ? launchCluster(launch, function, grid, block, parameters)
+              : driver.cuLaunchKernel(
+                    function, unsigned(grid[0]), unsigned(grid[1]),
+                    unsigned(grid[2]), unsigned(block[0]), unsigned(block[1]),
+                    unsigned(block[2]), unsigned(launch.sharedBytes),
+                    launch.stream, parameters, nullptr))
     return failed((std::string("can't launch '") + launch.kernel + "'").c_str(),
                   result);
   // Without results for the host nobody waits.
@@ -541,6 +572,7 @@ void qk_cuda_begin(const void *image, const char *kernel) {
   launch.count = 0;
   launch.stream = currentStream;
   launch.sharedBytes = 0;
+  launch.cluster = 1;
   launch.wrongIndex = 0;
 }
 
@@ -568,6 +600,8 @@ void qk_cuda_workspace(int64_t bytes) {
 }
 
 void qk_cuda_shared(int64_t bytes) { launch.sharedBytes = bytes; }
+
+void qk_cuda_cluster(int64_t blocks) { launch.cluster = blocks; }
 
 void qk_cuda_i32(int32_t value) {
   add({Parameter::I32, nullptr, 0, 0, 0, value});

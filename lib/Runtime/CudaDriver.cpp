@@ -60,6 +60,10 @@ std::string CudaDriver::open() {
   load(cuStreamSynchronize, "cuStreamSynchronize");
   load(cuStreamIsCapturing, "cuStreamIsCapturing");
   load(cuLaunchKernel, "cuLaunchKernel");
+  if (missing == nullptr) {
+    load(cuLaunchKernelEx, "cuLaunchKernelEx");
+    missing = nullptr;
+  }
   if (missing)
     return std::string("the NVIDIA driver '") + name + "' has no " + missing +
            "; update it";

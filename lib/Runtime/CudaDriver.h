@@ -37,6 +37,22 @@ inline constexpr int64_t kSharedWithoutAsking = 48 << 10;
 inline constexpr int kComputeCapabilityMajor = 75;
 inline constexpr int kComputeCapabilityMinor = 76;
 
+/// cuda.h's CUlaunchAttribute, of which the number of blocks of a cluster is
+/// used, and CUlaunchConfig.
+struct LaunchAttribute {
+  int id = 4; // CU_LAUNCH_ATTRIBUTE_CLUSTER_DIMENSION
+  char padding[4] = {};
+  unsigned cluster[3] = {1, 1, 1};
+  char rest[52] = {};
+};
+static_assert(sizeof(LaunchAttribute) == 72);
+struct LaunchConfig {
+  unsigned grid[3], block[3], sharedBytes;
+  CUstream stream;
+  LaunchAttribute *attributes;
+  unsigned count;
+};
+
 /// The driver with its first GPU, or why there is none.
 struct CudaDriver {
   CUresult (*cuInit)(unsigned);
@@ -65,6 +81,9 @@ struct CudaDriver {
   CUresult (*cuLaunchKernel)(CUfunction, unsigned, unsigned, unsigned, unsigned,
                              unsigned, unsigned, unsigned, CUstream, void **,
                              void **);
+  /// Null before CUDA 11.8: for clusters only.
+  CUresult (*cuLaunchKernelEx)(const LaunchConfig *, CUfunction, void **,
+                               void **);
 
   void *library = nullptr;
   CUcontext context = nullptr;

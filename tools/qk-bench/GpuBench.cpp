@@ -323,8 +323,8 @@ static llvm::json::Object describeCase(const GpuCase &each,
   for (const char *bytes : {"dynamic_shared_bytes", "workspace_bytes"})
     if (std::optional<int64_t> value = kernel.description.getInteger(bytes))
       object[bytes] = *value;
-  if (const llvm::json::Array *cluster = kernel.description.getArray("cluster"))
-    object["cluster"] = llvm::json::Array(*cluster);
+  if (shape.cluster > 1)
+    object["cluster"] = llvm::json::Array{1, 1, shape.cluster};
   return object;
 }
 

@@ -16,6 +16,7 @@
 ///   qk_cuda_input / _constant / _output / _workspace / _i32
 ///                                    the kernel's parameters, in order
 ///   qk_cuda_shared(bytes)            if it needs dynamic shared memory
+///   qk_cuda_cluster(blocks)          if its blocks are in clusters
 ///   qk_cuda_launch(grid, block)
 ///
 /// and is over, results on the host, when qk_cuda_launch returns. Errors (no
@@ -57,6 +58,10 @@ void qk_cuda_workspace(int64_t bytes);
 
 /// Bytes of dynamic shared memory; 0 where this is not called.
 void qk_cuda_shared(int64_t bytes);
+
+/// How many blocks that follow each other along z are a cluster, at most 8,
+/// a divisor of the grid's; 1 where this is not called.
+void qk_cuda_cluster(int64_t blocks);
 
 /// An i32 parameter.
 void qk_cuda_i32(int32_t value);

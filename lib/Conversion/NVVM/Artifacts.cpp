@@ -154,6 +154,9 @@ DictionaryAttr describeKernel(MLIRContext *context,
                 b.getNamedAttr("z", b.getStringAttr(splits))}));
   list.set("block",
            b.getArrayAttr({number(choice.threads()), number(1), number(1)}));
+  // A launch with z from 2 to this makes clusters of 1 x 1 x z blocks.
+  if (choice.maxCluster() > 1)
+    list.set("max_cluster", number(choice.maxCluster()));
   list.set("static_shared_bytes",
            number(choice.sharedBytes() - choice.dynamicSharedBytes()));
   list.set("dynamic_shared_bytes", number(choice.dynamicSharedBytes()));

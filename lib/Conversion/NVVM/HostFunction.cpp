@@ -98,6 +98,12 @@ void LauncherBuilder::build() {
         b, arith::MinUIOp::create(b, fit, number(&KernelChoice::maxSplit)),
         one);
   }
+  if (llvm::any_of(choices,
+                   [](const KernelChoice &c) { return c.maxCluster() > 1; })) {
+    Value few = arith::CmpIOp::create(b, arith::CmpIPredicate::ule, z,
+                                      number(&KernelChoice::maxCluster));
+    calls.call("qk_cuda_cluster", {arith::SelectOp::create(b, few, z, one)});
+  }
   calls.call("qk_cuda_launch",
              {gridX, gridY, z, number(&KernelChoice::threads), one, one});
   func::ReturnOp::create(b);

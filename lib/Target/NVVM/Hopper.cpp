@@ -73,6 +73,19 @@ void HopperEmitter::namedBarrier(int number, int64_t threads) {
             "~{memory}", {}, {});
 }
 
+void HopperEmitter::clusterBarrier() {
+  inlineAsm(kClusterBarrierAsm, "~{memory}", {}, {});
+}
+
+void HopperEmitter::storeToBlock(Value address, Value rank,
+                                 ArrayRef<Value> four) {
+  Value there =
+      inlineAsm(kMapSharedAsm, "=r,r,r", e.getI32Type(), {address, rank})
+          .getRes();
+  inlineAsm(kStoreClusterAsm, "r,f,f,f,f,~{memory}", {},
+            {there, four[0], four[1], four[2], four[3]});
+}
+
 Value HopperEmitter::threadIdAgain() {
   return inlineAsm(kThreadIdAsm, "=r", e.getI32Type(), {}).getRes();
 }

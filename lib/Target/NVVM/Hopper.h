@@ -46,6 +46,12 @@ struct HopperEmitter {
   /// A barrier among `threads` threads of the block.
   void namedBarrier(int number, int64_t threads);
 
+  /// A barrier among all threads of the cluster that have not ended.
+  void clusterBarrier();
+  /// Four floats to `address` of shared memory, in block `rank` of the cluster;
+  /// they are there for its threads after the cluster's next barrier.
+  void storeToBlock(Value address, Value rank, llvm::ArrayRef<Value> four);
+
   /// The thread's number along x, read anew.
   Value threadIdAgain();
 

@@ -185,14 +185,42 @@ int64_t KernelChoice::wgmmaCodesBytes() const {
          MmaLayout::kVector;
 }
 
+int64_t KernelChoice::wgmmaScalePieces() const {
+  MmaLayout layout = problem.mmaLayout();
+  int64_t atoms = wgmmaUnits() * layout.unitAtoms();
+  return layout.groups() == 1 ? 1
+                              : atoms / std::gcd(atoms, layout.atomsPerGroup());
+}
+
+int64_t KernelChoice::wgmmaScaleBytes() const {
+  MmaLayout layout = problem.mmaLayout();
+  if (!wgmma.scalesInRing || layout.groups() == 1)
+    return 0;
+  return MmaLayout::kTileChannels *
+         (layout.scaleBytes() +
+          (layout.hasZeroPoints ? layout.zeroBytes() : 0));
+}
+
 int64_t KernelChoice::wgmmaSlotBytes() const {
+  int64_t scales = blockChannels() / MmaLayout::kTileChannels *
+                   wgmmaScalePieces() * wgmmaScaleBytes();
   // Where a row's chunks are depends on the address, by 1024 bytes.
-  return ceilDiv(wgmmaXBytes() + wgmmaCodesBytes(), 1024) * 1024;
+  return ceilDiv(wgmmaXBytes() + wgmmaCodesBytes() + scales, 1024) * 1024;
+}
+
+int64_t KernelChoice::wgmmaExchangeBytes() const {
+  int64_t blocks = std::min(wgmma.cluster, wgmma.maxSplit);
+  if (blocks == 1)
+    return 0;
+  // [pieces of a block's share][source][thread][16 bytes], for any number of
+  // blocks: the last round of pieces need not be whole.
+  return (wgmmaPieces() + blocks - 1) * 128 * wgmma.consumers() * 16;
 }
 
 int64_t KernelChoice::wgmmaBarrierOffset() const {
-  return std::max(wgmma.stages * wgmmaSlotBytes(),
-                  4 * wgmma.groupsK * wgmma.tokens * mmaSumChannels());
+  return std::max({wgmma.stages * wgmmaSlotBytes(),
+                   4 * wgmma.groupsK * wgmma.tokens * mmaSumChannels(),
+                   wgmmaExchangeBytes()});
 }
 
 int64_t KernelChoice::blockChannels() const {
@@ -266,7 +294,7 @@ int64_t KernelChoice::mmaCounterBytes() const {
 }
 
 int64_t KernelChoice::workspaceBytes() const {
-  if (maxSplit() == 1)
+  if (maxSplit() <= maxCluster())
     return 0;
   // A launch that splits K has no more blocks than run at once.
   return mmaCounterBytes() + 4 * splitWave() * blockTokens() * blockChannels();
@@ -292,6 +320,7 @@ LaunchShape KernelChoice::launchShape(int64_t m, int64_t n) const {
   shape.grid[2] = splits(shape.grid[0] * shape.grid[1]);
   shape.block[0] = threads();
   shape.sharedBytes = dynamicSharedBytes();
+  shape.cluster = shape.grid[2] <= maxCluster() ? shape.grid[2] : 1;
   return shape;
 }
 

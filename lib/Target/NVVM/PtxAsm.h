@@ -61,6 +61,17 @@ inline constexpr const char *kMoreRegistersAsm =
     "setmaxnreg.inc.sync.aligned.u32 ";
 inline constexpr const char *kFewerRegistersAsm =
     "setmaxnreg.dec.sync.aligned.u32 ";
+/// All threads of the cluster's blocks that have not ended: what they did
+/// before is known after.
+inline constexpr const char *kClusterBarrierAsm =
+    "barrier.cluster.arrive.release.aligned; "
+    "barrier.cluster.wait.acquire.aligned;";
+/// The address, in block $2 of the cluster, of shared memory at $1.
+inline constexpr const char *kMapSharedAsm =
+    "mapa.shared::cluster.u32 $0, $1, $2;";
+/// Four floats to a block's shared memory.
+inline constexpr const char *kStoreClusterAsm =
+    "st.shared::cluster.v4.f32 [$0], {$1, $2, $3, $4};";
 /// "<number>, <threads>;" follow.
 inline constexpr const char *kNamedBarrierAsm = "bar.sync ";
 

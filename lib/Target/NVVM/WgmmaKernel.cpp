@@ -36,10 +36,21 @@ using namespace mlir;
 
 namespace qk::nvvm {
 
-/// Three warpgroups start with 168 registers a thread, and share what that
-/// gives: with more, one would wait for them for ever.
-constexpr int64_t kConsumerRegisters = 232, kProducerRegisters = 40;
-static_assert(2 * kConsumerRegisters + kProducerRegisters <= 3 * 168);
+/// All warpgroups start with the same share of a multiprocessor's registers,
+/// and give and take of what that is together: with more, one would wait for
+/// them for ever.
+struct RegisterShares {
+  int64_t consumers, start, consumer, producer;
+};
+constexpr RegisterShares kRegisterShares[] = {
+    {2, 168, 232, 40}, {3, 128, 152, 56}, {4, 96, 112, 32}};
+constexpr bool sharesFit() {
+  for (RegisterShares s : kRegisterShares)
+    if (s.consumers * s.consumer + s.producer > (s.consumers + 1) * s.start)
+      return false;
+  return true;
+}
+static_assert(sharesFit());
 
 WgmmaEmitter::WgmmaEmitter(Emitter &e, gpu::GPUFuncOp kernel,
                            const KernelChoice &choice,
@@ -139,14 +150,39 @@ void WgmmaEmitter::emitPrologue() {
 
 Value WgmmaEmitter::tileAddress(int tile) { return tileBase[tile]; }
 
-SmallVector<Value> WgmmaEmitter::loadRaw(Value slice, int tile, int64_t piece) {
-  Value scaleGroup = e.i32(0);
-  if (!wholeRow) {
-    Value atom =
-        e.add(e.mul(slice, e.i32(sliceAtoms)), e.i32(piece * pieceAtoms));
-    scaleGroup = e.minu(e.divu(atom, e.i32(layout.atomsPerGroup())),
-                        e.i32(layout.groups() - 1));
+Value WgmmaEmitter::groupOf(Value slice, Value piece) {
+  if (wholeRow)
+    return e.i32(0);
+  Value atom =
+      e.add(e.mul(slice, e.i32(sliceAtoms)), e.mul(piece, e.i32(pieceAtoms)));
+  return e.minu(e.divu(atom, e.i32(layout.atomsPerGroup())),
+                e.i32(layout.groups() - 1));
+}
+
+SmallVector<Value> WgmmaEmitter::readRaw(Value slot, int tile, int64_t piece) {
+  Value tile16 = e.add(e.mul(groupN, e.i32(4 * config.rowTiles)),
+                       e.add(warp, e.i32(4 * tile)));
+  int64_t bytes = choice.wgmmaScaleBytes(), pair = 2 * layout.scaleBytes();
+  Value from = e.add(
+      e.add(slot, e.mul(tile16, e.i32(pieces * bytes))),
+      e.i32(choice.wgmmaXBytes() + choice.wgmmaCodesBytes() + piece * bytes));
+  Values raw;
+  Value scale = e.add(from, e.mul(g, e.i32(pair)));
+  for (int64_t w = 0; w < layout.scaleBytes() / 2; ++w)
+    raw.push_back(loadShared(e.getI32Type(), e.add(scale, e.i32(4 * w)), 4));
+  if (layout.hasZeroPoints) {
+    int64_t zeroPair = 2 * layout.zeroBytes();
+    Value mine = e.mul(g, e.i32(zeroPair));
+    if (zeroPair == 2)
+      mine = e.bitAnd(mine, e.i32(~3));
+    mine = e.add(mine, e.i32(MmaLayout::kTileChannels * layout.scaleBytes()));
+    raw.push_back(loadShared(e.getI32Type(), e.add(from, mine), 4));
   }
+  return raw;
+}
+
+SmallVector<Value> WgmmaEmitter::loadRaw(Value slice, int tile, int64_t piece) {
+  Value scaleGroup = groupOf(slice, e.i32(piece));
   Values raw;
   int64_t pair = 2 * layout.scaleBytes();
   Value place =
@@ -226,12 +262,19 @@ void WgmmaEmitter::waitForSlot(Value index, Value slot) {
 }
 
 /// Adds a slice's products, that of turn `index`. `raw`: scales and zero
-/// points, [row tile][piece][word].
+/// points, [row tile][piece][word], if they aren't in the ring.
 void WgmmaEmitter::multiplySlice(Value index, Value slice, ArrayRef<Value> raw,
                                  Values &sums) {
   Value slot = slotOf(index);
   Value offset = slotOffset(slot);
   waitForSlot(index, slot);
+  Values inRing;
+  if (scalesInRing()) {
+    for (int tile = 0; tile < config.rowTiles; ++tile)
+      for (int64_t piece = 0; piece < pieces; ++piece)
+        inRing.append(readRaw(offset, tile, piece));
+    raw = inRing;
+  }
   Value x = hopper.descriptor(shared(offset));
   StringRef type = layout.int8Activations              ? "s8"
                    : problem.type == ElementType::BF16 ? "bf16"
@@ -342,7 +385,7 @@ void WgmmaEmitter::consume() {
   Value start = e.add(begin, groupK);
   // Zero points are wanted at once, so they come a slice ahead; scales after a
   // slice's products. A row's only ones stay.
-  bool ahead = !wholeRow && layout.hasZeroPoints;
+  bool ahead = !wholeRow && layout.hasZeroPoints && !scalesInRing();
   Values rowRaw;
   if (wholeRow)
     rowRaw = loadAll(start);
@@ -354,7 +397,7 @@ void WgmmaEmitter::consume() {
                    Values raw = rowRaw;
                    if (ahead)
                      raw.assign(state.begin() + sumCount, state.end());
-                   else if (!wholeRow)
+                   else if (!wholeRow && !scalesInRing())
                      raw = loadAll(slice);
                    Values next;
                    // Past the end it is the last group again.
@@ -371,18 +414,25 @@ void WgmmaEmitter::consume() {
 
 void WgmmaEmitter::emit() {
   emitPrologue();
-  bool moves = config.consumers() == 2;
+  const RegisterShares *shares =
+      llvm::find_if(kRegisterShares, [&](const RegisterShares &s) {
+        return s.consumers == config.consumers();
+      });
+  // A single one has enough from the start.
+  bool moves = shares != std::end(kRegisterShares);
+  assert((!moves || shares->start == choice.maxRegisters()) &&
+         "registers are shared out as the launch gives them");
   Value copies = e.equal(group, e.i32(config.consumers()));
   e.either(
       copies,
       [&] {
         if (moves)
-          hopper.fewerRegisters(kProducerRegisters);
+          hopper.fewerRegisters(shares->producer);
         produce();
       },
       [&] {
         if (moves)
-          hopper.moreRegisters(kConsumerRegisters);
+          hopper.moreRegisters(shares->consumer);
         consume();
       });
 }

@@ -7,7 +7,7 @@
 /// \file
 /// The builder of WgmmaKernel.cpp, whose parts are in files of their own:
 /// WgmmaProducer.cpp copies, WgmmaKernel.cpp and WgmmaInt8.cpp multiply,
-/// WgmmaReduce.cpp adds up and stores.
+/// WgmmaReduce.cpp adds up and stores, WgmmaCluster.cpp does in clusters.
 ///
 //===----------------------------------------------------------------------===//
 
@@ -66,6 +66,7 @@ private:
 
   void produce();
   void copyCodes(Value slice, Value slot, Value barrier);
+  void copyScales(Value slice, Value slot);
   bool copiesX() const;
   void copyX(Value slice, Value slot, Value from);
   void copyChunk(int64_t panel, int64_t row, Value slice, Value slot,
@@ -88,6 +89,11 @@ private:
   /// Scales (and zero points) of channels g and g + 8 of the warp's part of a
   /// tile for piece `piece` of a slice, as they lie.
   Values loadRaw(Value slice, int tile, int64_t piece);
+  /// The same from the slice's slot.
+  Values readRaw(Value slot, int tile, int64_t piece);
+  bool scalesInRing() const { return choice.wgmmaScaleBytes() > 0; }
+  /// The group of piece `piece` of a slice; past the end the last one.
+  Value groupOf(Value slice, Value piece);
   Value decodeScale(ArrayRef<Value> raw, int half);
   Value decodeZero(Value word, int half);
   Value tileAddress(int tile);
@@ -118,6 +124,8 @@ private:
   void forPlaces(int64_t step, llvm::function_ref<void(Value)> body);
   void storeAll(llvm::function_ref<Values(Value, int64_t)> sumsAt);
   void reduceBlocks();
+  void reduceCluster(ArrayRef<Value> sums);
+  void storePiece(Value piece, ArrayRef<Value> sums);
   void consumersBarrier() {
     hopper.namedBarrier(1, kGroupThreads * config.consumers());
   }

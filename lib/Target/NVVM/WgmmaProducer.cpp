@@ -6,7 +6,7 @@
 ///
 /// \file
 /// Codes lie in contiguous tiles, so a slice of one is one bulk copy, of which
-/// a lane of the first warp starts one each. x comes by cp.async, not by a
+/// a lane starts one each. x comes by cp.async, not by a
 /// tensor map: that needs no argument that the host must encode for each x, it
 /// fills rows and groups up with zeros wherever they end, and a permuted x is
 /// gathered in the same place.
@@ -35,12 +35,16 @@ void WgmmaEmitter::copyCodes(Value slice, Value slot, Value barrier) {
   bool whole = layout.units() % sliceUnits == 0;
   int64_t pieces = whole ? 1 : sliceUnits;
   int64_t pieceBytes = whole ? sliceUnits * unitBytes : unitBytes;
-  e.when(e.equal(lane, e.i32(0)), [&] {
+  e.when(e.equal(inGroup, e.i32(0)), [&] {
     hopper.arriveExpecting(barrier, e.i32(tiles * sliceUnits * unitBytes));
   });
   Value firstTile = e.mul(channelBlock, e.i32(tiles));
-  for (int64_t first = 0; first < tiles * pieces; first += MmaLayout::kLanes) {
-    Value index = e.add(lane, e.i32(first));
+  // Lanes of a warp start their copies one after the other, so all warps may
+  // do a share. Bytes may come before they are expected.
+  int64_t team = config.copyWarps * MmaLayout::kLanes;
+  Value start = e.add(e.mul(lane, e.i32(config.copyWarps)), warp);
+  for (int64_t first = 0; first < tiles * pieces; first += team) {
+    Value index = e.add(start, e.i32(first));
     auto copy = [&] {
       Value tile = e.divu(index, e.i32(pieces));
       Value piece = e.remu(index, e.i32(pieces));
@@ -55,10 +59,53 @@ void WgmmaEmitter::copyCodes(Value slice, Value slot, Value barrier) {
                                       e.i32(choice.wgmmaXBytes())));
       hopper.bulkCopy(shared(place), source, e.i32(pieceBytes), barrier);
     };
-    if (first + MmaLayout::kLanes <= tiles * pieces)
+    if (first + team <= tiles * pieces)
       copy();
     else
       e.when(e.ltu(index, e.i32(tiles * pieces)), copy);
+  }
+}
+
+/// Scales and zero points of the slice, 16 bytes at a time:
+/// [tile][piece][scales, zero points].
+void WgmmaEmitter::copyScales(Value slice, Value slot) {
+  int64_t tiles = choice.blockChannels() / MmaLayout::kTileChannels;
+  int64_t scaleChunks = layout.scaleBytes();
+  int64_t chunks = choice.wgmmaScaleBytes() / kChunk;
+  int64_t count = tiles * pieces * chunks;
+  Value firstTile = e.mul(channelBlock, e.i32(tiles));
+  auto copy = [&](Value index) {
+    Value chunk = e.remu(index, e.i32(chunks));
+    Value place = e.divu(index, e.i32(chunks));
+    Value tile = e.add(firstTile, e.divu(place, e.i32(pieces)));
+    Value group = groupOf(slice, e.remu(place, e.i32(pieces)));
+    Value offset = e.add(e.add(e.mul(group, e.i32(scaleChunks * kChunk)),
+                               e.mul(chunk, e.i32(kChunk))),
+                         e.i32(layout.scalesOffset()));
+    if (layout.hasZeroPoints) {
+      Value zero =
+          e.add(e.mul(group, e.i32(layout.zeroBytes() * kChunk)),
+                e.add(e.mul(chunk, e.i32(kChunk)),
+                      e.i32(layout.zerosOffset() - scaleChunks * kChunk)));
+      offset = e.select(e.ltu(chunk, e.i32(scaleChunks)), offset, zero);
+    }
+    Value source = e.at(e.at(args.weight, e.mul(e.wide(e.minu(tile, lastTile)),
+                                                e.i64(layout.tileBytes()))),
+                        e.wide(offset));
+    Value target =
+        e.add(e.add(slot, e.mul(index, e.i32(kChunk))),
+              e.i32(choice.wgmmaXBytes() + choice.wgmmaCodesBytes()));
+    NVVM::CpAsyncOp::create(e, shared(target), source, kChunk,
+                            NVVM::LoadCacheModifierKind::CG, Value());
+  };
+  // The last warps first: the first ones copy codes.
+  Value mine = e.bitXor(inGroup, e.i32(kGroupThreads - 1));
+  for (int64_t first = 0; first < count; first += kGroupThreads) {
+    Value index = e.add(mine, e.i32(first));
+    if (first + kGroupThreads <= count)
+      copy(index);
+    else
+      e.when(e.ltu(index, e.i32(count)), [&] { copy(index); });
   }
 }
 
@@ -200,15 +247,25 @@ void WgmmaEmitter::produce() {
     Value slot = slotOf(turn), offset = slotOffset(slot);
     // Empty again: the turn before has ended, or there was none.
     hopper.wait(emptyBarrier(slot), e.bitXor(parityOf(turn), e.i32(1)));
-    e.when(e.equal(warp, e.i32(0)),
-           [&] { copyCodes(slice, offset, fullBarrier(slot)); });
+    if (config.copyWarps > 1)
+      copyCodes(slice, offset, fullBarrier(slot));
+    else
+      e.when(e.equal(warp, e.i32(0)),
+             [&] { copyCodes(slice, offset, fullBarrier(slot)); });
+    if (scalesInRing())
+      copyScales(slice, offset);
     copyX(slice, offset, from);
     if (config.lag)
       NVVM::CpAsyncCommitGroupOp::create(e);
     else if (copiesX())
       hopper.arriveAfterCopies(fullBarrier(slot));
-    else
+    else {
+      if (scalesInRing()) {
+        NVVM::CpAsyncCommitGroupOp::create(e);
+        NVVM::CpAsyncWaitGroupOp::create(e, 0);
+      }
       hopper.arrive(fullBarrier(slot));
+    }
   };
   if (!config.lag) {
     Value step = e.i64(sliceBytes);

@@ -195,18 +195,40 @@ void WgmmaEmitter::reduceBlocks() {
 }
 
 void WgmmaEmitter::finish(ArrayRef<Value> sums) {
-  // The ring is free once all warpgroups are through.
-  consumersBarrier();
-  storeSums(sums);
-  consumersBarrier();
+  auto meet = [&] {
+    // The ring is free once all warpgroups are through.
+    consumersBarrier();
+    storeSums(sums);
+    consumersBarrier();
+  };
   auto storeOwn = [&] {
     storeAll(
         [&](Value slot, int64_t count) { return sumsOfGroups(slot, count); });
   };
-  if (config.maxSplit == 1)
+  if (config.maxSplit == 1) {
+    meet();
     return storeOwn();
+  }
   Value alone = e.equal(e.gridDim(gpu::Dimension::z), e.i32(1));
-  e.either(alone, storeOwn, [&] { reduceBlocks(); });
+  auto meetAndStore = [&] {
+    meet();
+    e.either(alone, storeOwn, [&] { reduceBlocks(); });
+  };
+  if (config.cluster == 1)
+    return meetAndStore();
+  // By the launch: a cluster where there are few enough blocks.
+  Value few = e.ltu(e.gridDim(gpu::Dimension::z), e.i32(config.cluster + 1));
+  Value clustered =
+      e.bitAnd(few, e.ltu(e.i32(1), e.gridDim(gpu::Dimension::z)));
+  bool always = config.maxSplit <= config.cluster;
+  e.either(
+      clustered, [&] { reduceCluster(sums); },
+      [&] {
+        if (!always)
+          return meetAndStore();
+        meet();
+        storeOwn();
+      });
 }
 
 } // namespace qk::nvvm

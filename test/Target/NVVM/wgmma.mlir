@@ -1,5 +1,6 @@
 // RUN: qk-opt %s -o %t.mlir --quant-llm-emit-nvvm-kernels=chip=sm_90a --quant-llm-serialize-nvvm-kernels=artifacts=%t
 // RUN: FileCheck %s --input-file=%t/kernels.ptx
+// RUN: FileCheck %s --check-prefix=CLUSTER --input-file=%t/kernels.ptx
 // RUN: FileCheck %s --check-prefix=JSON --input-file=%t/kernels.json
 // What matters in the text of kernels on wgmma: from M = 33 on sm_90a.
 
@@ -25,8 +26,19 @@
 // CHECK: bar.sync 1, 256;
 // CHECK: ret;
 
+// Two blocks that split K add up through each other's shared memory, between
+// two barriers of their cluster, and more through the workspace.
+// CLUSTER-LABEL: .visible .entry qk_matmul_u4_k4096_g128_sf16_xf16_mma_wgmma_64x128(
+// CLUSTER: barrier.cluster.arrive.release.aligned; barrier.cluster.wait.acquire.aligned;
+// CLUSTER: mapa.shared::cluster.u32
+// CLUSTER: st.shared::cluster.v4.f32
+// CLUSTER: barrier.cluster.arrive.release.aligned; barrier.cluster.wait.acquire.aligned;
+// CLUSTER: atom.{{.*}}add.u32
+// CLUSTER: ret;
+
 // JSON: "family": "wgmma"
 // JSON: "m_from": 33
+// JSON: "max_cluster": 2
 
 func.func @f(%x: tensor<?x4096xf16>, %w: tensor<67584xi8>) -> tensor<?x32xf16> {
   %y = quant_llm.packed_matmul %x, %w scheme(<u4, group = 128, scale = f16>) n = 32 k = 4096 layout("nvvm-mma") name("u4") : (tensor<?x4096xf16>, tensor<67584xi8>) -> tensor<?x32xf16>

@@ -108,6 +108,30 @@ TEST_F(Cuda, UploadsConstantsAndImagesOnce) {
   EXPECT_EQ(y[0], 1100);
 }
 
+// Clusters are an attribute of a launch, of that one only.
+TEST_F(Cuda, LaunchesClusters) {
+  auto launch = [&](int64_t blocks) {
+    return errorOf([&] {
+      qk_cuda_begin("ptx", "add_rows");
+      qk_cuda_input(x.data(), 2, 12, 16);
+      qk_cuda_constant(w.data(), 12);
+      qk_cuda_output(y.data(), 2, 12, 20);
+      qk_cuda_i32(2);
+      qk_cuda_i32(3);
+      if (blocks)
+        qk_cuda_cluster(blocks);
+      qk_cuda_launch(5, 6, 4, 32, 1, 1);
+    });
+  };
+  EXPECT_EQ(launch(2), "");
+  EXPECT_EQ(get<unsigned[3]>("fake_cluster")[1], 1u);
+  EXPECT_EQ(get<unsigned[3]>("fake_cluster")[2], 2u);
+  EXPECT_EQ(get<unsigned[3]>("fake_grid")[0], 5u);
+  EXPECT_EQ(get<unsigned[3]>("fake_grid")[2], 4u);
+  EXPECT_EQ(launch(0), "");
+  EXPECT_EQ(get<unsigned[3]>("fake_cluster")[2], 1u);
+}
+
 // What a kernel needs besides its arrays: shared memory, for more than 48 KiB
 // of which the driver is asked, and a workspace that starts as zeros, is kept
 // from launch to launch, and zeros again where it has to grow.

@@ -36,6 +36,8 @@ FAKE unsigned fake_block[3] = {};
 /// Dynamic shared memory: what a launch may ask for, and did.
 FAKE int fake_shared_limit = 48 << 10;
 FAKE int fake_shared = 0;
+/// Blocks of a cluster of the last launch.
+FAKE unsigned fake_cluster[3] = {};
 /// The workspace, where the kernel has one: after n.
 FAKE bool fake_takes_workspace = false;
 FAKE int32_t *fake_workspace = nullptr;
@@ -142,10 +144,24 @@ FAKE int cuStreamIsCapturing(void *, int *status) {
   *status = fake_capturing;
   return 0;
 }
+/// cuda.h's CUlaunchConfig and CUlaunchAttribute.
+struct LaunchAttribute {
+  int id;
+  char padding[4];
+  unsigned cluster[3];
+  char rest[52];
+};
+struct LaunchConfig {
+  unsigned grid[3], block[3], sharedBytes;
+  void *stream;
+  const LaunchAttribute *attributes;
+  unsigned count;
+};
 FAKE int cuLaunchKernel(void *, unsigned gx, unsigned gy, unsigned gz,
                         unsigned bx, unsigned by, unsigned bz, unsigned shared,
                         void *stream, void **parameters, void **) {
   fake_stream = stream;
+  fake_cluster[0] = fake_cluster[1] = fake_cluster[2] = 1;
   if (int(shared) > fake_shared_limit)
     return 1;
   fake_shared = int(shared);
@@ -165,4 +181,17 @@ FAKE int cuLaunchKernel(void *, unsigned gx, unsigned gy, unsigned gz,
     for (int32_t j = 0; j < n; ++j)
       y[i * n + j] = x[i * n + j] + w[j];
   return 0;
+}
+FAKE int cuLaunchKernelEx(const LaunchConfig *config, void *function,
+                          void **parameters, void **) {
+  const unsigned *g = config->grid, *b = config->block;
+  // CU_LAUNCH_ATTRIBUTE_CLUSTER_DIMENSION
+  if (config->count != 1 || config->attributes->id != 4)
+    return 1;
+  int result =
+      cuLaunchKernel(function, g[0], g[1], g[2], b[0], b[1], b[2],
+                     config->sharedBytes, config->stream, parameters, nullptr);
+  for (int i = 0; i < 3; ++i)
+    fake_cluster[i] = config->attributes->cluster[i];
+  return result;
 }

@@ -138,7 +138,15 @@ TEST(NVVMKernelTable, ChoosesFamiliesOnTensorCores) {
           // A launch that splits K has a place for each block's sums.
           for (int64_t n : {16, 1000, 28672}) {
             LaunchShape shape = choice.launchShape(choice.mFrom, n);
-            if (shape.grid[2] == 1)
+            // Blocks of a cluster have it in their shared memory.
+            bool inCluster =
+                shape.grid[2] > 1 && shape.grid[2] <= choice.maxCluster();
+            EXPECT_EQ(shape.cluster, inCluster ? shape.grid[2] : 1);
+            if (inCluster) {
+              EXPECT_LE(choice.wgmmaPieces() * choice.wgmma.consumers() * 2048,
+                        choice.wgmmaBarrierOffset());
+            }
+            if (shape.grid[2] == 1 || inCluster)
               continue;
             int64_t blocks = shape.grid[0] * shape.grid[1] * shape.grid[2];
             EXPECT_LE(choice.mmaCounterBytes() + 4 * blocks *

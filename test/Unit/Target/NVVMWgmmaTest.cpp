@@ -55,6 +55,11 @@ TEST_P(NVVMWgmma, EqualsTheReference) {
   config.lag = pick(0, 1, 2);
   config.maxSplit = pick(1, 3);
   config.band = pick(1, 2);
+  config.scalesInRing = random() % 2;
+  config.cluster = pick(1, 2, 8);
+  config.copyWarps = pick(1, 4);
+  if (config.groupsN == 2 && config.tokens <= 64 && random() % 2)
+    config.groupsN = pick(3, 4);
   KernelChoice choice = wgmmaChoice(p, config);
   Case c(p, pick(1, 15, 33, 64, 140), pick(1, 16, 70, 130, 300), random);
   EXPECT_EQ(emulate(c, choice, seed % 3, [](mlir::gpu::GPUFuncOp) {}), "");
@@ -65,6 +70,35 @@ INSTANTIATE_TEST_SUITE_P(
     testing::Combine(testing::Values(CodeType::U2, CodeType::U3, CodeType::U4,
                                      CodeType::U8, CodeType::S8),
                      testing::Range(1u, 4u)));
+
+// Shares of K that are added up through a cluster: as many as pieces, more, and
+// numbers that do not divide them; a tail of channels and of tokens.
+TEST(NVVMWgmma, AddsUpInClusters) {
+  std::mt19937 random(7);
+  MatmulProblem p;
+  p.scheme = {CodeType::U4, 128, ScaleType::F16};
+  p.packing = Layout::Mma;
+  p.type = ElementType::F16;
+  p.bias = ElementType::F32;
+  p.k = 2048;
+  for (auto [tokens, groups, groupsK, split] : std::vector<std::array<int, 4>>{
+           {16, 4, 1, 8}, {32, 2, 1, 3}, {32, 2, 2, 3}, {64, 4, 1, 5}}) {
+    WgmmaConfig config;
+    config.tokens = tokens;
+    config.rowTiles = 1;
+    config.groupsN = groups;
+    config.groupsK = groupsK;
+    config.maxSplit = split;
+    config.cluster = 8;
+    config.copyWarps = 4;
+    config.scalesInRing = true;
+    KernelChoice choice = wgmmaChoice(p, config);
+    Case c(p, tokens - 3, 69, random);
+    EXPECT_EQ(choice.launchShape(c.m, c.weight.n).cluster, split);
+    EXPECT_EQ(choice.workspaceBytes(), 0);
+    EXPECT_EQ(emulate(c, choice, 2, [](mlir::gpu::GPUFuncOp) {}), "");
+  }
+}
 
 // The table's own kernels.
 TEST(NVVMWgmma, TheTablesKernels) {
@@ -91,6 +125,7 @@ class NVVMWgmmaFaults : public testing::Test {
 protected:
   /// The error of a kernel whose inline assembly `change` has changed: it gets
   /// each text, and says whether the op stays.
+  bool cluster = false;
   template <typename Change> std::string run(Change change, uint64_t seed = 0) {
     MatmulProblem p;
     p.scheme = {CodeType::U4, 128, ScaleType::F16};
@@ -102,6 +137,8 @@ protected:
     WgmmaConfig config;
     config.tokens = 32;
     config.stages = 4;
+    config.maxSplit = cluster ? 3 : 1;
+    config.cluster = cluster ? 8 : 1;
     return emulate(
         c, wgmmaChoice(p, config), seed, [&](mlir::gpu::GPUFuncOp kernel) {
           int changed = 0;
@@ -216,6 +253,78 @@ TEST_F(NVVMWgmmaFaults, TooManyRegisters) {
     return true;
   });
   EXPECT_NE(error.find("registers"), std::string::npos) << error;
+}
+
+// Blocks store to the rings of others before those are through with them, or
+// read what others have not stored yet.
+TEST_F(NVVMWgmmaFaults, NoBarrierOfTheCluster) {
+  cluster = true;
+  for (int dropped : {0, 1}) {
+    int barrier = 0;
+    std::string error = run([&](std::string &text) {
+      return !has(text, "barrier.cluster") || barrier++ != dropped;
+    });
+    EXPECT_NE(error.find(dropped ? "with no barrier of the cluster after it"
+                                 : "no barrier of the cluster before"),
+              std::string::npos)
+        << error;
+  }
+}
+
+// A block that is not there.
+TEST_F(NVVMWgmmaFaults, NoSuchBlockOfTheCluster) {
+  cluster = true;
+  MatmulProblem p;
+  p.scheme = {CodeType::U4, 128, ScaleType::F16};
+  p.packing = Layout::Mma;
+  p.type = ElementType::F16;
+  p.k = 1280;
+  std::mt19937 random(3);
+  Case c(p, 40, 70, random);
+  WgmmaConfig config;
+  config.tokens = 32;
+  config.maxSplit = 3;
+  config.cluster = 8;
+  std::string error =
+      emulate(c, wgmmaChoice(p, config), 0, [](mlir::gpu::GPUFuncOp kernel) {
+        kernel.walk([&](mlir::LLVM::InlineAsmOp op) {
+          if (!has(op.getAsmString().str(), "mapa."))
+            return;
+          mlir::OpBuilder builder(op);
+          mlir::Value one =
+              mlir::arith::ConstantIntOp::create(builder, op.getLoc(), 1, 32);
+          op.setOperand(1, mlir::arith::AddIOp::create(builder, op.getLoc(),
+                                                       op.getOperand(1), one));
+        });
+      });
+  EXPECT_NE(error.find("names block 3 of a cluster of 3"), std::string::npos)
+      << error;
+}
+
+// Two blocks store to the same place: the sender is left out of it.
+TEST_F(NVVMWgmmaFaults, BlocksStoreToOnePlace) {
+  MatmulProblem p;
+  p.scheme = {CodeType::U4, 128, ScaleType::F16};
+  p.packing = Layout::Mma;
+  p.type = ElementType::F16;
+  p.k = 1280;
+  std::mt19937 random(3);
+  Case c(p, 40, 70, random);
+  WgmmaConfig config;
+  config.tokens = 32;
+  config.maxSplit = 3;
+  config.cluster = 8;
+  std::string error =
+      emulate(c, wgmmaChoice(p, config), 0, [](mlir::gpu::GPUFuncOp kernel) {
+        kernel.walk([&](mlir::LLVM::InlineAsmOp op) {
+          if (!has(op.getAsmString().str(), "mapa."))
+            return;
+          mlir::OpBuilder builder(op);
+          op.setOperand(1, mlir::arith::ConstantIntOp::create(
+                               builder, op.getLoc(), 0, 32));
+        });
+      });
+  EXPECT_NE(error.find("as another thread does"), std::string::npos) << error;
 }
 
 // The rows of x as they would lie without a swizzle.

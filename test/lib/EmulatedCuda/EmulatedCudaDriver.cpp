@@ -217,10 +217,7 @@ DRIVER int cuMemsetD8_v2(uint64_t address, unsigned char value, size_t bytes) {
   return 0;
 }
 DRIVER int cuFuncSetAttribute(void *, int, int) { return 0; }
-DRIVER int cuLaunchKernel(void *function, unsigned gx, unsigned gy, unsigned gz,
-                          unsigned bx, unsigned by, unsigned bz,
-                          unsigned sharedBytes, void *, void **values,
-                          void **) {
+static int launch(void *function, const LaunchShape &shape, void **values) {
   using Entry = std::pair<const std::string, std::vector<Kernels::Parameter>>;
   auto &[name, parameters] = *static_cast<Entry *>(function);
   std::vector<EmulatorArgument> arguments;
@@ -244,10 +241,6 @@ DRIVER int cuLaunchKernel(void *function, unsigned gx, unsigned gy, unsigned gz,
                             ? EmulatorArgument::output(host(address), bytes)
                             : EmulatorArgument::input(host(address), bytes));
   }
-  LaunchShape shape;
-  shape.grid[0] = gx, shape.grid[1] = gy, shape.grid[2] = gz;
-  shape.block[0] = bx, shape.block[1] = by, shape.block[2] = bz;
-  shape.sharedBytes = sharedBytes;
   const char *seed = std::getenv("QK_EMULATOR_SEED");
   llvm::Error error = kernels->emulator->launch(name, shape, arguments,
                                                 seed ? std::atoll(seed) : 0);
@@ -255,4 +248,45 @@ DRIVER int cuLaunchKernel(void *function, unsigned gx, unsigned gy, unsigned gz,
     return 0;
   lastError = llvm::toString(std::move(error));
   return 1;
+}
+static LaunchShape launchShape(const unsigned (&grid)[3],
+                               const unsigned (&block)[3],
+                               unsigned sharedBytes) {
+  LaunchShape shape;
+  for (int i = 0; i < 3; ++i) {
+    shape.grid[i] = grid[i];
+    shape.block[i] = block[i];
+  }
+  shape.sharedBytes = sharedBytes;
+  return shape;
+}
+DRIVER int cuLaunchKernel(void *function, unsigned gx, unsigned gy, unsigned gz,
+                          unsigned bx, unsigned by, unsigned bz,
+                          unsigned sharedBytes, void *, void **values,
+                          void **) {
+  return launch(function, launchShape({gx, gy, gz}, {bx, by, bz}, sharedBytes),
+                values);
+}
+/// cuda.h's CUlaunchConfig and CUlaunchAttribute.
+struct LaunchAttribute {
+  int id;
+  char padding[4];
+  unsigned cluster[3];
+  char rest[52];
+};
+struct LaunchConfig {
+  unsigned grid[3], block[3], sharedBytes;
+  void *stream;
+  const LaunchAttribute *attributes;
+  unsigned count;
+};
+DRIVER int cuLaunchKernelEx(const LaunchConfig *config, void *function,
+                            void **values, void **) {
+  LaunchShape shape =
+      launchShape(config->grid, config->block, config->sharedBytes);
+  constexpr int clusterDimension = 4;
+  for (unsigned i = 0; i < config->count; ++i)
+    if (config->attributes[i].id == clusterDimension)
+      shape.cluster = config->attributes[i].cluster[2];
+  return launch(function, shape, values);
 }

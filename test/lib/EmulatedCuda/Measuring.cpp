@@ -16,17 +16,8 @@
 
 #define DRIVER extern "C" __attribute__((visibility("default")))
 
-DRIVER int cuLaunchKernel(void *, unsigned, unsigned, unsigned, unsigned,
-                          unsigned, unsigned, unsigned, void *, void **,
-                          void **);
 DRIVER int cuMemcpyHtoD_v2(uint64_t, const void *, size_t);
 
-/// cuda.h's CUlaunchConfig.
-struct LaunchConfig {
-  unsigned grid[3], block[3], sharedBytes;
-  void *stream, *attributes;
-  unsigned count;
-};
 // GPU addresses are host addresses plus this (EmulatedCudaDriver.cpp).
 static constexpr uint64_t kOffset = uint64_t(1) << 56;
 static constexpr int kNotSupported = 801;
@@ -57,14 +48,6 @@ DRIVER int cuMemcpyDtoDAsync_v2(uint64_t to, uint64_t from, size_t bytes,
 DRIVER int cuFuncGetAttribute(int *value, int, void *) {
   *value = 0;
   return 0;
-}
-DRIVER int cuLaunchKernelEx(const void *launch, void *function, void **values,
-                            void **) {
-  const auto *config = static_cast<const LaunchConfig *>(launch);
-  return cuLaunchKernel(function, config->grid[0], config->grid[1],
-                        config->grid[2], config->block[0], config->block[1],
-                        config->block[2], config->sharedBytes, nullptr, values,
-                        nullptr);
 }
 DRIVER int cuStreamBeginCapture_v2(void *, int) { return kNotSupported; }
 DRIVER int cuStreamEndCapture(void *, void **) { return kNotSupported; }

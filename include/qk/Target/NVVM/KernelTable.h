@@ -165,6 +165,14 @@ struct WgmmaConfig {
   /// there are slots.
   int stages = 4;
   int lag = 1;
+  /// Whether scales and zero points go through the ring, too, and not from
+  /// global memory to registers of those who multiply.
+  bool scalesInRing = false;
+  /// Copying warps that start bulk copies: 1 or 4.
+  int copyWarps = 1;
+  /// Up to how many blocks that have a share of K each are a cluster and add up
+  /// through each other's shared memory; more do through the workspace.
+  int cluster = 1;
   /// As in MmaConfig.
   int maxSplit = 1;
   int wave = 1;
@@ -180,6 +188,8 @@ struct LaunchShape {
   int64_t block[3] = {1, 1, 1};
   /// Dynamic shared memory.
   int64_t sharedBytes = 0;
+  /// Blocks along z that are a cluster (the launch attribute), 1 or grid[2].
+  int64_t cluster = 1;
 };
 
 /// A kernel and the calls it is for.
@@ -219,6 +229,8 @@ struct KernelChoice {
   int64_t splits(int64_t tiles) const;
   int64_t maxSplit() const;
   int64_t splitWave() const;
+  /// Up to how many blocks along z a launch has to make one cluster of.
+  int64_t maxCluster() const { return usesWgmma() ? wgmma.cluster : 1; }
   /// Whether the kernel has the parameter `workspace`, and the bytes that it
   /// may use there; 0 before the first launch, and again after each.
   bool hasWorkspace() const { return problem.packing != Layout::Simt; }
@@ -243,7 +255,8 @@ struct KernelChoice {
 
   // Shared memory of the family on wgmma: `stages` slots, of which each has a
   // slice of x, [panel][token][128 bytes, swizzled], and one of codes, [tile of
-  // 16 channels][unit][vector][lane][16 bytes]; in the same place at the end
+  // 16 channels][unit][vector][lane][16 bytes], and where they go through the
+  // ring scales and zero points, [tile][piece]; in the same place at the end
   // the sums of warpgroups, [warpgroup along K][token][channel]; then
   // mbarriers, one for a full slot and one for an empty one, and a flag as
   // above.
@@ -253,7 +266,15 @@ struct KernelChoice {
     return int64_t(wgmma.panels) * wgmma.tokens * 128;
   }
   int64_t wgmmaCodesBytes() const;
+  /// Pieces of a slice with one scale a channel, and the bytes of the scales
+  /// and zero points of 16 channels of a piece; 0: they aren't in the ring.
+  int64_t wgmmaScalePieces() const;
+  int64_t wgmmaScaleBytes() const;
   int64_t wgmmaSlotBytes() const;
+  /// Pieces of four sums that a consuming thread has, and (in a cluster) the
+  /// bytes in which a block gets its share of all blocks' pieces.
+  int64_t wgmmaPieces() const { return wgmma.rowTiles * wgmma.tokens / 8; }
+  int64_t wgmmaExchangeBytes() const;
   int64_t wgmmaBarrierOffset() const;
 
   /// Of the workspace's counters.

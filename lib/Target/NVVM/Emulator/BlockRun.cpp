@@ -15,11 +15,11 @@ namespace qk::nvvm {
 
 BlockRun *BlockRun::current = nullptr;
 
-BlockRun::BlockRun(const LaunchShape &shape, std::vector<GlobalBuffer> global,
-                   std::vector<SharedBuffer> shared, uint64_t seed,
-                   bool byClock)
-    : shape(shape), global(std::move(global)), shared(std::move(shared)),
-      random(seed), randomOrder(seed != 0), byClock(byClock) {
+BlockRun::BlockRun(const LaunchShape &shape, std::vector<GlobalBuffer> &global,
+                   const std::vector<SharedBuffer> &shared,
+                   std::mt19937_64 &random, bool randomOrder, bool byClock)
+    : shape(shape), global(global), shared(shared), random(random),
+      randomOrder(randomOrder), byClock(byClock) {
   threads.resize(shape.block[0] * shape.block[1] * shape.block[2]);
   // Touched pages only cost memory; kernels compiled without optimisation
   // keep much on the stack.
@@ -39,31 +39,6 @@ BlockRun::~BlockRun() {
     munmap(stacks, stackBytes * threads.size());
 }
 
-std::string BlockRun::run(const std::function<void()> &body) {
-  BlockRun *outer = std::exchange(current, this);
-  for (GlobalBuffer &buffer : global)
-    if (buffer.writable)
-      buffer.stores.resize((buffer.bytes + 3) / 4);
-  runBlocks(body);
-  current = outer;
-  return error;
-}
-
-void BlockRun::runBlocks(const std::function<void()> &body) {
-  int64_t count = shape.grid[0] * shape.grid[1] * shape.grid[2];
-  std::vector<int64_t> order(std::max<int64_t>(count, 0));
-  std::iota(order.begin(), order.end(), 0);
-  if (randomOrder)
-    std::shuffle(order.begin(), order.end(), random);
-  for (int64_t linear : order) {
-    block = {linear % shape.grid[0], linear / shape.grid[0] % shape.grid[1],
-             linear / (shape.grid[0] * shape.grid[1])};
-    runBlock(body);
-    if (!error.empty())
-      return;
-  }
-}
-
 //===----------------------------------------------------------------------===//
 // Scheduling
 //===----------------------------------------------------------------------===//
@@ -75,10 +50,15 @@ void BlockRun::enterThread() {
   setcontext(&self.scheduler);
 }
 
-void BlockRun::runBlock(const std::function<void()> &threadBody) {
+void BlockRun::start(std::array<int64_t, 3> place, uint32_t number,
+                     const std::function<void()> &threadBody) {
   body = &threadBody;
+  block = place;
   epoch = 1;
-  ++blockNumber;
+  blockNumber = number;
+  toBlocks.clear();
+  knownAtCluster.clear();
+  received.clear();
   unfenced.clear();
   fenced.clear();
   acquired = Acquired();
@@ -102,6 +82,9 @@ void BlockRun::runBlock(const std::function<void()> &threadBody) {
   }
   if (byClock)
     startClocks();
+}
+
+void BlockRun::advance() {
   while (error.empty()) {
     // A copy may be done any time; in the order of threads as late as it can.
     if (randomOrder && anyCopyUnderWay() && random() % 64 == 0)
@@ -118,30 +101,34 @@ void BlockRun::runBlock(const std::function<void()> &threadBody) {
       continue;
     }
     // Nobody can run: everybody is done, at a barrier, or stuck.
-    size_t done = 0, waiting = 0, named = 0, atMbarriers = 0;
+    size_t done = 0, waiting = 0, named = 0, atMbarriers = 0, atCluster = 0;
     int example = -1;
     for (size_t i = 0; i < threads.size(); ++i) {
       done += threads[i].state == State::Done;
       waiting += threads[i].state == State::AtBarrier;
       named += threads[i].state == State::AtNamedBarrier;
       atMbarriers += threads[i].state == State::AtMbarrier;
+      atCluster += threads[i].state == State::AtCluster;
       if (threads[i].state != State::Done)
         example = int(i);
     }
-    if (done == threads.size())
+    if (done + atCluster == threads.size())
       return;
     if (waiting == threads.size()) {
       releaseBarrier();
       continue;
     }
     running = example;
-    size_t atWarp = threads.size() - done - waiting - named - atMbarriers;
+    size_t atWarp =
+        threads.size() - done - waiting - named - atMbarriers - atCluster;
     error = where() + "waits for ever: " + std::to_string(waiting) + " of " +
             std::to_string(threads.size()) + " threads are at a barrier, " +
             std::to_string(atWarp) + " at a warp operation, ";
     if (byClock)
       error += std::to_string(named) + " at a named barrier, " +
                std::to_string(atMbarriers) + " at an mbarrier, ";
+    if (shape.cluster > 1)
+      error += std::to_string(atCluster) + " at the cluster's barrier, ";
     error += std::to_string(done) + " have ended";
   }
 }

@@ -101,19 +101,47 @@ struct WgmmaPart {
   uint32_t *sums;
 };
 
-/// Runs the blocks of one launch, one after the other.
+/// Four floats on their way to the shared memory of a block of the cluster.
+struct ClusterStore {
+  int32_t thread;
+  int32_t rank;
+  size_t buffer;
+  int64_t offset;
+  std::array<uint32_t, 4> words;
+};
+
+/// Runs a block of a launch; a launch's blocks, one after the other (LaunchRun
+/// says which). Those of a cluster take turns, and each has the shared memory
+/// while it runs.
 class BlockRun {
 public:
   static constexpr int kWarp = 32;
 
-  BlockRun(const LaunchShape &shape, std::vector<GlobalBuffer> global,
-           std::vector<SharedBuffer> shared, uint64_t seed, bool byClock);
+  /// `global`, `shared` and `random` are those of the launch.
+  BlockRun(const LaunchShape &shape, std::vector<GlobalBuffer> &global,
+           const std::vector<SharedBuffer> &shared, std::mt19937_64 &random,
+           bool randomOrder, bool byClock);
   ~BlockRun();
 
-  /// Runs `body` once a thread in every block. Empty, or what went wrong.
-  std::string run(const std::function<void()> &body);
+  /// Starts the block, the launch's `number`th from 1; `body` is a thread.
+  void start(std::array<int64_t, 3> block, uint32_t number,
+             const std::function<void()> &body);
+  /// Runs until all threads have ended or wait at the cluster's barrier, or
+  /// something has gone wrong.
+  void advance();
+  bool hasEnded() const;
+  const std::string &whatWentWrong() const { return error; }
 
-  /// The launch whose thread is running.
+  // The cluster's barrier, once all its blocks are there.
+  const std::vector<ClusterStore> &clusterStores() const { return toBlocks; }
+  /// Whether `store` may write to this block now, and that it has: to `memory`,
+  /// which is its shared memory. Empty, or why not.
+  std::string receive(const ClusterStore &store, char *memory);
+  /// The site of the barrier; -1: threads are at different ones.
+  int32_t clusterSite() const;
+  void releaseCluster();
+
+  /// The block whose thread is running.
   static BlockRun *current;
 
   // What a running thread asks for.
@@ -150,6 +178,10 @@ public:
   void fenceProxy();
   void namedBarrier(int32_t number, int32_t count, int32_t site);
   void setRegisters(int32_t count);
+  void clusterBarrier(int32_t site);
+  /// A name of shared memory in block `rank` of the cluster.
+  uint32_t mapShared(const char *address, int32_t rank);
+  void storeToBlock(uint32_t name, const std::array<uint32_t, 4> &words);
 
   void wgmmaFence();
   void wgmma(const WgmmaPart &part, int32_t site);
@@ -169,6 +201,7 @@ private:
     AtMbarrier,
     AtWarp,
     AtGroup,
+    AtCluster,
     Done
   };
   /// How far a thread knows each thread's work and, last, that of bulk copies.
@@ -256,7 +289,6 @@ private:
     const char *barrier;
   };
 
-  void runBlock(const std::function<void()> &body);
   static void enterThread();
   int pickReady();
   void releaseBarrier();
@@ -296,14 +328,13 @@ private:
 
   void checkGlobal(GlobalBuffer &buffer, int64_t offset, int64_t bytes,
                    bool isStore);
-  void runBlocks(const std::function<void()> &body);
   std::string where() const;
 
   LaunchShape shape;
-  std::vector<GlobalBuffer> global;
-  std::vector<SharedBuffer> shared;
+  std::vector<GlobalBuffer> &global;
+  const std::vector<SharedBuffer> &shared;
   std::vector<std::vector<Word>> words;
-  std::mt19937_64 random;
+  std::mt19937_64 &random;
   bool randomOrder;
 
   std::vector<Thread> threads;
@@ -313,8 +344,8 @@ private:
   const std::function<void()> *body = nullptr;
   int running = -1;
   std::array<int64_t, 3> block{};
-  /// Blocks started. Stores of the running one (buffer and word) without a
-  /// fence after them, and with a fence but no atomic operation after that.
+  /// The block's. Its stores (buffer and word) without a fence after them, and
+  /// with a fence but no atomic operation after that.
   uint32_t blockNumber = 0;
   std::vector<std::pair<size_t, size_t>> unfenced, fenced;
   /// What a thread may read of other blocks: nothing, or what was there at its
@@ -341,7 +372,41 @@ private:
   std::vector<int32_t> groupRegisters;
   std::set<int32_t> setRegistersOf;
   int32_t allRegisters = 0;
+  /// Stores to blocks of the cluster since its last barrier; what this block's
+  /// threads knew of each other then, empty before the first; and what others
+  /// stored here since.
+  std::vector<ClusterStore> toBlocks;
+  Clocks knownAtCluster;
+  std::set<std::pair<size_t, int64_t>> received;
   std::string error;
+};
+
+/// Runs the blocks of one launch, a cluster at a time.
+class LaunchRun {
+public:
+  LaunchRun(const LaunchShape &shape, std::vector<GlobalBuffer> global,
+            std::vector<SharedBuffer> shared, uint64_t seed, bool byClock);
+
+  /// Runs `body` once a thread in every block. Empty, or what went wrong.
+  std::string run(const std::function<void()> &body);
+
+private:
+  std::string runCluster(int64_t x, int64_t y, int64_t z,
+                         const std::function<void()> &body);
+  std::string meet();
+  void load(int member);
+
+  LaunchShape shape;
+  std::vector<GlobalBuffer> global;
+  std::vector<SharedBuffer> shared;
+  std::mt19937_64 random;
+  bool randomOrder;
+  /// One block of a cluster each, whose shared memory is `saved` while another
+  /// has it.
+  std::vector<std::unique_ptr<BlockRun>> members;
+  std::vector<std::vector<std::vector<char>>> saved;
+  int loaded = -1;
+  uint32_t blocks = 0;
 };
 
 } // namespace qk::nvvm

@@ -93,6 +93,17 @@ static void emuNamedBarrier(int32_t number, int32_t count, int32_t site) {
 static void emuSetRegisters(int32_t count) {
   BlockRun::current->setRegisters(count);
 }
+static void emuClusterBarrier(int32_t site) {
+  BlockRun::current->clusterBarrier(site);
+}
+static int32_t emuMapShared(const char *address, int32_t rank) {
+  return int32_t(BlockRun::current->mapShared(address, rank));
+}
+static void emuStoreToBlock(int32_t name, int32_t a, int32_t b, int32_t c,
+                            int32_t d) {
+  BlockRun::current->storeToBlock(
+      uint32_t(name), {uint32_t(a), uint32_t(b), uint32_t(c), uint32_t(d)});
+}
 static void emuWgmmaFence() { BlockRun::current->wgmmaFence(); }
 static void emuWgmma(int32_t kind, int32_t columns, int32_t zero,
                      const uint32_t *a, int64_t descriptor, uint32_t *sums,
@@ -167,6 +178,9 @@ static Error defineRuntime(orc::LLJIT &jit) {
   define("qk_emu_proxy_fence", emuFenceProxy);
   define("qk_emu_named_barrier", emuNamedBarrier);
   define("qk_emu_set_registers", emuSetRegisters);
+  define("qk_emu_cluster_barrier", emuClusterBarrier);
+  define("qk_emu_map_shared", emuMapShared);
+  define("qk_emu_store_to_block", emuStoreToBlock);
   define("qk_emu_wgmma_fence", emuWgmmaFence);
   define("qk_emu_wgmma", emuWgmma);
   define("qk_emu_wgmma_commit", emuWgmmaCommit);
@@ -281,8 +295,15 @@ Error Emulator::launch(StringRef name, const LaunchShape &shape,
                              name.str().c_str(),
                              (unsigned long long)kDynamicSharedLimit,
                              (long long)shape.sharedBytes);
-  BlockRun run(shape, std::move(buffers), std::move(shared), seed,
-               kernel->byClock);
+  constexpr int64_t maxCluster = 8;
+  if (shape.cluster != 1 &&
+      (shape.cluster != shape.grid[2] || shape.cluster > maxCluster))
+    return createStringError("kernel '%s': a cluster has 1 block, or all %lld "
+                             "along z of at most %lld, got %lld",
+                             name.str().c_str(), (long long)shape.grid[2],
+                             (long long)maxCluster, (long long)shape.cluster);
+  LaunchRun run(shape, std::move(buffers), std::move(shared), seed,
+                kernel->byClock);
   std::string error = run.run([&] { function(values.data()); });
   if (!error.empty())
     return createStringError("%s: %s", name.str().c_str(), error.c_str());

@@ -33,13 +33,15 @@ private:
   Value *flat(Value *address) {
     return builder.CreateAddrSpaceCast(address, builder.getPtrTy());
   }
-  void runtimeCall(StringRef name, ArrayRef<Value *> arguments) {
+  Value *runtimeCall(StringRef name, ArrayRef<Value *> arguments,
+                     Type *result = nullptr) {
     SmallVector<Type *> types;
     for (Value *argument : arguments)
       types.push_back(argument->getType());
-    builder.CreateCall(
+    return builder.CreateCall(
         call.getModule()->getOrInsertFunction(
-            name, FunctionType::get(builder.getVoidTy(), types, false)),
+            name, FunctionType::get(result ? result : builder.getVoidTy(),
+                                    types, false)),
         arguments);
   }
   bool rewriteSimple();
@@ -84,7 +86,19 @@ bool HopperAsm::rewriteSimple() {
   else if (text == kBulkCopyAsm)
     runtimeCall("qk_emu_copy_bulk", {flat(argument(0)), flat(argument(1)),
                                      argument(2), flat(argument(3))});
-  else if (text == kProxyFenceAsm)
+  else if (text == kClusterBarrierAsm)
+    runtimeCall("qk_emu_cluster_barrier", {number(sites++)});
+  else if (text == kMapSharedAsm)
+    call.replaceAllUsesWith(runtimeCall("qk_emu_map_shared",
+                                        {flat(argument(0)), argument(1)},
+                                        builder.getInt32Ty()));
+  else if (text == kStoreClusterAsm) {
+    SmallVector<Value *> arguments{argument(0)};
+    for (unsigned i = 1; i <= 4; ++i)
+      arguments.push_back(
+          builder.CreateBitCast(argument(i), builder.getInt32Ty()));
+    runtimeCall("qk_emu_store_to_block", arguments);
+  } else if (text == kProxyFenceAsm)
     runtimeCall("qk_emu_proxy_fence", {});
   else if (auto registers = count(kMoreRegistersAsm))
     runtimeCall("qk_emu_set_registers", {number(*registers)});
