@@ -73,6 +73,12 @@ QK_EXPORT int qkModuleRun(QkModule *module, const char *pipeline) {
   return failed(runPipeline(module, pipeline));
 }
 
+/// The part of a tensor that `op` is, if it isn't all of one.
+static quant_llm::PartAttr getPart(Operation *op) {
+  auto parameter = dyn_cast<quant_llm::ParameterOp>(op);
+  return parameter ? parameter.getPartAttr() : quant_llm::PartAttr();
+}
+
 QK_EXPORT int qkModuleBindParameter(QkModule *module, const char *name,
                                     const QkTensor *tensor) {
   storage::DataType given = static_cast<storage::DataType>(tensor->type);
@@ -110,9 +116,18 @@ QK_EXPORT int qkModuleBindParameter(QkModule *module, const char *name,
     std::optional<storage::DataType> own =
         quant_llm::getDataType(type.getElementType());
     bool bytes = own == storage::DataType::U8 && given == storage::DataType::I8;
-    if ((own != given && !bytes) || type.getShape() != shape) {
-      op->emitError() << "expected tensor '" << name << "' to be " << type
-                      << ", got " << storage::describe(given, shape);
+    quant_llm::PartAttr part = getPart(op);
+    bool fits = part ? part.getLast() < ShapedType::getNumElements(shape)
+                     : type.getShape() == shape;
+    if ((own != given && !bytes) || !fits) {
+      InFlightDiagnostic error = op->emitError();
+      error << "expected tensor '" << name << "' to be ";
+      if (part)
+        error << type.getElementType() << " with at least "
+              << part.getLast() + 1 << " elements";
+      else
+        error << type;
+      error << ", got " << storage::describe(given, shape);
       return 1;
     }
   }
@@ -120,9 +135,19 @@ QK_EXPORT int qkModuleBindParameter(QkModule *module, const char *name,
     OpBuilder builder(op);
     auto type = cast<RankedTensorType>(op->getResult(0).getType());
     auto data = ArrayRef(static_cast<const char *>(tensor->data), *size);
-    auto value = DenseResourceElementsAttr::get(
-        quant_llm::ParameterOp::getStorageType(type), name,
-        UnmanagedAsmResourceBlob::allocateInferAlign(data));
+    RankedTensorType stored = quant_llm::ParameterOp::getStorageType(type);
+    quant_llm::PartAttr part = getPart(op);
+    if (part)
+      stored = RankedTensorType::get(shape, stored.getElementType());
+    ElementsAttr value = DenseResourceElementsAttr::get(
+        stored, name, UnmanagedAsmResourceBlob::allocateInferAlign(data));
+    if (part) {
+      FailureOr<ElementsAttr> taken = quant_llm::takePart(
+          value, part, type, [&] { return op->emitError(); });
+      if (failed(taken))
+        return 1;
+      value = *taken;
+    }
     auto parameter = quant_llm::ParameterOp::create(builder, op->getLoc(), type,
                                                     "model", name, value);
     op->getResult(0).replaceAllUsesWith(parameter);

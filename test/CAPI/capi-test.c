@@ -39,6 +39,15 @@ static void check(int good, const char *what) {
   exit(1);
 }
 
+/* A weight that is the second half of a tensor. */
+static const char *const part_text =
+    "func.func @main() -> tensor<2x8xf32> {\n"
+    "  %w = quant_llm.parameter \"model\"::\"stack\" {part = "
+    "#quant_llm.part<offset = 16, sizes = [16], strides = [1]>} : "
+    "tensor<2x8xf32>\n"
+    "  return %w : tensor<2x8xf32>\n"
+    "}\n";
+
 /* What must fail prints what it says. */
 static void expect_failure(int failed, const char *what) {
   if (!failed) {
@@ -52,6 +61,24 @@ static QkModule *parse(void) {
   QkModule *module = qkModuleParse(context, text, strlen(text), "model.mlir");
   check(module != NULL, "parse");
   return module;
+}
+
+static void bind_part(void) {
+  static float w[N][K];
+  const int64_t shape[] = {N, K}, short_shape[] = {3, K};
+  const QkTensor whole = {QK_F32, 2, shape, w};
+  const QkTensor less = {QK_F32, 2, short_shape, w};
+  w[2][0] = 1.5f;
+  QkModule *module =
+      qkModuleParse(context, part_text, strlen(part_text), "part.mlir");
+  check(module != NULL, "parse part");
+  expect_failure(qkModuleBindParameter(module, "stack", &less), "part");
+  check(!qkModuleBindParameter(module, "stack", &whole), "bind part");
+  char *printed = qkModulePrint(module);
+  check(printed != NULL, "print part");
+  printf("bound: %s", printed);
+  qkFree(printed);
+  qkModuleDestroy(module);
 }
 
 static void run_model(void) {
@@ -208,6 +235,7 @@ int main(void) {
   context = qkContextCreate();
   expect_failure(qkModuleParse(context, "func.func", 9, "bad.mlir") == NULL,
                  "syntax");
+  bind_part();
   run_model();
   make_kernel();
   use_mlir();

@@ -71,12 +71,21 @@ private:
                SymbolTableCollection &tables) {
     auto module = op->getParentOfType<ModuleOp>();
     SymbolTable &table = tables.getSymbolTable(module);
-    auto identity =
-        rewriter.getArrayAttr({op.getScopeAttr(), op.getNameAttr()});
+    SmallVector<Attribute> names{op.getScopeAttr(), op.getNameAttr()};
+    ElementsAttr value = op.getValueAttr();
+    if (PartAttr part = op.getPartAttr()) {
+      // No file has its bytes as they are.
+      names.push_back(part);
+      FailureOr<ElementsAttr> read = readPart(op);
+      if (failed(read))
+        return failure();
+      value = *read;
+    }
+    ArrayAttr identity = rewriter.getArrayAttr(names);
     for (auto global : module.getOps<memref::GlobalOp>())
       if (global->getAttr(kParameterAttr) == identity &&
           global.getType() == globalType(op) &&
-          global.getInitialValueAttr() == op.getValueAttr())
+          global.getInitialValueAttr() == value)
         return global;
 
     std::string symbol = "qk_";
@@ -85,7 +94,7 @@ private:
     symbol += op.getName();
     OpBuilder::InsertionGuard guard(rewriter);
     rewriter.setInsertionPointToStart(module.getBody());
-    bool isInline = static_cast<bool>(op.getValueAttr());
+    bool isInline = static_cast<bool>(value);
     DictionaryAttr external;
     if (!isInline) {
       FailureOr<ParameterData> data = getParameterData(op);
@@ -102,7 +111,7 @@ private:
     auto global = memref::GlobalOp::create(
         rewriter, op.getLoc(), symbol,
         rewriter.getStringAttr(isInline ? "private" : "public"), globalType(op),
-        op.getValueAttr(), /*constant=*/true,
+        value, /*constant=*/true,
         /*alignment=*/IntegerAttr());
     global->setAttr(kParameterAttr, identity);
     table.insert(global); // Renames it where the symbol is taken.

@@ -74,9 +74,9 @@ struct LowerParameter : public OpConversionPattern<ParameterOp> {
     if (op.getStorageType() == type)
       return rewriter.notifyMatchFailure(op, "elements are whole bytes");
     TensorProgram program(op.getLoc(), rewriter);
-    Value bytes =
-        ParameterOp::create(program, op.getStorageType(), op.getScopeAttr(),
-                            op.getNameAttr(), op.getValueAttr());
+    Value bytes = ParameterOp::create(program, op.getStorageType(),
+                                      op.getScopeAttr(), op.getNameAttr(),
+                                      op.getValueAttr(), op.getPartAttr());
     rewriter.replaceOp(
         op, unpackRows(program, bytes, type.getElementTypeBitWidth(), type));
     return success();

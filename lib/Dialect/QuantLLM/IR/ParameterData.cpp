@@ -157,6 +157,68 @@ static bool regroups(ArrayRef<int64_t> stored, ArrayRef<int64_t> shape) {
   return refines(a, b) || refines(b, a);
 }
 
+/// The elements of `part`, each of `width` bytes, of `whole`, which has them.
+static std::vector<uint8_t> gather(ArrayRef<uint8_t> whole, PartAttr part,
+                                   int64_t width) {
+  ArrayRef<int64_t> sizes = part.getSizes(), strides = part.getStrides();
+  std::vector<uint8_t> result(part.getNumElements() * width);
+  SmallVector<int64_t> index(sizes.size(), 0);
+  // The last dimension at once: it mostly is contiguous.
+  int64_t inner = sizes.back(), step = strides.back();
+  uint8_t *to = result.data();
+  int64_t from = part.getOffset();
+  for (;;) {
+    if (step == 1)
+      std::memcpy(to, &whole[from * width], inner * width);
+    else
+      for (int64_t i = 0; i < inner; ++i)
+        std::memcpy(to + i * width, &whole[(from + i * step) * width], width);
+    to += inner * width;
+    int64_t dim = static_cast<int64_t>(sizes.size()) - 2;
+    for (; dim >= 0; --dim) {
+      from += strides[dim];
+      if (++index[dim] < sizes[dim])
+        break;
+      from -= sizes[dim] * strides[dim];
+      index[dim] = 0;
+    }
+    if (dim < 0)
+      return result;
+  }
+}
+
+FailureOr<ElementsAttr>
+qk::quant_llm::takePart(ElementsAttr whole, PartAttr part,
+                        RankedTensorType type,
+                        function_ref<InFlightDiagnostic()> emitError) {
+  FailureOr<ParameterData> data = getElementsData(whole, emitError);
+  if (failed(data))
+    return failure();
+  int64_t count = whole.getShapedType().getNumElements();
+  if (part.getLast() >= count)
+    return emitError() << "expected at least " << part.getLast() + 1
+                       << " elements for " << part << ", got " << count;
+  int64_t width = (type.getElementTypeBitWidth() + 7) / 8;
+  std::vector<uint8_t> bytes = gather(data->bytes, part, width);
+  ArrayRef<char> raw(reinterpret_cast<const char *>(bytes.data()),
+                     bytes.size());
+  if (auto resource = dyn_cast<DenseResourceElementsAttr>(whole))
+    return ElementsAttr(DenseResourceElementsAttr::get(
+        type, resource.getRawHandle().getKey(),
+        HeapAsmResourceBlob::allocateAndCopyInferAlign(raw)));
+  return ElementsAttr(DenseElementsAttr::getFromRawBuffer(type, raw));
+}
+
+FailureOr<ElementsAttr> qk::quant_llm::readPart(ParameterOp op) {
+  FailureOr<ParameterData> data = getParameterData(op);
+  if (failed(data))
+    return failure();
+  return ElementsAttr(DenseElementsAttr::getFromRawBuffer(
+      cast<RankedTensorType>(op.getType()),
+      {reinterpret_cast<const char *>(data->bytes.data()),
+       data->bytes.size()}));
+}
+
 FailureOr<ParameterData> qk::quant_llm::getParameterData(ParameterOp op) {
   if (std::optional<ElementsAttr> value = op.getValue())
     return getElementsData(*value, [&]() -> InFlightDiagnostic {
@@ -183,10 +245,11 @@ FailureOr<ParameterData> qk::quant_llm::getParameterData(ParameterOp op) {
                                       candidate == storage::DataType::I8);
   };
   const storage::Parameter *tensor = (*file)->find(op.getName());
+  std::optional<PartAttr> part = op.getPart();
   llvm::Expected<storage::Parameter> checked =
       tensor && matches(tensor->tensor.type)
           ? (*file)->get(op.getName(), tensor->tensor.type,
-                         regroups(tensor->tensor.shape, type.getShape())
+                         part || regroups(tensor->tensor.shape, type.getShape())
                              ? ArrayRef<int64_t>(tensor->tensor.shape)
                              : type.getShape())
           : (*file)->get(op.getName(), *dataType, type.getShape());
@@ -198,6 +261,16 @@ FailureOr<ParameterData> qk::quant_llm::getParameterData(ParameterOp op) {
   data.file = checked->file;
   data.bytes = checked->tensor.bytes;
   data.fileOffset = checked->tensor.fileOffset;
+  if (part) {
+    int64_t width = type.getElementTypeBitWidth() / 8;
+    int64_t count = data.bytes.size() / width;
+    if (part->getLast() >= count)
+      return op.emitError() << "expected tensor '" << op.getName()
+                            << "' to have at least " << part->getLast() + 1
+                            << " elements for " << *part << ", got " << count;
+    data.expanded = gather(data.bytes, *part, width);
+    data.bytes = data.expanded;
+  }
   return data;
 }
 

@@ -26,6 +26,64 @@ void QuantLLMDialect::registerAttributes() {
 }
 
 //===----------------------------------------------------------------------===//
+// PartAttr
+//===----------------------------------------------------------------------===//
+
+/// Elements, and the largest number of one; nullopt where 63 bits don't do.
+static std::optional<std::pair<int64_t, int64_t>>
+measurePart(int64_t offset, ArrayRef<int64_t> sizes,
+            ArrayRef<int64_t> strides) {
+  int64_t count = 1, last = offset;
+  for (auto [size, stride] : llvm::zip_equal(sizes, strides)) {
+    int64_t way;
+    if (llvm::MulOverflow(count, size, count) ||
+        llvm::MulOverflow(size - 1, stride, way) ||
+        llvm::AddOverflow(last, way, last))
+      return std::nullopt;
+  }
+  return std::pair(count, last);
+}
+
+LogicalResult PartAttr::verify(function_ref<InFlightDiagnostic()> emitError,
+                               int64_t offset, ArrayRef<int64_t> sizes,
+                               ArrayRef<int64_t> strides) {
+  // (C1)
+  if (sizes.empty() || sizes.size() != strides.size())
+    return emitError() << "expected at least one size and as many strides, got "
+                       << sizes.size() << " and " << strides.size();
+  // (C2)
+  auto atLeast = [&](StringRef what, int64_t value, int64_t least) {
+    if (value >= least)
+      return success();
+    return LogicalResult(emitError()
+                         << "expected " << what << " of a part to be at least "
+                         << least << ", got " << value);
+  };
+  if (failed(atLeast("the offset", offset, 0)))
+    return failure();
+  for (int64_t size : sizes)
+    if (failed(atLeast("the sizes", size, 1)))
+      return failure();
+  for (int64_t stride : strides)
+    if (failed(atLeast("the strides", stride, 0)))
+      return failure();
+  if (!measurePart(offset, sizes, strides))
+    return emitError() << "expected elements of a part to be counted in 63 "
+                          "bits, got offset "
+                       << offset << ", sizes [" << sizes << "], strides ["
+                       << strides << "]";
+  return success();
+}
+
+int64_t PartAttr::getNumElements() const {
+  return measurePart(getOffset(), getSizes(), getStrides())->first;
+}
+
+int64_t PartAttr::getLast() const {
+  return measurePart(getOffset(), getSizes(), getStrides())->second;
+}
+
+//===----------------------------------------------------------------------===//
 // SchemeAttr
 //===----------------------------------------------------------------------===//
 

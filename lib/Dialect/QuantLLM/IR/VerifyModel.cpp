@@ -23,6 +23,20 @@ LogicalResult ParameterOp::verify() {
       return emitOpError() << "expected a value of type " << getStorageType()
                            << " (the storage type of " << getResult().getType()
                            << "), got " << value->getShapedType();
+  // (C4)
+  std::optional<PartAttr> part = getPart();
+  if (!part)
+    return success();
+  auto type = cast<RankedTensorType>(getResult().getType());
+  if (part->getNumElements() != type.getNumElements())
+    return emitOpError() << "expected a part of " << type.getNumElements()
+                         << " elements for " << type << ", got "
+                         << part->getNumElements();
+  if (getStorageType() != type)
+    return emitOpError() << "expected a part of elements of whole bytes, got "
+                         << type;
+  if (getValue())
+    return emitOpError("expected a part of a file's tensor, got a value");
   return success();
 }
 

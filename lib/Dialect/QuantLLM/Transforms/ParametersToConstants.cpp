@@ -6,6 +6,7 @@
 
 #include "Raising/Constants.h"
 
+#include "qk/Dialect/QuantLLM/IR/ParameterData.h"
 #include "qk/Dialect/QuantLLM/IR/QuantLLM.h"
 #include "qk/Dialect/QuantLLM/Transforms/HostDialect.h"
 #include "qk/Dialect/QuantLLM/Transforms/Passes.h"
@@ -102,8 +103,14 @@ struct ParametersToConstants
                             {"global", global->second});
       } else {
         ElementsAttr value = op.getValueAttr();
-        if (!value)
+        if (op.getPart()) {
+          FailureOr<ElementsAttr> part = readPart(op);
+          if (failed(part))
+            return signalPassFailure();
+          value = *part;
+        } else if (!value) {
           value = getReference(op);
+        }
         if (stablehlo)
           constant =
               createOp(builder, op, "stablehlo.constant", {"value", value});

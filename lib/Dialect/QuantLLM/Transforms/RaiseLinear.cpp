@@ -90,11 +90,12 @@ findCandidates(ModuleOp module,
       }
       Candidate candidate;
       candidate.match = *finding.match;
-      Value weight = candidate.match.weight;
-      candidate.layer =
-          names.get(weight, candidate.match.transposed, function.name);
+      const LinearMatch &match = candidate.match;
+      candidate.layer = names.get(match.weight, match.transposed,
+                                  match.weightPart, function.name);
       candidate.isHead =
-          embeddings.contains(weight, candidate.match.transposed) ||
+          (!match.weightPart &&
+           embeddings.contains(match.weight, match.transposed)) ||
           isHeadName(candidate.layer);
       candidates.push_back(std::move(candidate));
     });
@@ -107,9 +108,10 @@ findCandidates(ModuleOp module,
   return candidates;
 }
 
-/// Weights of raised layers, one value a function, constant and way to read it.
+/// Weights of raised layers, one value a function, constant, way to read it and
+/// part of it.
 using RaisedWeights =
-    llvm::DenseMap<std::pair<Block *, std::pair<Attribute, unsigned>>, Value>;
+    llvm::DenseMap<std::tuple<Block *, Attribute, unsigned, Attribute>, Value>;
 
 /// The constant as a tensor of `shape`, with the same elements in memory.
 static ConstantTensor reshapeConstant(ConstantTensor constant,
@@ -124,12 +126,20 @@ static ConstantTensor reshapeConstant(ConstantTensor constant,
   return constant;
 }
 
-/// The constant `value` as a parameter of `shape`: itself where it is one of
-/// this function, else made at the start of the function, since some other op
-/// may load the same constant before this one does.
-static FailureOr<Value> getParameter(Value value, ArrayRef<int64_t> shape,
-                                     Block *entry, StringRef literalName) {
+/// The constant `value`, or a part of it, as a parameter of `shape`: itself
+/// where it is one of this function, else made at the start of the function,
+/// since some other op may load the same constant before this one does.
+static FailureOr<Value> getParameter(Value value, PartAttr part,
+                                     ArrayRef<int64_t> shape, Block *entry,
+                                     StringRef literalName) {
   ConstantTensor constant = *getConstant(value);
+  if (part) {
+    constant.type =
+        RankedTensorType::get(shape, constant.type.getElementType());
+    constant.part = part;
+    OpBuilder builder = OpBuilder::atBlockBegin(entry);
+    return createParameter(builder, value.getLoc(), constant, literalName);
+  }
   bool isShaped = constant.type.getShape() == shape;
   if (auto parameter = value.getDefiningOp<ParameterOp>();
       isShaped && parameter &&
@@ -147,8 +157,8 @@ static FailureOr<Value> getWeight(const Candidate &candidate,
                                   RaisedWeights &weights) {
   const LinearMatch &match = candidate.match;
   Block *entry = &findParentFunction(match.contraction)->entry();
-  Value &weight =
-      weights[{entry, {getConstantKey(match.weight), match.transposed}}];
+  Value &weight = weights[{entry, getConstantKey(match.weight),
+                           match.transposed, match.weightPart}];
   if (weight)
     return weight;
   SmallVector<int64_t> shape(getConstant(match.weight)->type.getShape());
@@ -156,7 +166,8 @@ static FailureOr<Value> getWeight(const Candidate &candidate,
     shape = match.transposed ? SmallVector<int64_t>{match.k, match.n}
                              : SmallVector<int64_t>{match.n, match.k};
   FailureOr<Value> parameter =
-      getParameter(match.weight, shape, entry, candidate.layer + ".weight");
+      getParameter(match.weight, match.weightPart, shape, entry,
+                   candidate.layer + ".weight");
   if (failed(parameter))
     return failure();
   weight = *parameter;
@@ -176,11 +187,13 @@ static FailureOr<Value> getBias(const Candidate &candidate) {
   // A constant that the function has already serves as it is.
   auto type = dyn_cast<RankedTensorType>(match.bias.getType());
   Operation *function = findParentFunction(match.contraction)->op;
-  if (type && type.getRank() == 1 &&
+  if (type && type.getRank() == 1 && !match.biasPart &&
       function->isProperAncestor(match.bias.getDefiningOp()))
     return match.bias;
-  int64_t n = getConstant(match.bias)->type.getNumElements();
-  return getParameter(match.bias, {n}, &function->getRegion(0).front(),
+  int64_t n = match.biasPart ? match.biasPart.getNumElements()
+                             : getConstant(match.bias)->type.getNumElements();
+  return getParameter(match.bias, match.biasPart, {n},
+                      &function->getRegion(0).front(),
                       candidate.layer + ".bias");
 }
 

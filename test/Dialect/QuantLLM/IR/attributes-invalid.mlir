@@ -46,3 +46,28 @@
 
 // expected-error @+1 {{unknown attribute `nothing` in dialect `quant_llm`}}
 "unknown"() {a = #quant_llm.nothing<1>} : () -> ()
+
+// -----
+
+// expected-error @+1 {{expected at least one size and as many strides, got 2 and 1}}
+"part_c1"() {a = #quant_llm.part<offset = 0, sizes = [2, 8], strides = [1]>} : () -> ()
+
+// -----
+
+// expected-error @+1 {{expected the sizes of a part to be at least 1, got 0}}
+"part_c2_size"() {a = #quant_llm.part<offset = 0, sizes = [0], strides = [1]>} : () -> ()
+
+// -----
+
+// expected-error @+1 {{expected the offset of a part to be at least 0, got -1}}
+"part_c2_offset"() {a = #quant_llm.part<offset = -1, sizes = [2], strides = [1]>} : () -> ()
+
+// -----
+
+// expected-error @+1 {{expected the strides of a part to be at least 0, got -8}}
+"part_c2_stride"() {a = #quant_llm.part<offset = 0, sizes = [2], strides = [-8]>} : () -> ()
+
+// -----
+
+// expected-error @+1 {{expected elements of a part to be counted in 63 bits, got offset 9223372036854775807, sizes [2], strides [1]}}
+"part_c2_last"() {a = #quant_llm.part<offset = 9223372036854775807, sizes = [2], strides = [1]>} : () -> ()

@@ -27,3 +27,11 @@ func.func @names() -> tensor<i32> {
   %w = quant_llm.parameter "a \22b\22"::"x::y/z" : tensor<i32>
   return %w : tensor<i32>
 }
+
+// A part of a file's tensor.
+// CHECK-LABEL: func.func @part(
+// CHECK: quant_llm.parameter "model"::"stack" {part = #quant_llm.part<offset = 16, sizes = [2, 8], strides = [32, 1]>} : tensor<4x4xf32>{{$}}
+func.func @part() -> tensor<4x4xf32> {
+  %w = quant_llm.parameter "model"::"stack" {part = #quant_llm.part<offset = 16, sizes = [2, 8], strides = [32, 1]>} : tensor<4x4xf32>
+  return %w : tensor<4x4xf32>
+}

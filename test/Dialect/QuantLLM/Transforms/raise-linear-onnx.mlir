@@ -63,3 +63,17 @@ func.func @rotary(%positions: !torch.vtensor<[1,1,5],f32>) -> !torch.vtensor<[1,
   %y = "torch.operator"(%f, %positions) <{name = "onnx.MatMul"}> : (!torch.vtensor<[1,2,1],f32>, !torch.vtensor<[1,1,5],f32>) -> !torch.vtensor<[1,2,5],f32>
   return %y : !torch.vtensor<[1,2,5],f32>
 }
+
+// -----
+
+// Einsum; one that contracts two dimensions stays.
+// CHECK-LABEL: func.func @einsum
+// CHECK: quant_llm.linear %{{.*}}, %{{.*}} name("einsum.0")
+// CHECK: onnx.Einsum
+func.func @einsum(%x: !torch.vtensor<[2,5,3],f32>, %h: !torch.vtensor<[5,3,2],f32>) -> (!torch.vtensor<[2,5,4],f32>, !torch.vtensor<[5,2],f32>) {
+  %w = "torch.operator"() <{name = "onnx.Constant"}> {torch.onnx.value = dense<[[1., 2., 3.], [4., 5., 6.], [7., 8., 9.], [1., 2., 3.]]> : tensor<4x3xf32>} : () -> !torch.vtensor<[4,3],f32>
+  %y = "torch.operator"(%x, %w) <{name = "onnx.Einsum"}> {torch.onnx.equation = "btd,fd->btf"} : (!torch.vtensor<[2,5,3],f32>, !torch.vtensor<[4,3],f32>) -> !torch.vtensor<[2,5,4],f32>
+  %v = "torch.operator"() <{name = "onnx.Constant"}> {torch.onnx.value = dense<[[[1., 2.], [3., 4.]], [[1., 2.], [3., 4.]], [[1., 2.], [3., 4.]]]> : tensor<3x2x2xf32>} : () -> !torch.vtensor<[3,2,2],f32>
+  %z = "torch.operator"(%h, %v) <{name = "onnx.Einsum"}> {torch.onnx.equation = "thk,hkd->td"} : (!torch.vtensor<[5,3,2],f32>, !torch.vtensor<[3,2,2],f32>) -> !torch.vtensor<[5,2],f32>
+  return %y, %z : !torch.vtensor<[2,5,4],f32>, !torch.vtensor<[5,2],f32>
+}

@@ -130,7 +130,7 @@ func.func @repeated_channels(%x: tensor<4x3xf32>) -> tensor<4x2xf32> {
   %v = arith.constant dense<[1., 2., 3.]> : tensor<3xf32>
   %e = tensor.empty() : tensor<3x2xf32>
   %w = linalg.broadcast ins(%v : tensor<3xf32>) outs(%e : tensor<3x2xf32>) dimensions = [1]
-  // expected-remark @below {{not a linear layer: the weight is a constant that isn't stored as [N,K] or [K,N]}}
+  // expected-remark @below {{not a linear layer: the weight repeats elements of a constant along its channels}}
   %y = linalg.matmul ins(%x, %w : tensor<4x3xf32>, tensor<3x2xf32>) outs(%zero : tensor<4x2xf32>) -> tensor<4x2xf32>
   return %y : tensor<4x2xf32>
 }
@@ -159,11 +159,12 @@ func.func @cut_from_stack(%x: tensor<4x2xf32>, %layer: index) -> tensor<4x2xf32>
 
 // -----
 
+// Every other row.
 func.func @slice_of_constant(%x: tensor<4x2xf32>) -> tensor<4x2xf32> {
   %zero = arith.constant dense<0.0> : tensor<4x2xf32>
   %w = arith.constant dense<[[1., 2.], [3., 4.], [5., 6.]]> : tensor<3x2xf32>
-  %s = tensor.extract_slice %w[1, 0] [2, 2] [1, 1] : tensor<3x2xf32> to tensor<2x2xf32>
-  // expected-remark @below {{not a linear layer: its weight is a slice of a larger constant; expected each weight as a constant of its own}}
+  %s = tensor.extract_slice %w[0, 0] [2, 2] [2, 1] : tensor<3x2xf32> to tensor<2x2xf32>
+  // expected-remark @below {{not a linear layer: its weight is every other element of a larger constant, or a slice of a reshaped one; expected each weight as a constant of its own}}
   %y = linalg.matmul ins(%x, %s : tensor<4x2xf32>, tensor<2x2xf32>) outs(%zero : tensor<4x2xf32>) -> tensor<4x2xf32>
   return %y : tensor<4x2xf32>
 }
@@ -274,4 +275,20 @@ func.func @helpers(%x: tensor<2x2xf32>, %ids: tensor<4x2xi1>, %i: index) -> (ten
   // expected-remark @below {{not a linear layer: its input is converted from integers}}
   %z = linalg.matmul ins(%h, %v : tensor<4x2xf32>, tensor<2x3xf32>) outs(%zero1 : tensor<4x3xf32>) -> tensor<4x3xf32>
   return %y, %e, %z : tensor<2x2xf32>, f32, tensor<4x3xf32>
+}
+
+// -----
+
+func.func @calls(%x: tensor<3x3xf32>) -> tensor<3x3xf32> {
+  %w = arith.constant dense<[[1., 2., 3.], [4., 5., 6.], [7., 8., 9.]]> : tensor<3x3xf32>
+  %y = call @helper(%x, %w) : (tensor<3x3xf32>, tensor<3x3xf32>) -> tensor<3x3xf32>
+  return %y : tensor<3x3xf32>
+}
+func.func private @helper(%x: tensor<3x3xf32>, %w: tensor<3x3xf32>) -> tensor<3x3xf32> {
+  %zero = arith.constant 0.0 : f32
+  %e = tensor.empty() : tensor<3x3xf32>
+  %f = linalg.fill ins(%zero : f32) outs(%e : tensor<3x3xf32>) -> tensor<3x3xf32>
+  // expected-remark @below {{not a linear layer: neither operand is a constant in function 'helper'; if its callers pass the weight, inline the calls first (--inline)}}
+  %y = linalg.matmul ins(%x, %w : tensor<3x3xf32>, tensor<3x3xf32>) outs(%f : tensor<3x3xf32>) -> tensor<3x3xf32>
+  return %y : tensor<3x3xf32>
 }

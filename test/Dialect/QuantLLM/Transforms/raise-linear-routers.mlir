@@ -162,3 +162,52 @@ func.func @named(%x: tensor<5x4xf32>) -> (tensor<5x2xf32>, tensor<5x2xf32>, tens
   %y5 = linalg.matmul ins(%x, %w5 : tensor<5x4xf32>, tensor<4x4xf32>) outs(%y5z : tensor<5x4xf32>) -> tensor<5x4xf32>
   return %y0, %y1, %y2, %y3, %y4, %y5 : tensor<5x2xf32>, tensor<5x2xf32>, tensor<5x2xf32>, tensor<5x2xf32>, tensor<5x2xf32>, tensor<5x4xf32>
 }
+
+// -----
+
+// The best expert's row alone is kept: the place of the largest score meets
+// what the experts made.
+// CHECK-LABEL: func.func @switch
+// CHECK-NOT: quant_llm.linear
+// CHECK: return
+func.func @switch(%x: tensor<5x4xf32>, %experts: tensor<5x3xf32>) -> tensor<5x3xf32> {
+  %r = arith.constant dense<[[-1.0, -1.5, 0.0], [-1.25, 1.75, 1.5], [1.75, 1.0, -0.5], [-1.25, 1.75, -2.0]]> : tensor<4x3xf32>
+  %z = arith.constant dense<0.0> : tensor<5x3xf32>
+  // expected-remark @below {{router 'switch.0' stays in float; only= with its name raises it}}
+  %s = linalg.matmul ins(%x, %r : tensor<5x4xf32>, tensor<4x3xf32>) outs(%z : tensor<5x3xf32>) -> tensor<5x3xf32>
+  %low = arith.constant dense<0xFF800000> : tensor<5xf32>
+  %none = arith.constant dense<0> : tensor<5xi64>
+  %best:2 = linalg.generic {indexing_maps = [affine_map<(t, e) -> (t, e)>, affine_map<(t, e) -> (t)>, affine_map<(t, e) -> (t)>], iterator_types = ["parallel", "reduction"]} ins(%s : tensor<5x3xf32>) outs(%low, %none : tensor<5xf32>, tensor<5xi64>) {
+  ^bb0(%a: f32, %m: f32, %i: i64):
+    %here = linalg.index 1 : index
+    %place = arith.index_cast %here : index to i64
+    %max = arith.maximumf %a, %m : f32
+    %more = arith.cmpf ogt, %a, %m : f32
+    %to = arith.select %more, %place, %i : i64
+    linalg.yield %max, %to : f32, i64
+  } -> (tensor<5xf32>, tensor<5xi64>)
+  %e = tensor.empty() : tensor<5x3xf32>
+  %y = linalg.generic {indexing_maps = [affine_map<(t, e) -> (t)>, affine_map<(t, e) -> (t, e)>, affine_map<(t, e) -> (t, e)>], iterator_types = ["parallel", "parallel"]} ins(%best#1, %experts : tensor<5xi64>, tensor<5x3xf32>) outs(%e : tensor<5x3xf32>) {
+  ^bb0(%i: i64, %v: f32, %o: f32):
+    %zero = arith.constant 0.0 : f32
+    %here = linalg.index 1 : index
+    %place = arith.index_cast %here : index to i64
+    %same = arith.cmpi eq, %place, %i : i64
+    %kept = arith.select %same, %v, %zero : f32
+    linalg.yield %kept : f32
+  } -> tensor<5x3xf32>
+  return %y : tensor<5x3xf32>
+}
+
+// -----
+
+// A classifier says which score is the largest, and is a layer.
+// CHECK-LABEL: func.func @classifier
+// CHECK: quant_llm.linear %{{.*}} name("classifier.0")
+func.func @classifier(%x: tensor<1x5x4xf32>) -> tensor<1x5xi32> {
+  %r = arith.constant dense<[[[-1.0, -1.5, 0.0], [-1.25, 1.75, 1.5], [1.75, 1.0, -0.5], [-1.25, 1.75, -2.0]]]> : tensor<1x4x3xf32>
+  %zp = "tosa.const"() <{values = dense<0.0> : tensor<1xf32>}> : () -> tensor<1xf32>
+  %s = tosa.matmul %x, %r, %zp, %zp : (tensor<1x5x4xf32>, tensor<1x4x3xf32>, tensor<1xf32>, tensor<1xf32>) -> tensor<1x5x3xf32>
+  %best = tosa.argmax %s {axis = 2 : i32} : (tensor<1x5x3xf32>) -> tensor<1x5xi32>
+  return %best : tensor<1x5xi32>
+}

@@ -107,8 +107,10 @@ func.func @weights(%x: tensor<2x5x3xf32>, %one: tensor<5x1xf32>, %heads: tensor<
   %w = "stablehlo.constant"() <{value = dense<[[[1., 2., 3.], [4., 5., 6.], [7., 8., 9.]], [[1., 2., 3.], [4., 5., 6.], [7., 8., 9.]]]> : tensor<2x3x3xf32>}> : () -> tensor<2x3x3xf32>
   // expected-remark @below {{not a linear layer: the weight has a batch dimension; expected one weight for all batches}}
   %0 = "stablehlo.dot_general"(%x, %w) <{dot_dimension_numbers = #stablehlo.dot<lhs_batching_dimensions = [0], rhs_batching_dimensions = [0], lhs_contracting_dimensions = [2], rhs_contracting_dimensions = [1]>}> : (tensor<2x5x3xf32>, tensor<2x3x3xf32>) -> tensor<2x5x3xf32>
-  // expected-remark @below {{not a linear layer: expected the weight to be a matrix in the order of the constant's elements, got a view of a constant of type 'tensor<2x3x3xf32>'}}
-  %1 = "stablehlo.dot_general"(%x, %w) <{dot_dimension_numbers = #stablehlo.dot<lhs_contracting_dimensions = [2], rhs_contracting_dimensions = [1]>}> : (tensor<2x5x3xf32>, tensor<2x3x3xf32>) -> tensor<2x5x2x3xf32>
+  %same = "stablehlo.constant"() <{value = dense<[1., 2., 3.]> : tensor<3xf32>}> : () -> tensor<3xf32>
+  %rows = "stablehlo.broadcast_in_dim"(%same) <{broadcast_dimensions = array<i64: 1>}> : (tensor<3xf32>) -> tensor<3x3xf32>
+  // expected-remark @below {{not a linear layer: the weight repeats elements of a constant along its channels}}
+  %1 = "stablehlo.dot_general"(%x, %rows) <{dot_dimension_numbers = #stablehlo.dot<lhs_contracting_dimensions = [2], rhs_contracting_dimensions = [1]>}> : (tensor<2x5x3xf32>, tensor<3x3xf32>) -> tensor<2x5x3xf32>
   %row = "stablehlo.constant"() <{value = dense<[[1., 2., 3.]]> : tensor<1x3xf32>}> : () -> tensor<1x3xf32>
   // expected-remark @below {{not a linear layer: it contracts a single element: an outer product}}
   %2 = "stablehlo.dot"(%one, %row) : (tensor<5x1xf32>, tensor<1x3xf32>) -> tensor<5x3xf32>
@@ -141,8 +143,8 @@ func.func @main(%x: tensor<5x3xf32>, %w: tensor<3x3xf32> loc("p['fc']"), %i: ten
   %layer = "stablehlo.reshape"(%cut) : (tensor<1x3x3xf32>) -> tensor<3x3xf32>
   // expected-remark @below {{not a linear layer: the weight is cut out of a stack of tensors by a computed index ('stablehlo.dynamic_slice'), as in a loop over layers; unroll the loop}}
   %1 = "stablehlo.dot"(%x, %layer) : (tensor<5x3xf32>, tensor<3x3xf32>) -> tensor<5x3xf32>
-  %part = "stablehlo.slice"(%stack) <{start_indices = array<i64: 0, 0, 0>, limit_indices = array<i64: 1, 3, 3>, strides = array<i64: 1, 1, 1>}> : (tensor<2x3x3xf32>) -> tensor<1x3x3xf32>
-  %first = "stablehlo.reshape"(%part) : (tensor<1x3x3xf32>) -> tensor<3x3xf32>
+  %rows6 = "stablehlo.reshape"(%stack) : (tensor<2x3x3xf32>) -> tensor<6x3xf32>
+  %first = "stablehlo.slice"(%rows6) <{start_indices = array<i64: 0, 0>, limit_indices = array<i64: 5, 3>, strides = array<i64: 2, 1>}> : (tensor<6x3xf32>) -> tensor<3x3xf32>
   // expected-remark @below {{not a linear layer: the weight is a part of a larger tensor ('stablehlo.slice'); store it as a tensor of its own}}
   %2 = "stablehlo.dot"(%x, %first) : (tensor<5x3xf32>, tensor<3x3xf32>) -> tensor<5x3xf32>
   %exp = "stablehlo.exponential"(%x) : (tensor<5x3xf32>) -> tensor<5x3xf32>
@@ -227,4 +229,37 @@ func.func @no_file(%x: tensor<5x3xf32>) -> tensor<5x3xf32> {
   %w = "stablehlo.constant"() <{value = dense_resource<fc.weight> : tensor<3x3xf32>}> : () -> tensor<3x3xf32>
   %y = "stablehlo.dot"(%x, %w) : (tensor<5x3xf32>, tensor<3x3xf32>) -> tensor<5x3xf32>
   return %y : tensor<5x3xf32>
+}
+
+// -----
+
+// jax.nn.one_hot(ids) @ table: an embedding.
+func.func @one_hot(%same: tensor<5x3xi1>) {
+  %w = "stablehlo.constant"() <{value = dense<[[1., 2., 3.], [4., 5., 6.], [7., 8., 9.]]> : tensor<3x3xf32>}> : () -> tensor<3x3xf32>
+  %codes = func.call @codes(%same) : (tensor<5x3xi1>) -> tensor<5x3xf32>
+  // expected-remark @below {{not a linear layer: its input is converted from integers: positions, or one-hot codes that look up rows of a table}}
+  %0 = "stablehlo.dot"(%codes, %w) : (tensor<5x3xf32>, tensor<3x3xf32>) -> tensor<5x3xf32>
+  return
+}
+func.func private @codes(%same: tensor<5x3xi1>) -> tensor<5x3xf32> {
+  %0 = "stablehlo.convert"(%same) : (tensor<5x3xi1>) -> tensor<5x3xf32>
+  return %0 : tensor<5x3xf32>
+}
+
+// -----
+
+// Convolutions of size 1, which other forms raise; a larger one is none.
+func.func @convolutions(%x: tensor<1x3x5xf32>, %t: !torch.vtensor<[1,3,5],f32>) {
+  %w = "stablehlo.constant"() <{value = dense<[[[1.], [2.], [3.]], [[4.], [5.], [6.]]]> : tensor<2x3x1xf32>}> : () -> tensor<2x3x1xf32>
+  // expected-remark @below {{not a linear layer: a convolution of size 1 ('stablehlo.convolution'); export it as a product, or lower the module to linalg or TOSA, where it is raised}}
+  %0 = "stablehlo.convolution"(%x, %w) <{batch_group_count = 1 : i64, dimension_numbers = #stablehlo.conv<[b, f, 0]x[o, i, 0]->[b, f, 0]>, feature_group_count = 1 : i64}> : (tensor<1x3x5xf32>, tensor<2x3x1xf32>) -> tensor<1x2x5xf32>
+  %wide = "stablehlo.constant"() <{value = dense<[[[1., 2.], [3., 4.], [5., 6.]], [[1., 2.], [3., 4.], [5., 6.]]]> : tensor<2x3x2xf32>}> : () -> tensor<2x3x2xf32>
+  %1 = "stablehlo.convolution"(%x, %wide) <{batch_group_count = 1 : i64, dimension_numbers = #stablehlo.conv<[b, f, 0]x[o, i, 0]->[b, f, 0]>, feature_group_count = 1 : i64}> : (tensor<1x3x5xf32>, tensor<2x3x2xf32>) -> tensor<1x2x4xf32>
+  %tw = "torch.vtensor.literal"() <{value = dense<[[[1.], [2.], [3.]], [[4.], [5.], [6.]]]> : tensor<2x3x1xf32>}> : () -> !torch.vtensor<[2,3,1],f32>
+  %none = "torch.constant.none"() : () -> !torch.none
+  // expected-remark @below {{not a linear layer: a convolution of size 1 ('torch.aten.convolution')}}
+  %2 = "torch.aten.convolution"(%t, %tw, %none) : (!torch.vtensor<[1,3,5],f32>, !torch.vtensor<[2,3,1],f32>, !torch.none) -> !torch.vtensor<[1,2,5],f32>
+  // expected-remark @below {{not a linear layer: a convolution of size 1 ('onnx.Conv')}}
+  %3 = "torch.operator"(%t, %tw) <{name = "onnx.Conv"}> : (!torch.vtensor<[1,3,5],f32>, !torch.vtensor<[2,3,1],f32>) -> !torch.vtensor<[1,2,5],f32>
+  return
 }

@@ -6,7 +6,7 @@
 ///
 /// \file
 /// Where the bytes of a `quant_llm.parameter` are: a mapped safetensors file or
-/// the inline value. Never copied.
+/// the inline value. Copied only for a part of a tensor.
 ///
 //===----------------------------------------------------------------------===//
 
@@ -35,7 +35,8 @@ struct ParameterData {
   ::llvm::ArrayRef<uint8_t> bytes;
   /// For a file: the first byte's offset from the start of the file.
   uint64_t fileOffset = 0;
-  /// For an inline splat, whose attribute holds one element only.
+  /// For an inline splat, whose attribute holds one element only, and for a
+  /// part of a tensor.
   std::vector<uint8_t> expanded;
 
   ParameterData() = default;
@@ -67,8 +68,9 @@ openScope(::mlir::ModuleOp module, ::llvm::StringRef scope,
           ::mlir::Location location);
 
 /// Finds and checks a parameter's bytes. Errors are emitted at the op: no file
-/// for its scope, no such tensor, another type or shape than the op's, a
-/// resource without data or of the wrong size.
+/// for its scope, no such tensor, another type or shape than the op's, fewer
+/// elements than the op's part needs, a resource without data or of the wrong
+/// size.
 ::mlir::FailureOr<ParameterData> getParameterData(ParameterOp op);
 
 /// The bytes of elements of `type` that `value` holds, checked for size.
@@ -76,6 +78,18 @@ openScope(::mlir::ModuleOp module, ::llvm::StringRef scope,
 ::mlir::FailureOr<ParameterData>
 getElementsData(::mlir::ElementsAttr value,
                 ::llvm::function_ref<::mlir::InFlightDiagnostic()> emitError);
+
+/// The `part` of `whole` as elements of a tensor of `type`: a resource with a
+/// key like that of `whole` where that is one, else a dense value. Errors are
+/// emitted through `emitError`: those of getElementsData, and fewer elements
+/// than the part needs.
+::mlir::FailureOr<::mlir::ElementsAttr>
+takePart(::mlir::ElementsAttr whole, PartAttr part,
+         ::mlir::RankedTensorType type,
+         ::llvm::function_ref<::mlir::InFlightDiagnostic()> emitError);
+
+/// A parameter of a part of a file's tensor as a value.
+::mlir::FailureOr<::mlir::ElementsAttr> readPart(ParameterOp op);
 
 /// A parameter of f32, f16 or bf16 as f32, row-major.
 ::mlir::FailureOr<std::vector<float>> readAsFloat(ParameterOp op);

@@ -51,6 +51,36 @@ def QuantLLM_SchemeAttr : QuantLLM_Attr<"Scheme", "scheme"> {
   }];
 }
 
+def QuantLLM_PartAttr : QuantLLM_Attr<"Part", "part"> {
+  let summary = "some elements of a tensor, or all of them in another order";
+  let description = [{
+    `#quant_llm.part<offset = 16, sizes = [2, 8], strides = [32, 1]>`: element
+    number i of the part, counted row-major over `sizes` as (i0, i1, ...), is
+    element number `offset + i0 * strides[0] + i1 * strides[1] + ...` of the
+    tensor as it is stored, row-major. A slice of a stack of weights is one, and
+    so is a weight stored as heads by K by head size, read as [N,K].
+
+    Constraints:
+    - (C1) there is at least one size and as many strides as sizes.
+    - (C2) sizes are at least 1, the offset and strides at least 0, and the
+      number of the last element fits 63 bits.
+  }];
+  let parameters = (ins "int64_t":$offset,
+                        ArrayRefParameter<"int64_t">:$sizes,
+                        ArrayRefParameter<"int64_t">:$strides);
+  let assemblyFormat = [{
+    `<` `offset` `=` $offset `,` `sizes` `=` `[` $sizes `]` `,`
+        `strides` `=` `[` $strides `]` `>`
+  }];
+  let genVerifyDecl = 1;
+  let extraClassDeclaration = [{
+    /// How many elements it has.
+    int64_t getNumElements() const;
+    /// The largest number of an element of the tensor that is in it.
+    int64_t getLast() const;
+  }];
+}
+
 def QuantLLM_Granularity
     : I32Enum<"Granularity", "what shares one scale of an activation", [
     I32EnumCase<"PerTensor", 0, "per_tensor">,

@@ -25,11 +25,16 @@ def QuantLLM_ParameterOp : QuantLLM_PureOp<"parameter"> {
     shape is the product of consecutive dimensions of the other (1x8x4 or 2x4x4
     read as 8x4).
 
+    With `part` it is that part of the file's tensor, which may have any shape.
+
     ```mlir
-    func.func @parameter() -> (tensor<4x8xf32>, tensor<2x3xi4>) {
+    func.func @parameter() -> (tensor<4x8xf32>, tensor<2x3xi4>, tensor<4x8xf32>) {
       %w = quant_llm.parameter "model"::"fc.weight" : tensor<4x8xf32>
       %c = quant_llm.parameter ""::"fc.codes" : tensor<2x3xi4> = dense<17> : tensor<2x2xi8>
-      return %w, %c : tensor<4x8xf32>, tensor<2x3xi4>
+      // The second weight of a stack.
+      %s = quant_llm.parameter "model"::"stack"
+          {part = #quant_llm.part<offset = 32, sizes = [32], strides = [1]>} : tensor<4x8xf32>
+      return %w, %c, %s : tensor<4x8xf32>, tensor<2x3xi4>, tensor<4x8xf32>
     }
     ```
 
@@ -37,10 +42,18 @@ def QuantLLM_ParameterOp : QuantLLM_PureOp<"parameter"> {
     - (C1) the result has a static shape.
     - (C2) name is not empty.
     - (C3) value, if present, has the storage type of the result.
+    - (C4) part, if present, has as many elements as the result, which are of
+      whole bytes; there is no value then.
   }];
   let arguments = (ins StrAttr:$scope, StrAttr:$name,
-                       OptionalAttr<ElementsAttr>:$value);
+                       OptionalAttr<ElementsAttr>:$value,
+                       OptionalAttr<QuantLLM_PartAttr>:$part);
   let results = (outs AnyRankedTensor:$result);
+  let builders = [
+    OpBuilder<(ins "::mlir::Type":$result, "::llvm::StringRef":$scope,
+                   "::llvm::StringRef":$name, "::mlir::ElementsAttr":$value), [{
+      build($_builder, $_state, result, scope, name, value, PartAttr());
+    }]>];
   let assemblyFormat = [{
     $scope `` `:` `` `:` `` $name attr-dict `:` type($result) (`=` $value^)?
   }];

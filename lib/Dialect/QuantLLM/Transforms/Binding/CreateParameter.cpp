@@ -85,7 +85,7 @@ static Type getFloatType(storage::DataType type, MLIRContext *context) {
 static RankedTensorType getStoredType(const ConstantTensor &constant,
                                       const storage::TensorView &tensor) {
   RankedTensorType type = constant.type;
-  if (!hasShape(type, tensor, constant.transposed))
+  if (!constant.part && !hasShape(type, tensor, constant.transposed))
     return type;
   Type element = type.getElementType();
   if (constant.converts)
@@ -93,7 +93,9 @@ static RankedTensorType getStoredType(const ConstantTensor &constant,
         stored && getFloatType(getDataType(element).value_or(tensor.type),
                                type.getContext()))
       element = stored;
-  return RankedTensorType::get(tensor.shape, element);
+  return RankedTensorType::get(constant.part ? type.getShape()
+                                             : ArrayRef<int64_t>(tensor.shape),
+                               element);
 }
 
 /// `value`, of the same elements in the same order, as `type`.
@@ -141,13 +143,15 @@ Value qk::quant_llm::createTranspose(OpBuilder &builder, Location location,
   return TransposeOp::create(builder, location, matrix);
 }
 
-/// The block's parameter of that name and type, moved to the block's start:
-/// it depends on nothing.
+/// The block's parameter of that name, type and part, moved to the block's
+/// start: it depends on nothing.
 static ParameterOp findParameter(Block *block, RankedTensorType type,
-                                 StringRef scope, StringRef name) {
+                                 StringRef scope, StringRef name,
+                                 PartAttr part) {
   for (auto parameter : block->getOps<ParameterOp>()) {
     if (parameter.getScope() != scope || parameter.getName() != name ||
-        parameter.getType() != type || parameter.getValueAttr())
+        parameter.getType() != type || parameter.getValueAttr() ||
+        parameter.getPartAttr() != part)
       continue;
     parameter->moveBefore(block, block->begin());
     return parameter;
@@ -181,6 +185,15 @@ FailureOr<Value> qk::quant_llm::createParameter(OpBuilder &builder,
     // The parameter is named all the same; what reads it will ask for a file.
     hasFile = weights && weights.contains(scope);
   }
+  PartAttr part = constant.part;
+  if (value && part) {
+    FailureOr<ElementsAttr> taken = takePart(
+        value, part, constant.type, [&] { return emitError(location); });
+    if (failed(taken))
+      return failure();
+    value = *taken;
+    part = {};
+  }
   RankedTensorType type = constant.type;
   if (hasFile) {
     auto file = openScope(module, scope, location);
@@ -190,10 +203,10 @@ FailureOr<Value> qk::quant_llm::createParameter(OpBuilder &builder,
       type = getStoredType(constant, tensor->tensor);
   }
   ParameterOp parameter =
-      value ? ParameterOp() : findParameter(block, type, scope, name);
+      value ? ParameterOp() : findParameter(block, type, scope, name, part);
   if (!parameter) {
     parameter =
-        ParameterOp::create(builder, location, type, scope, name, value);
+        ParameterOp::create(builder, location, type, scope, name, value, part);
     // Finds missing data and wrong types and shapes now, where the message can
     // name the constant.
     if (failed(parameter.verify()) ||
@@ -203,7 +216,8 @@ FailureOr<Value> qk::quant_llm::createParameter(OpBuilder &builder,
   OpBuilder::InsertionGuard guard(builder);
   builder.setInsertionPointAfter(parameter);
   Value result = parameter;
-  if (constant.transposed && hasFile)
+  // Of a part, the strides say how it is stored.
+  if (constant.transposed && hasFile && !part)
     result = createTranspose(builder, location, result);
   result = convert(builder, location, result, constant.type.getElementType());
   return reshape(builder, location, result, constant.type);

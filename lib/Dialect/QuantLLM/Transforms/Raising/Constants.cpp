@@ -173,6 +173,7 @@ static std::optional<ConstantTensor> getOwnConstant(Operation *op) {
     constant.value = parameter.getValueAttr();
     constant.scope = parameter.getScope().str();
     constant.name = parameter.getName().str();
+    constant.part = parameter.getPartAttr();
     return constant;
   }
   if (op->isRegistered()) {
@@ -200,9 +201,57 @@ static Attribute getKey(MLIRContext *context, const ConstantTensor &constant) {
   // Parameters and resources are known by name, literals by value.
   if (constant.name.empty())
     return constant.value;
-  return ArrayAttr::get(context, {StringAttr::get(context, constant.scope),
-                                  StringAttr::get(context, constant.name),
-                                  TypeAttr::get(constant.type)});
+  SmallVector<Attribute> key{StringAttr::get(context, constant.scope),
+                             StringAttr::get(context, constant.name),
+                             TypeAttr::get(constant.type)};
+  if (constant.part)
+    key.push_back(constant.part);
+  return ArrayAttr::get(context, key);
+}
+
+PartAttr qk::quant_llm::getConstantPart(const ConstantTensor &constant,
+                                        int64_t offset, ArrayRef<int64_t> sizes,
+                                        ArrayRef<int64_t> strides) {
+  if (constant.part)
+    return {};
+  SmallVector<int64_t> stored(strides);
+  if (constant.transposed) {
+    // Element [i,j] of rows x columns is number i + j * rows in the file.
+    if (constant.type.getRank() != 2)
+      return {};
+    int64_t rows = constant.type.getDimSize(0);
+    int64_t columns = constant.type.getDimSize(1), inRow = offset % columns;
+    for (auto [size, stride] : llvm::zip_equal(sizes, stored)) {
+      if (stride % columns == 0) {
+        stride /= columns;
+        continue;
+      }
+      inRow += (size - 1) * stride;
+      stride *= rows;
+    }
+    if (inRow >= columns)
+      return {};
+    offset = offset / columns + offset % columns * rows;
+  }
+  // As few as say the same.
+  SmallVector<int64_t> fewSizes, fewStrides;
+  for (auto [size, stride] : llvm::zip_equal(sizes, stored)) {
+    if (size == 1)
+      continue;
+    if (!fewSizes.empty() && fewStrides.back() == size * stride) {
+      fewSizes.back() *= size;
+      fewStrides.back() = stride;
+      continue;
+    }
+    fewSizes.push_back(size);
+    fewStrides.push_back(stride);
+  }
+  if (fewSizes.empty()) {
+    fewSizes.push_back(1);
+    fewStrides.push_back(1);
+  }
+  return PartAttr::get(constant.type.getContext(), offset, fewSizes,
+                       fewStrides);
 }
 
 std::optional<ConstantTensor> qk::quant_llm::getConstant(Value value) {

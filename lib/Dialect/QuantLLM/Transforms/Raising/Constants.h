@@ -56,6 +56,9 @@ struct ConstantTensor {
   std::string scope, name;
   /// Of a tensor of a file: see ParameterBinding.
   bool transposed = false, converts = false;
+  /// Where it isn't the whole of that, which elements it is, counted in the
+  /// order of the constant's own.
+  PartAttr part;
 
   /// Makes this the tensor that `binding` says.
   void bind(const ParameterBinding &binding);
@@ -70,6 +73,13 @@ std::optional<ConstantTensor> getConstant(mlir::Value value);
 /// The op that holds the constant `op` loads: a `util.global`, or `op` itself.
 mlir::Operation *getConstantOp(mlir::Operation *op);
 
+/// The elements of `constant` from number `offset` on, by sizes and strides, as
+/// a part of the tensor that a file or the module holds; null for a part of a
+/// part, and where a file has the transpose and that is none of it.
+PartAttr getConstantPart(const ConstantTensor &constant, int64_t offset,
+                         llvm::ArrayRef<int64_t> sizes,
+                         llvm::ArrayRef<int64_t> strides);
+
 /// Equal for two values that are the same constant, whatever ops load it; null
 /// for what is no constant.
 mlir::Attribute getConstantKey(mlir::Value value);
@@ -82,8 +92,9 @@ mlir::Attribute getGlobalKey(mlir::Operation *global);
 /// point or where the block already has it; a resource without data is one of
 /// the file that has its name, a literal is called `literalName`. What the file
 /// stores transposed, in another float type or without dimensions of size one
-/// is transposed, converted and reshaped to the constant's type. The constant's
-/// op stays. Errors are emitted at `location`: no file has the tensor, or it
+/// is transposed, converted and reshaped to the constant's type. A part of what
+/// has its elements in the module is a value of its own. The constant's op
+/// stays. Errors are emitted at `location`: no file has the tensor, or it
 /// has another type or shape, or the wrong size.
 mlir::FailureOr<mlir::Value> createParameter(mlir::OpBuilder &builder,
                                              mlir::Location location,

@@ -6,6 +6,8 @@
 
 #include "LookThrough.h"
 
+#include "UnlinkedOps.h"
+
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
@@ -57,6 +59,21 @@ bool qk::quant_llm::isConvertedFromIntegers(Value value) {
     return getElementTypeOrSelf(type).isIntOrIndex();
   };
   while (Operation *op = value.getDefiningOp()) {
+    switch (getUnlinkedKind(op)) {
+    case UnlinkedKind::Convert:
+      if (RankedTensorType from = getTensorType(op->getOperand(0));
+          from && isInteger(from))
+        return true;
+      [[fallthrough]];
+    case UnlinkedKind::Identity:
+    case UnlinkedKind::Transpose:
+    case UnlinkedKind::Broadcast:
+    case UnlinkedKind::Reshape:
+      value = op->getOperand(0);
+      continue;
+    default:
+      break;
+    }
     if (isa<tosa::CastOp, arith::SIToFPOp, arith::UIToFPOp>(op)) {
       if (isInteger(op->getOperand(0).getType()))
         return true;

@@ -30,12 +30,25 @@ LayerNames::LayerNames(ModuleOp module) {
   });
 }
 
-std::string LayerNames::get(Value weight, bool transposed, StringRef function) {
+/// What tells `part` of a constant of `count` elements from others: nothing for
+/// one of all of them, which only has another order.
+static std::string partSuffix(PartAttr part, int64_t count) {
+  int64_t size = part.getNumElements();
+  if (size == count)
+    return "";
+  // Parts of equal size by number, others by where they begin.
+  return "." + std::to_string(part.getOffset() % size
+                                  ? part.getOffset()
+                                  : part.getOffset() / size);
+}
+
+std::string LayerNames::get(Value weight, bool transposed, PartAttr part,
+                            StringRef function) {
   // The same constant may be loaded by several ops.
   Attribute key = getConstantKey(weight);
   auto [known, inserted] = names[function].try_emplace(
-      {key ? key.getAsOpaquePointer() : weight.getAsOpaquePointer(),
-       transposed});
+      {key ? key.getAsOpaquePointer() : weight.getAsOpaquePointer(), transposed,
+       part.getAsOpaquePointer()});
   if (!inserted)
     return known->second;
   std::string name;
@@ -50,6 +63,8 @@ std::string LayerNames::get(Value weight, bool transposed, StringRef function) {
   if (name.empty())
     if (auto location = weight.getLoc()->findInstanceOf<NameLoc>())
       name = layerName(location.getName());
+  if (!name.empty() && part)
+    name += partSuffix(part, constant->type.getNumElements());
   return known->second = fromBase(name, function);
 }
 

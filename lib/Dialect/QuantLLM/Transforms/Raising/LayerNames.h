@@ -7,6 +7,8 @@
 #ifndef QK_LIB_DIALECT_QUANTLLM_TRANSFORMS_RAISING_LAYERNAMES_H
 #define QK_LIB_DIALECT_QUANTLLM_TRANSFORMS_RAISING_LAYERNAMES_H
 
+#include "qk/Dialect/QuantLLM/IR/QuantLLM.h"
+
 #include "mlir/IR/BuiltinOps.h"
 #include "mlir/IR/Value.h"
 #include "llvm/ADT/DenseMap.h"
@@ -26,7 +28,9 @@ public:
   /// method's, whatever is raised now.
   explicit LayerNames(mlir::ModuleOp module);
 
-  std::string get(mlir::Value weight, bool transposed,
+  /// Of a part of a constant, where it has a name: that and the part's number
+  /// among such parts, `stack.2`.
+  std::string get(mlir::Value weight, bool transposed, PartAttr part,
                   llvm::StringRef function);
 
   /// A name that no layer has: `base`, or for an empty one the function's name
@@ -35,8 +39,8 @@ public:
 
 private:
   /// By function, then by the constant or, for what is none, the value.
-  llvm::StringMap<
-      llvm::DenseMap<std::pair<const void *, unsigned>, std::string>>
+  llvm::StringMap<llvm::DenseMap<
+      std::tuple<const void *, unsigned, const void *>, std::string>>
       names;
   llvm::StringMap<int64_t> numbers;
   llvm::StringSet<> used;

@@ -63,6 +63,30 @@ static StringRef findByName(StringRef layer, int64_t n, int64_t k) {
   return {};
 }
 
+static bool isFloatTensor(Value value) {
+  RankedTensorType type = getTensorType(value);
+  return type && isa<FloatType>(type.getElementType());
+}
+
+/// The operands of `op` that are computed float tensors; what it writes into
+/// and scalars are none.
+static SmallVector<Value> getTensorInputs(Operation *op) {
+  SmallVector<Value> inputs;
+  auto add = [&](Value value) {
+    if (!isFloatTensor(value) || isConstant(value) || getUniformValue(value))
+      return;
+    if (value.getDefiningOp<linalg::FillOp>() || viewOfConstant(value))
+      return;
+    if (!llvm::is_contained(inputs, value))
+      inputs.push_back(value);
+  };
+  if (auto linalgOp = dyn_cast<linalg::LinalgOp>(op))
+    llvm::for_each(linalgOp.getDpsInputs(), add);
+  else
+    llvm::for_each(op->getOperands(), add);
+  return inputs;
+}
+
 //===----------------------------------------------------------------------===//
 // Routers
 //===----------------------------------------------------------------------===//
@@ -91,8 +115,54 @@ static bool isProduct(Operation *op) {
           linalgOp.getNumReductionLoops() > 0);
 }
 
-/// Whether the scores `result` are sorted before anything is made of them by
-/// another product.
+/// The integer result of `op`, where that is the place of a row's largest
+/// element: a reduction that keeps both, or an op that is called so.
+static Value getArgMax(Operation *op) {
+  auto isInteger = [](Value value) {
+    RankedTensorType type = getTensorType(value);
+    return type && type.getElementType().isIntOrIndex();
+  };
+  StringRef name = getUnlinkedName(op);
+  auto linalgOp = dyn_cast<linalg::LinalgOp>(op);
+  bool reduces = name == "stablehlo.reduce" || name == "torch.aten.max.dim" ||
+                 (linalgOp && linalgOp.getNumReductionLoops() > 0);
+  if (isa<tosa::ArgMaxOp>(op) || name == "torch.aten.argmax" ||
+      name == "onnx.ArgMax")
+    return op->getNumResults() == 1 ? op->getResult(0) : Value();
+  if (!reduces || op->getNumResults() != 2 ||
+      isInteger(op->getResult(0)) == isInteger(op->getResult(1)))
+    return {};
+  return op->getResult(isInteger(op->getResult(0)) ? 0 : 1);
+}
+
+/// Whether the numbers `places` choose among tensors: rows are looked up by
+/// them, or what is made of them meets another float tensor. Those that the
+/// model just returns, a classifier's, don't.
+static bool choose(Value places) {
+  constexpr size_t maxValues = 64;
+  llvm::SetVector<Value> values;
+  values.insert(places);
+  for (size_t i = 0; i < values.size() && i < maxValues; ++i)
+    for (Operation *user : values[i].getUsers()) {
+      StringRef name = getUnlinkedName(user);
+      bool looksUp =
+          isa<tensor::ExtractOp, tensor::GatherOp, tosa::GatherOp>(user) ||
+          name.contains_insensitive("gather") || name.contains("index") ||
+          name.contains("dynamic_slice");
+      if (looksUp || llvm::any_of(getTensorInputs(user), [&](Value input) {
+            return !values.contains(input);
+          }))
+        return true;
+      if (user->hasTrait<OpTrait::IsTerminator>())
+        continue;
+      for (Value next : user->getResults())
+        values.insert(next);
+    }
+  return false;
+}
+
+/// Whether the scores `result` are sorted, or the largest chooses, before
+/// anything is made of them by another product.
 static bool areSorted(Value result) {
   constexpr size_t maxValues = 128;
   llvm::SetVector<Value> values;
@@ -100,6 +170,8 @@ static bool areSorted(Value result) {
   for (size_t i = 0; i < values.size() && i < maxValues; ++i)
     for (Operation *user : values[i].getUsers()) {
       if (isSort(user))
+        return true;
+      if (Value places = getArgMax(user); places && choose(places))
         return true;
       if (isProduct(user))
         continue;
@@ -114,30 +186,6 @@ static bool areSorted(Value result) {
 //===----------------------------------------------------------------------===//
 // Adapters
 //===----------------------------------------------------------------------===//
-
-static bool isFloatTensor(Value value) {
-  RankedTensorType type = getTensorType(value);
-  return type && isa<FloatType>(type.getElementType());
-}
-
-/// The operands of `op` that are computed float tensors; what it writes into
-/// and scalars are none.
-static SmallVector<Value> getTensorInputs(Operation *op) {
-  SmallVector<Value> inputs;
-  auto add = [&](Value value) {
-    if (!isFloatTensor(value) || isConstant(value) || getUniformValue(value))
-      return;
-    if (value.getDefiningOp<linalg::FillOp>() || viewOfConstant(value))
-      return;
-    if (!llvm::is_contained(inputs, value))
-      inputs.push_back(value);
-  };
-  if (auto linalgOp = dyn_cast<linalg::LinalgOp>(op))
-    llvm::for_each(linalgOp.getDpsInputs(), add);
-  else
-    llvm::for_each(op->getOperands(), add);
-  return inputs;
-}
 
 /// Whether `op`, of one computed input, makes another function of it than a
 /// multiple: an activation.

@@ -21,6 +21,7 @@
 #include "LinearForm.h"
 #include "LookThrough.h"
 #include "Product.h"
+#include "StridedConstant.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
@@ -123,8 +124,8 @@ static LinearFinding findContraction(linalg::LinalgOp op) {
   if (!isa<RankedTensorType>(lhs.getType()) ||
       !isa<RankedTensorType>(rhs.getType()))
     return LinearFinding::unrelated();
-  bool left = viewOfConstant(lhs).has_value();
-  bool right = viewOfConstant(rhs).has_value();
+  bool left = stridesOfConstant(lhs).has_value();
+  bool right = stridesOfConstant(rhs).has_value();
   AffineMap xMap = maps[left ? 1 : 0], weightMap = maps[left ? 0 : 1];
   std::optional<Loops> loops = classifyLoops(xMap, weightMap, maps[2]);
   if (!loops)
@@ -203,7 +204,7 @@ static LinearFinding findConvolution(linalg::LinalgOp op) {
       llvm::any_of(layout->window,
                    [&](unsigned dim) { return type.getDimSize(dim) != 1; }))
     return LinearFinding::unrelated();
-  if (!viewOfConstant(weight))
+  if (!stridesOfConstant(weight))
     return explainComputed(x, weight, /*isBatched=*/false);
   auto strides = op->getAttrOfType<DenseIntElementsAttr>("strides");
   if (strides && llvm::any_of(strides.getValues<int64_t>(),

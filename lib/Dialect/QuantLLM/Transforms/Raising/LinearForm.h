@@ -14,6 +14,8 @@
 #ifndef QK_LIB_DIALECT_QUANTLLM_TRANSFORMS_RAISING_LINEARFORM_H
 #define QK_LIB_DIALECT_QUANTLLM_TRANSFORMS_RAISING_LINEARFORM_H
 
+#include "qk/Dialect/QuantLLM/IR/QuantLLM.h"
+
 #include "mlir/IR/Builders.h"
 #include "mlir/IR/BuiltinTypes.h"
 #include "mlir/IR/Operation.h"
@@ -39,6 +41,9 @@ struct LinearMatch {
   int64_t n = 0, k = 0;
   /// The constant's own value, of N elements, or null.
   mlir::Value bias;
+  /// Where weight or bias are not all of these constants in their own order:
+  /// which elements, in that of [N,K] (`transposed` is false then) and [N].
+  PartAttr weightPart, biasPart;
   /// What the layer replaces, [..., N] unless makeResult is given.
   mlir::Value result;
 
@@ -64,6 +69,13 @@ struct LinearFinding {
     return {std::nullopt, reason.str()};
   }
 };
+
+/// A weight that is a view of a constant of fewer elements is none.
+LinearFinding rejectRepeated();
+
+/// A part of the constant `root` that is none of the tensor that a file has
+/// for it (getConstantPart, Constants.h).
+LinearFinding rejectPart(mlir::Value root);
 
 /// Contractions of linalg ops on tensors, as torch-mlir and others lower
 /// linear layers to.

@@ -18,30 +18,6 @@ using namespace mlir;
 using namespace qk::quant_llm;
 using Factors = ConstantView::Factors;
 
-Factors ConstantView::factorsOf(ArrayRef<unsigned> which) const {
-  Factors all;
-  for (unsigned dim : which)
-    all.append(dims[dim]);
-  return all;
-}
-
-bool ConstantView::isRepeated(unsigned dim) const {
-  return llvm::none_of(dims[dim], [&](unsigned factor) {
-    return llvm::is_contained(elements, factor);
-  });
-}
-
-bool ConstantView::isAlongTrailing(unsigned count) const {
-  if (count > dims.size())
-    return false;
-  unsigned first = dims.size() - count;
-  for (unsigned dim = 0; dim < first; ++dim)
-    if (!isRepeated(dim))
-      return false;
-  return factorsOf(llvm::to_vector(llvm::seq<unsigned>(first, dims.size()))) ==
-         elements;
-}
-
 Value qk::quant_llm::skipFloatConversions(Value value) {
   while (Operation *op = value.getDefiningOp()) {
     if (!isa<arith::ExtFOp, arith::TruncFOp>(op))
@@ -124,6 +100,8 @@ public:
   Value step(Operation *op);
 
   llvm::SmallVector<Factors, 4> dims, current;
+  /// Of the factors.
+  llvm::SmallVector<int64_t> sizes;
 
 private:
   unsigned add(int64_t size) {
@@ -140,8 +118,6 @@ private:
   bool permute(ArrayRef<int64_t> sourceOfResult);
   bool throughMaps(AffineMap in, AffineMap out, RankedTensorType source);
   bool tile(RankedTensorType source);
-
-  llvm::SmallVector<int64_t> sizes;
 };
 
 } // namespace
@@ -298,15 +274,16 @@ Value Follower::step(Operation *op) {
   return accept(type && throughMaps(maps[0], maps[1], type), source);
 }
 
-std::optional<ConstantView> qk::quant_llm::viewOfConstant(Value value,
-                                                          Operation **stop) {
+std::optional<ConstantView>
+qk::quant_llm::viewOfRoot(Value value, function_ref<bool(Value)> isRoot,
+                          Operation **stop) {
   if (stop)
     *stop = nullptr;
   auto type = dyn_cast<RankedTensorType>(value.getType());
   if (!type || !isa<FloatType>(type.getElementType()))
     return std::nullopt;
   Follower follower(type);
-  while (!isConstant(value)) {
+  while (!isRoot(value)) {
     Operation *op = value.getDefiningOp();
     Value source = op ? follower.step(op) : Value();
     if (!source || !hasFloatElements(source)) {
@@ -319,7 +296,14 @@ std::optional<ConstantView> qk::quant_llm::viewOfConstant(Value value,
   ConstantView view;
   view.root = value;
   view.dims = follower.dims;
+  view.rootDims = follower.current;
+  view.sizes = follower.sizes;
   for (const Factors &factors : follower.current)
     view.elements.append(factors);
   return view;
+}
+
+std::optional<ConstantView> qk::quant_llm::viewOfConstant(Value value,
+                                                          Operation **stop) {
+  return viewOfRoot(value, isConstant, stop);
 }

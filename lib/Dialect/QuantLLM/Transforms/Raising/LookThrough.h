@@ -36,15 +36,9 @@ struct ConstantView {
   /// The root's factors in the order of its elements in memory. A factor of
   /// `dims` that isn't here repeats the constant.
   Factors elements;
-
-  /// The factors of the dimensions `which`, one after the other.
-  Factors factorsOf(llvm::ArrayRef<unsigned> which) const;
-  /// Whether the constant is repeated along dimension `dim`, or the dimension
-  /// has size one.
-  bool isRepeated(unsigned dim) const;
-  /// Whether the elements of the root in memory are those of the trailing
-  /// `count` dimensions, repeated along all others.
-  bool isAlongTrailing(unsigned count) const;
+  /// The same for each of the root's dimensions, and the sizes of all factors.
+  llvm::SmallVector<Factors, 4> rootDims;
+  llvm::SmallVector<int64_t> sizes;
 };
 
 /// The constant that `value` is a view of, if it is one. Else `stop`, where
@@ -52,6 +46,11 @@ struct ConstantView {
 /// argument.
 std::optional<ConstantView> viewOfConstant(mlir::Value value,
                                            mlir::Operation **stop = nullptr);
+
+/// The same, down to the first value for which `isRoot`.
+std::optional<ConstantView>
+viewOfRoot(mlir::Value value, llvm::function_ref<bool(mlir::Value)> isRoot,
+           mlir::Operation **stop = nullptr);
 
 /// Whether all elements of `value` are `number`, as far as that is written in
 /// the module: a constant, a fill, or a view of one.

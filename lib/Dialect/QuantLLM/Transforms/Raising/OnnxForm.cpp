@@ -58,6 +58,19 @@ static LinearFinding findGemm(Operation *op, UnlinkedContraction contraction) {
 
 LinearFinding qk::quant_llm::findOnnxLinear(Operation *op) {
   StringRef name = getUnlinkedName(op);
+  if (name == "onnx.Conv")
+    return rejectUnlinkedConvolution(op);
+  if (name == "onnx.Einsum") {
+    auto equation =
+        dyn_cast_or_null<StringAttr>(getUnlinkedAttr(op, "equation"));
+    if (!equation || op->getNumOperands() != 2)
+      return LinearFinding::unrelated();
+    UnlinkedContraction contraction;
+    contraction.op = op;
+    contraction.lhs = op->getOperand(0);
+    contraction.rhs = op->getOperand(1);
+    return findUnlinkedEinsum(equation, contraction);
+  }
   if (name != "onnx.MatMul" && name != "onnx.Gemm")
     return LinearFinding::unrelated();
   unsigned operands = op->getNumOperands();

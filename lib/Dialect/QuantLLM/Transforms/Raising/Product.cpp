@@ -6,9 +6,11 @@
 
 #include "Product.h"
 
+#include "Constants.h"
 #include "LookThrough.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/IR/IRMapping.h"
@@ -204,15 +206,70 @@ static void setRewrites(LinearMatch &match, const Product &product,
   };
 }
 
+LinearFinding qk::quant_llm::rejectRepeated() {
+  return LinearFinding::rejected(
+      "the weight repeats elements of a constant along its channels");
+}
+
+LinearFinding qk::quant_llm::rejectPart(Value root) {
+  return LinearFinding::rejected(
+      "the weight is a part of '" + getConstant(root)->name +
+      "' that isn't one in the order in which its file stores that");
+}
+
 LinearFinding qk::quant_llm::rejectOuterProduct() {
   return LinearFinding::rejected(
       "one channel is contracted: an outer product, such as that of positions "
       "and rotary frequencies");
 }
 
+/// Sets how the constant's elements in memory are [N,K].
+static LinearFinding arrangeWeight(const Product &product,
+                                   const StridedConstant &weight,
+                                   LinearMatch &match) {
+  auto join = [](ArrayRef<unsigned> outer, ArrayRef<unsigned> inner) {
+    SmallVector<unsigned> all(outer);
+    llvm::append_range(all, inner);
+    return all;
+  };
+  match.weight = weight.root;
+  SmallVector<unsigned> rows = join(product.n, product.k);
+  if (weight.isInOrder(rows))
+    return LinearFinding::unrelated();
+  match.transposed = weight.isInOrder(join(product.k, product.n));
+  if (match.transposed)
+    return LinearFinding::unrelated();
+  for (unsigned dim : rows)
+    for (const StridedConstant::Factor &factor : weight.dims[dim])
+      if (factor.stride == 0)
+        return rejectRepeated();
+  match.weightPart = weight.partOf(rows);
+  return match.weightPart ? LinearFinding::unrelated()
+                          : rejectPart(weight.root);
+}
+
+bool qk::quant_llm::setBias(LinearMatch &match, const StridedConstant &bias,
+                            unsigned trailing) {
+  unsigned rank = bias.dims.size();
+  SmallVector<unsigned> channels;
+  for (unsigned dim = 0; dim < rank; ++dim)
+    if (dim + trailing >= rank)
+      channels.push_back(dim);
+    else if (!bias.isRepeated(dim))
+      return false;
+  if (channels.size() != trailing)
+    return false;
+  PartAttr part;
+  if (!bias.isInOrder(channels) && !(part = bias.partOf(channels)))
+    return false;
+  match.bias = bias.root;
+  match.biasPart = part;
+  return true;
+}
+
 LinearFinding qk::quant_llm::findLinearAround(const Product &product) {
-  std::optional<ConstantView> view = viewOfConstant(product.weight);
-  if (!view)
+  std::optional<StridedConstant> weight = stridesOfConstant(product.weight);
+  if (!weight)
     return LinearFinding::unrelated();
   Value y = product.op->getResult(0);
   bool isOrdered = product.xOrder.empty();
@@ -229,9 +286,9 @@ LinearFinding qk::quant_llm::findLinearAround(const Product &product) {
         "the product");
   if (*k == 1)
     return rejectOuterProduct();
-  for (unsigned dim = 0; dim < view->dims.size(); ++dim)
+  for (unsigned dim = 0; dim < weight->dims.size(); ++dim)
     if (!llvm::is_contained(product.n, dim) &&
-        !llvm::is_contained(product.k, dim) && !view->isRepeated(dim))
+        !llvm::is_contained(product.k, dim) && !weight->isRepeated(dim))
       return LinearFinding::rejected(
           "the weight has a batch dimension; expected one weight for all "
           "batches");
@@ -242,32 +299,23 @@ LinearFinding qk::quant_llm::findLinearAround(const Product &product) {
 
   LinearMatch match;
   match.contraction = product.op;
-  match.weight = view->root;
-  ConstantView::Factors rows = view->factorsOf(product.n);
-  ConstantView::Factors columns = view->factorsOf(product.k);
-  auto isStoredAs = [&](ConstantView::Factors outer,
-                        const ConstantView::Factors &inner) {
-    outer.append(inner);
-    return outer == view->elements;
-  };
-  if (isStoredAs(columns, rows) && !isStoredAs(rows, columns))
-    match.transposed = true;
-  else if (!isStoredAs(rows, columns))
-    return LinearFinding::rejected(
-        "the weight is a constant that isn't stored as [N,K] or [K,N]");
+  if (LinearFinding wrong = arrangeWeight(product, *weight, match);
+      !wrong.reason.empty())
+    return wrong;
   match.n = *n;
   match.k = *k;
 
   if (product.init && !isFilledWith(product.init, 0.0)) {
-    std::optional<ConstantView> bias = viewOfConstant(product.init);
-    if (!isOrdered || !bias || !bias->isAlongTrailing(product.n.size()))
+    std::optional<StridedConstant> bias = stridesOfConstant(product.init);
+    if (bias && !isOrdered)
+      bias->permute(inverted(product.resultOrder));
+    if (!bias || !setBias(match, *bias, product.n.size()))
       return LinearFinding::rejected(
           "the product is added to a computed value; expected zeros or a "
           "constant bias");
-    match.bias = bias->root;
   }
   // Behind a transpose back nothing is a part of the layer.
-  SmallVector<Tail> tails = {{y, yType.getElementType(), {}, {}}};
+  std::vector<Tail> tails = {{y, yType.getElementType(), {}, 0, {}}};
   if (isOrdered)
     tails = findTails(y, product.n.size(), static_cast<bool>(match.bias));
   auto settled = settleTypes(tails, product.x);
@@ -276,7 +324,7 @@ LinearFinding qk::quant_llm::findLinearAround(const Product &product) {
                                    "which neither holds the other's values");
   auto &[tail, activation] = *settled;
   if (tail.bias)
-    match.bias = tail.bias;
+    setBias(match, *tail.bias, tail.trailing);
   match.x = activation.source;
   match.result = tail.result;
   setRewrites(match, product, tail, activation, *n, *k);
@@ -289,13 +337,14 @@ LinearFinding qk::quant_llm::explainComputed(Value lhs, Value rhs,
     Operation *stop;
     viewOfConstant(operand, &stop);
     auto slice = dyn_cast_or_null<tensor::ExtractSliceOp>(stop);
-    if (!slice || !viewOfConstant(slice.getSource()))
+    if (!slice || !stridesOfConstant(slice.getSource()))
       continue;
     bool isStatic = !ShapedType::isDynamicShape(slice.getStaticOffsets()) &&
                     !ShapedType::isDynamicShape(slice.getStaticSizes());
     return LinearFinding::rejected(
-        isStatic ? "its weight is a slice of a larger constant; expected each "
-                   "weight as a constant of its own"
+        isStatic ? "its weight is every other element of a larger constant, or "
+                   "a slice of a reshaped one; expected each weight as a "
+                   "constant of its own"
                  : "its weight is cut out of a stack of weights at a place "
                    "known only at run time; expected the loop over layers "
                    "unrolled when the model is exported");
@@ -304,6 +353,11 @@ LinearFinding qk::quant_llm::explainComputed(Value lhs, Value rhs,
   // values is a linear layer whose weight isn't known.
   if (isBatched)
     return LinearFinding::unrelated();
+  auto function = rhs.getParentRegion()->getParentOfType<func::FuncOp>();
+  if (function && function.isPrivate())
+    return LinearFinding::rejected(
+        "neither operand is a constant in function '" + function.getName() +
+        "'; if its callers pass the weight, inline the calls first (--inline)");
   return LinearFinding::rejected(
       "neither operand is a constant: a weight must be known when the model is "
       "compiled");

@@ -16,8 +16,11 @@
 #define QK_LIB_DIALECT_QUANTLLM_TRANSFORMS_RAISING_PRODUCT_H
 
 #include "LinearForm.h"
+#include "StridedConstant.h"
 
 #include "llvm/ADT/SmallVector.h"
+
+#include <vector>
 
 namespace qk::quant_llm {
 
@@ -51,13 +54,21 @@ LinearFinding rejectOuterProduct();
 /// computed from a constant in a way that can't be looked through.
 LinearFinding explainComputed(mlir::Value lhs, mlir::Value rhs, bool isBatched);
 
+/// Makes the last `trailing` dimensions of `bias` the layer's, where all others
+/// only repeat it; false where they don't, or where that is no part of the
+/// constant.
+bool setBias(LinearMatch &match, const StridedConstant &bias,
+             unsigned trailing);
+
 /// What follows a product, up to the end of the layer.
 struct Tail {
   /// The last value that belongs to the layer, and its element type.
   mlir::Value result;
   mlir::Type elementType;
-  /// The constant that is added along the output channels, or null.
-  mlir::Value bias;
+  /// The constant that is added along the output channels, the last `trailing`
+  /// dimensions of this view of it.
+  std::optional<StridedConstant> bias;
+  unsigned trailing = 0;
   /// Reshapes between the product and the result, in order.
   llvm::SmallVector<mlir::Operation *> reshapes;
 };
@@ -66,8 +77,7 @@ struct Tail {
 /// after the product itself, after a bias, after a conversion. The last
 /// `trailing` dimensions of `y` are the output channels; `hasBias` says that
 /// one is added already.
-llvm::SmallVector<Tail> findTails(mlir::Value y, unsigned trailing,
-                                  bool hasBias);
+std::vector<Tail> findTails(mlir::Value y, unsigned trailing, bool hasBias);
 
 } // namespace qk::quant_llm
 

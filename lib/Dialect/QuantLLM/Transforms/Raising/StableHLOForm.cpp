@@ -84,6 +84,8 @@ bool qk::quant_llm::readDotDimensions(Operation *op,
 
 LinearFinding qk::quant_llm::findStableHLOLinear(Operation *op) {
   StringRef name = getUnlinkedName(op);
+  if (name == "stablehlo.convolution")
+    return rejectUnlinkedConvolution(op);
   if (name != "stablehlo.dot_general" && name != "stablehlo.dot")
     return LinearFinding::unrelated();
   if (op->getNumOperands() != 2)

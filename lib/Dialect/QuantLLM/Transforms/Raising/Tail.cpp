@@ -90,34 +90,37 @@ static std::optional<Combination> combined(Operation *user, Value value) {
   return Combination{other, AffineMap()};
 }
 
-/// The constant that `combination` adds along the last `trailing` dimensions
-/// of a result of rank `rank`.
-static Value vectorAlong(const Combination &combination, int64_t rank,
-                         unsigned trailing) {
-  std::optional<ConstantView> view = viewOfConstant(combination.other);
-  if (!view)
-    return {};
+/// Makes what `combination` adds the bias of `tail`, if it is a constant along
+/// the last `trailing` dimensions of a result of rank `rank`.
+static bool addBias(Tail &tail, const Combination &combination, int64_t rank,
+                    unsigned trailing) {
+  std::optional<StridedConstant> bias = stridesOfConstant(combination.other);
+  if (!bias)
+    return false;
   if (combination.otherMap) {
     // As a view of the result's shape.
-    llvm::SmallVector<ConstantView::Factors, 4> dims(rank);
+    llvm::SmallVector<StridedConstant::Factors, 4> dims(rank);
     for (auto [dim, expr] :
          llvm::enumerate(combination.otherMap.getResults())) {
       auto loop = dyn_cast<AffineDimExpr>(expr);
       if (!loop) {
-        if (!isa<AffineConstantExpr>(expr) || !view->dims[dim].empty())
-          return {};
+        if (!isa<AffineConstantExpr>(expr) || !bias->dims[dim].empty())
+          return false;
         continue;
       }
       if (!dims[loop.getPosition()].empty())
-        return {};
-      dims[loop.getPosition()] = view->dims[dim];
+        return false;
+      dims[loop.getPosition()] = bias->dims[dim];
     }
-    view->dims = dims;
+    bias->dims = dims;
   }
-  return static_cast<int64_t>(view->dims.size()) == rank &&
-                 view->isAlongTrailing(trailing)
-             ? view->root
-             : Value();
+  LinearMatch ignored;
+  if (static_cast<int64_t>(bias->dims.size()) != rank ||
+      !setBias(ignored, *bias, trailing))
+    return false;
+  tail.bias = *bias;
+  tail.trailing = trailing;
+  return true;
 }
 
 /// How many trailing dimensions of `shape` have `size` elements together, in a
@@ -138,7 +141,7 @@ static std::optional<unsigned> trailingOf(ArrayRef<int64_t> shape,
   return std::nullopt;
 }
 
-SmallVector<Tail> qk::quant_llm::findTails(Value y, unsigned trailing,
+std::vector<Tail> qk::quant_llm::findTails(Value y, unsigned trailing,
                                            bool hasBias) {
   auto typeOf = [](Value value) {
     return cast<RankedTensorType>(value.getType());
@@ -149,7 +152,7 @@ SmallVector<Tail> qk::quant_llm::findTails(Value y, unsigned trailing,
   Tail tail;
   tail.result = y;
   tail.elementType = typeOf(y).getElementType();
-  SmallVector<Tail> tails{tail};
+  std::vector<Tail> tails{tail};
   while (tail.result.hasOneUse()) {
     Operation *user = *tail.result.user_begin();
     if (user->getNumResults() != 1 ||
@@ -185,8 +188,7 @@ SmallVector<Tail> qk::quant_llm::findTails(Value y, unsigned trailing,
     auto sum = combined<arith::AddFOp, tosa::AddOp>(user, tail.result);
     if (!sum || hasBias)
       break;
-    tail.bias = vectorAlong(*sum, typeOf(result).getRank(), trailing);
-    if (!tail.bias)
+    if (!addBias(tail, *sum, typeOf(result).getRank(), trailing))
       break;
     hasBias = true;
     tail.result = result;

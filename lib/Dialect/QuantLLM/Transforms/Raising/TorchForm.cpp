@@ -6,7 +6,6 @@
 
 #include "UnlinkedForm.h"
 #include "UnlinkedOps.h"
-#include "UnlinkedViews.h"
 
 #include "mlir/IR/BuiltinAttributes.h"
 
@@ -33,7 +32,7 @@ static LinearFinding findAddmm(Operation *op, UnlinkedContraction contraction) {
   return finding;
 }
 
-/// `einsum("bsk,nk->bsn", [x, w])`: dimensions by letter.
+/// `einsum("bsk,nk->bsn", [x, w])`.
 static LinearFinding findEinsum(Operation *op,
                                 UnlinkedContraction contraction) {
   Operation *text = op->getOperand(0).getDefiningOp();
@@ -45,54 +44,14 @@ static LinearFinding findEinsum(Operation *op,
     return LinearFinding::unrelated();
   contraction.lhs = list->getOperand(0);
   contraction.rhs = list->getOperand(1);
-  std::string compact = equation.getValue().str();
-  llvm::erase(compact, ' ');
-  auto [inputs, output] = StringRef(compact).split("->");
-  auto [lhs, rhs] = inputs.split(',');
-  // An ellipsis stands for dimensions of x that the output has too.
-  RankedTensorType x = getTensorType(contraction.lhs);
-  size_t ellipsis = x ? x.getRank() + 3 - lhs.size() : 0;
-  std::string dots = std::string("0123456789").substr(0, ellipsis);
-  auto expand = [&](StringRef labels) {
-    auto [before, after] = labels.split("...");
-    return labels.contains("...") ? (before + dots + after).str()
-                                  : labels.str();
-  };
-  std::string a = expand(lhs), b = rhs.str(), y = expand(output);
-  if (!x || y.empty() || a.size() != static_cast<size_t>(x.getRank()))
-    return LinearFinding::rejected("can't read its equation \"" +
-                                   equation.getValue() + "\"");
-  std::string expected;
-  for (auto [i, label] : llvm::enumerate(a)) {
-    size_t j = b.find(label);
-    bool inOutput = StringRef(y).contains(label);
-    if (j == std::string::npos) {
-      expected += label;
-    } else if (inOutput) {
-      contraction.lhsBatch.push_back(i);
-      contraction.rhsBatch.push_back(j);
-    } else {
-      contraction.lhsContracted.push_back(i);
-      contraction.rhsContracted.push_back(j);
-    }
-  }
-  // Only in this order of the output is it a product as others write it.
-  for (int64_t i : llvm::reverse(contraction.lhsBatch))
-    expected.insert(expected.begin(), a[i]);
-  for (char label : b)
-    if (a.find(label) == std::string::npos)
-      expected += label;
-  if (expected == y)
-    return findUnlinkedLinear(contraction);
-  if (!viewOfUnlinked(contraction.lhs).isConstant &&
-      !viewOfUnlinked(contraction.rhs).isConstant)
-    return LinearFinding::unrelated();
-  return LinearFinding::rejected("the output of \"" + equation.getValue() +
-                                 "\" is transposed");
+  return findUnlinkedEinsum(equation, contraction);
 }
 
 LinearFinding qk::quant_llm::findTorchLinear(Operation *op) {
   StringRef name = getUnlinkedName(op);
+  if (name == "torch.aten.convolution" || name == "torch.aten.conv1d" ||
+      name == "torch.aten.conv2d")
+    return rejectUnlinkedConvolution(op);
   if (!name.starts_with("torch.aten.") ||
       getUnlinkedKind(op) != UnlinkedKind::Contraction)
     return LinearFinding::unrelated();

@@ -14,6 +14,7 @@
 #include "LinearForm.h"
 #include "LookThrough.h"
 #include "Product.h"
+#include "StridedConstant.h"
 
 #include "mlir/Dialect/Tosa/IR/TosaOps.h"
 
@@ -29,8 +30,8 @@ static bool isFloatTensor(Value value) {
 static LinearFinding findMatMul(tosa::MatMulOp op) {
   if (!isFloatTensor(op.getA()) || !isFloatTensor(op.getB()))
     return LinearFinding::unrelated();
-  bool left = viewOfConstant(op.getA()).has_value();
-  bool right = viewOfConstant(op.getB()).has_value();
+  bool left = stridesOfConstant(op.getA()).has_value();
+  bool right = stridesOfConstant(op.getB()).has_value();
   auto type = cast<RankedTensorType>(op.getA().getType());
   // Attention's products have a batch of one too where there is one head.
   if (!left && !right)
@@ -63,7 +64,7 @@ static LinearFinding findConv2D(tosa::Conv2DOp op) {
   auto weightType = cast<RankedTensorType>(op.getWeight().getType());
   if (weightType.getDimSize(1) != 1 || weightType.getDimSize(2) != 1)
     return LinearFinding::unrelated();
-  if (!viewOfConstant(op.getWeight()))
+  if (!stridesOfConstant(op.getWeight()))
     return explainComputed(op.getInput(), op.getWeight(), /*isBatched=*/false);
   auto isNot = [](int64_t value) {
     return [=](int64_t other) { return other != value; };

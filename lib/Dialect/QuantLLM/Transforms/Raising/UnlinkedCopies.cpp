@@ -16,15 +16,17 @@
 using namespace mlir;
 using namespace qk::quant_llm;
 
-/// What a call passes: which constant, in which order of dimensions; null for
-/// what is none.
+/// What a call passes: which constant or part of one, in which order of
+/// dimensions; null for what is none.
 static Attribute getPassedKey(Value value) {
-  UnlinkedView view = viewOfUnlinked(value);
+  UnlinkedView view = viewOfUnlinked(value, /*parts=*/true);
   if (!view.isConstant)
     return {};
   Builder builder(value.getContext());
-  return builder.getArrayAttr(
-      {getConstantKey(view.root), builder.getDenseI64ArrayAttr(view.dims)});
+  return builder.getArrayAttr({getConstantKey(view.root),
+                               builder.getDenseI64ArrayAttr(view.dims),
+                               builder.getI64IntegerAttr(view.offset),
+                               builder.getDenseI64ArrayAttr(view.shape)});
 }
 
 /// Has each constant passed for `argument` go to a function of its own. Whether

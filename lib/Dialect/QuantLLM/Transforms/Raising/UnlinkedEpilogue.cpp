@@ -25,28 +25,42 @@ static bool asksForSize(Operation *op) {
          getUnlinkedKind(op) == UnlinkedKind::Size;
 }
 
-Value qk::quant_llm::repeatedVector(Value value, int64_t size) {
-  UnlinkedView view = viewOfUnlinked(value);
+bool qk::quant_llm::setBias(LinearMatch &match, Value value, int64_t size) {
+  UnlinkedView view = viewOfUnlinked(value, /*parts=*/true);
   RankedTensorType type = getTensorType(value);
   if (!view.isConstant || !type || type.getRank() == 0)
-    return {};
-  RankedTensorType root = getConstant(view.root)->type;
-  if (!isa<FloatType>(root.getElementType()) || root.getNumElements() != size)
-    return {};
-  int64_t next = view.shape.size(), shown = 1;
+    return false;
+  ConstantTensor constant = *getConstant(view.root);
+  if (!isa<FloatType>(constant.type.getElementType()))
+    return false;
+  SmallVector<int64_t> all = view.getStrides(), sizes, strides;
+  int64_t shown = 1, contiguous = 1;
+  bool isWhole = view.offset == 0;
   for (int64_t dim = type.getRank(); dim-- > 0;) {
-    while (next > 0 && view.shape[next - 1] == 1 && view.dims[dim] != next - 1)
-      --next;
-    if (view.dims[dim] == kRepeated) {
+    int64_t from = view.dims[dim];
+    if (from == kRepeated) {
       if (shown != size && type.getDimSize(dim) != 1)
-        return {};
+        return false;
       continue;
     }
-    if (view.dims[dim] != --next)
-      return {};
-    shown *= view.shape[next];
+    if (view.shape[from] == 1)
+      continue;
+    sizes.insert(sizes.begin(), view.shape[from]);
+    strides.insert(strides.begin(), all[from]);
+    isWhole &= all[from] == contiguous;
+    contiguous *= view.shape[from];
+    shown *= view.shape[from];
   }
-  return shown == size ? view.root : Value();
+  if (shown != size)
+    return false;
+  isWhole &= constant.type.getNumElements() == size;
+  PartAttr part;
+  if (!isWhole &&
+      !(part = getConstantPart(constant, view.offset, sizes, strides)))
+    return false;
+  match.bias = view.root;
+  match.biasPart = part;
+  return true;
 }
 
 namespace {
@@ -151,10 +165,8 @@ private:
     // torch's add(a, b, alpha) is a + alpha*b.
     if (op->getNumOperands() > 2 && getUniformValue(op->getOperand(2)) != 1.0)
       return {};
-    Value vector = repeatedVector(op->getOperand(1 - side), n);
-    if (!vector)
+    if (!setBias(match, op->getOperand(1 - side), n))
       return {};
-    match.bias = vector;
     return commit(result);
   }
 

@@ -13,9 +13,10 @@
 
 namespace qk::quant_llm {
 
-/// The constant of `size` elements that `value` repeats: its last dimensions
-/// show all of the constant in its own order, those before show none.
-mlir::Value repeatedVector(mlir::Value value, int64_t size);
+/// Makes `value` the bias of `match`, of `size` elements, where its last
+/// dimensions show that many elements of a constant and those before repeat
+/// them; false where they don't.
+bool setBias(LinearMatch &match, mlir::Value value, int64_t size);
 
 /// What lies between a product and its layer's result and isn't replaced.
 struct Epilogue {

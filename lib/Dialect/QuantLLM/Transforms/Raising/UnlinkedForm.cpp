@@ -22,6 +22,7 @@
 #include "UnlinkedForm.h"
 
 #include "Constants.h"
+#include "LookThrough.h"
 #include "UnlinkedEpilogue.h"
 #include "UnlinkedOps.h"
 #include "UnlinkedRewrite.h"
@@ -124,10 +125,24 @@ LinearFinding Product::rejectComputed() {
   return LinearFinding::rejected(explainNotConstant(weight.root));
 }
 
+/// The dimensions `n`, then `k`, of the root of `view`.
+static PartAttr partOf(const UnlinkedView &view, ArrayRef<int64_t> n,
+                       ArrayRef<int64_t> k) {
+  SmallVector<int64_t> sizes, strides, all = view.getStrides();
+  for (ArrayRef<int64_t> dims : {n, k})
+    for (int64_t dim : dims) {
+      if (dim == kRepeated)
+        return {};
+      sizes.push_back(view.shape[dim]);
+      strides.push_back(all[dim]);
+    }
+  return getConstantPart(*getConstant(view.root), view.offset, sizes, strides);
+}
+
 /// Which operand is the weight, and which of its dimensions are which.
 LinearFinding Product::findWeight() {
-  weight = viewOfUnlinked(c.rhs);
-  UnlinkedView other = viewOfUnlinked(c.lhs);
+  weight = viewOfUnlinked(c.rhs, /*parts=*/true);
+  UnlinkedView other = viewOfUnlinked(c.lhs, /*parts=*/true);
   if (weight.isConstant && other.isConstant)
     return LinearFinding::rejected("both operands are constants");
   if (!weight.isConstant && !other.isConstant)
@@ -186,13 +201,14 @@ LinearFinding Product::findWeight() {
   for (int64_t dim = 0; dim < static_cast<int64_t>(weight.shape.size()); ++dim)
     if (!isOne(dim))
       all.push_back(dim);
-  bool isNK = nk == all, isKN = kn == all;
-  if (!isNK && !isKN)
-    return LinearFinding::rejected(
-        "expected the weight to be a matrix in the order of the constant's "
-        "elements, got a view of a constant of type " +
-        print(getConstant(weight.root)->type));
-  match.transposed = !isNK;
+  bool isNK = nk == all && !weight.isPart, isKN = kn == all && !weight.isPart;
+  match.transposed = !isNK && isKN;
+  if (!isNK && !isKN) {
+    match.weightPart = partOf(weight, n, k);
+    if (!match.weightPart)
+      return llvm::is_contained(nk, kRepeated) ? rejectRepeated()
+                                               : rejectPart(weight.root);
+  }
   match.n = match.k = 1;
   for (int64_t dim : n)
     match.n *= weight.shape[dim];
@@ -201,6 +217,10 @@ LinearFinding Product::findWeight() {
   if (match.k == 1)
     return LinearFinding::rejected(
         "it contracts a single element: an outer product");
+  if (isConvertedFromIntegers(x))
+    return LinearFinding::rejected(
+        "its input is converted from integers: positions, or one-hot codes "
+        "that look up rows of a table");
   match.weight = weight.root;
   return LinearFinding::unrelated();
 }
@@ -275,8 +295,11 @@ LinearFinding Product::findOrder() {
   bool reshapes = xContracted.size() > 1 || wFree.size() > 1;
   if (reshapes && !canPermute)
     return LinearFinding::rejected(
-        "it contracts or makes several dimensions, of tensors of dynamic "
-        "shape");
+        isStableHLO ? "it contracts or makes several dimensions, of tensors of "
+                      "dynamic shape"
+                    : "it contracts or makes several dimensions; lower the "
+                      "module to linalg or StableHLO, where such products are "
+                      "raised");
   return LinearFinding::unrelated();
 }
 
@@ -286,8 +309,7 @@ LinearFinding Product::findLayer() {
   match.x = x;
   match.result = product;
   if (c.bias) {
-    match.bias = repeatedVector(c.bias, match.n);
-    if (!match.bias)
+    if (!setBias(match, c.bias, match.n))
       return LinearFinding::rejected("the product is added to a computed "
                                      "value; expected a constant bias");
   }
@@ -345,4 +367,20 @@ LinearFinding Product::find() {
 LinearFinding
 qk::quant_llm::findUnlinkedLinear(const UnlinkedContraction &contraction) {
   return Product(contraction).find();
+}
+
+LinearFinding qk::quant_llm::rejectUnlinkedConvolution(Operation *op) {
+  if (op->getNumOperands() < 2)
+    return LinearFinding::unrelated();
+  UnlinkedView weight = viewOfUnlinked(op->getOperand(1), /*parts=*/true);
+  RankedTensorType type = getTensorType(op->getOperand(1));
+  if (!weight.isConstant || !type || type.getRank() < 3 ||
+      !isa<FloatType>(type.getElementType()) ||
+      llvm::count_if(type.getShape(), [](int64_t size) { return size != 1; }) >
+          2)
+    return LinearFinding::unrelated();
+  return LinearFinding::rejected(
+      "a convolution of size 1 ('" + getUnlinkedName(op) +
+      "'); export it as a product, or lower the module to linalg or TOSA, "
+      "where it is raised");
 }

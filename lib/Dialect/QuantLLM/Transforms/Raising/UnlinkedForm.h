@@ -38,6 +38,15 @@ void setMatmulDimensions(UnlinkedContraction &contraction, int64_t lhsRank,
 /// `stablehlo.dot`; false where its dimension numbers can't be read.
 bool readDotDimensions(mlir::Operation *op, UnlinkedContraction &contraction);
 
+/// The same of lhs and rhs as torch's and ONNX's einsum multiply them:
+/// dimensions by letter, `bsk,nk->bsn`.
+LinearFinding findUnlinkedEinsum(llvm::StringRef equation,
+                                 UnlinkedContraction contraction);
+
+/// What an op of an unlinked dialect that is a convolution says: nothing, but
+/// for one of size one by a constant, which would be a layer as a product.
+LinearFinding rejectUnlinkedConvolution(mlir::Operation *op);
+
 /// Whether the product is a linear layer: whether one operand is a view of a
 /// constant [N,K] or [K,N], with the bias and the conversions around it that
 /// belong to the layer.

@@ -83,6 +83,9 @@ UnlinkedKind qk::quant_llm::getUnlinkedKind(Operation *op) {
              Kind::Reshape)
       .Cases({"onnx.Reshape", "onnx.Unsqueeze", "onnx.Squeeze", "onnx.Flatten"},
              Kind::Reshape)
+      .Cases({"stablehlo.slice", "torch.aten.slice.Tensor",
+              "torch.aten.select.int"},
+             Kind::Slice)
       .Cases({"stablehlo.add", "torch.aten.add.Tensor", "onnx.Add"}, Kind::Add)
       .Cases({"stablehlo.multiply", "torch.aten.mul.Scalar",
               "torch.aten.mul.Tensor", "onnx.Mul"},
@@ -91,7 +94,7 @@ UnlinkedKind qk::quant_llm::getUnlinkedKind(Operation *op) {
       .Cases({"torch.aten.mm", "torch.aten.addmm", "torch.aten.linear",
               "torch.aten.matmul", "torch.aten.bmm", "torch.aten.einsum"},
              Kind::Contraction)
-      .Cases({"onnx.MatMul", "onnx.Gemm"}, Kind::Contraction)
+      .Cases({"onnx.MatMul", "onnx.Gemm", "onnx.Einsum"}, Kind::Contraction)
       .Cases({"stablehlo.constant", "torch.vtensor.literal", "onnx.Constant",
               "util.global.load", "torch.prim.ListConstruct", "onnx.NoValue",
               "onnx.None"},

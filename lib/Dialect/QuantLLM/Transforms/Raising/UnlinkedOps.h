@@ -36,6 +36,8 @@ enum class UnlinkedKind {
   Broadcast,
   /// Changes the shape of its first operand, in row-major order.
   Reshape,
+  /// Takes a rectangular part of its first operand.
+  Slice,
   Add,
   Multiply,
   /// A product of tensors.

@@ -227,6 +227,34 @@ static Value getInvariant(BlockArgument argument) {
   return loop->getOperand(index);
 }
 
+SmallVector<int64_t> UnlinkedView::getStrides() const {
+  if (isPart)
+    return strides;
+  SmallVector<int64_t> result(shape.size(), 1);
+  for (size_t dim = shape.size(); dim-- > 1;)
+    result[dim - 1] = result[dim] * shape[dim];
+  return result;
+}
+
+bool UnlinkedView::cut(ArrayRef<int64_t> starts, ArrayRef<int64_t> sizes) {
+  if (starts.size() != dims.size() || sizes.size() != dims.size())
+    return false;
+  strides = getStrides();
+  isPart = true;
+  for (auto [dim, start, size] : llvm::zip_equal(dims, starts, sizes)) {
+    if (dim == kRepeated)
+      continue;
+    if (start < 0 || size < 1 || start > shape[dim] - size)
+      return false;
+    offset += start * strides[dim];
+    shape[dim] = size;
+  }
+  return true;
+}
+
+/// The part of a constant that `value` is, where its op is a slice.
+static std::optional<UnlinkedView> viewOfSlice(Value value, unsigned depth);
+
 static UnlinkedView viewOf(Value value, unsigned depth) {
   UnlinkedView view = viewOfItself(value);
   if (view.isConstant || depth == kMaxDepth)
@@ -240,7 +268,8 @@ static UnlinkedView viewOf(Value value, unsigned depth) {
       if (!next.isConstant ||
           (common &&
            (getConstantKey(common->root) != getConstantKey(next.root) ||
-            common->dims != next.dims || common->shape != next.shape)))
+            common->dims != next.dims || common->shape != next.shape ||
+            common->offset != next.offset || common->strides != next.strides)))
         return view;
       common = next;
     }
@@ -263,6 +292,8 @@ static UnlinkedView viewOf(Value value, unsigned depth) {
       op->getNumOperands() == op->getNumResults())
     return viewOf(op->getOperand(cast<OpResult>(value).getResultNumber()),
                   depth + 1);
+  if (std::optional<UnlinkedView> part = viewOfSlice(value, depth))
+    return *part;
   if (op->isRegistered() || op->getNumOperands() == 0 ||
       op->getNumResults() != 1)
     return view;
@@ -279,7 +310,7 @@ static UnlinkedView viewOf(Value value, unsigned depth) {
   }
   UnlinkedView source = viewOf(op->getOperand(0), depth + 1);
   // All of the constant in its own order: another shape is as good.
-  if (kind == UnlinkedKind::Reshape && source.isConstant &&
+  if (kind == UnlinkedKind::Reshape && source.isConstant && !source.isPart &&
       source.dims == identityDims(source.shape.size()) && !view.dims.empty()) {
     source.shape = view.shape;
     source.dims = view.dims;
@@ -296,6 +327,30 @@ static UnlinkedView viewOf(Value value, unsigned depth) {
   return source;
 }
 
-UnlinkedView qk::quant_llm::viewOfUnlinked(Value value) {
-  return viewOf(value, 0);
+static std::optional<UnlinkedView> viewOfSlice(Value value, unsigned depth) {
+  std::optional<UnlinkedSlice> slice = getUnlinkedSlice(value);
+  if (!slice)
+    return std::nullopt;
+  UnlinkedView source = viewOf(value.getDefiningOp()->getOperand(0), depth + 1);
+  if (!source.isConstant || !source.cut(slice->starts, slice->sizes))
+    return std::nullopt;
+  if (slice->dropped >= 0)
+    source.dims.erase(source.dims.begin() + slice->dropped);
+  return source;
+}
+
+UnlinkedView qk::quant_llm::viewOfUnlinked(Value value, bool parts) {
+  UnlinkedView view = viewOf(value, 0);
+  if (!view.isPart || parts)
+    return view;
+  // Where it is cut is where looking through ends.
+  while (Operation *op = value.getDefiningOp()) {
+    if (getUnlinkedSlice(value))
+      break;
+    Value source = op->getNumOperands() ? op->getOperand(0) : Value();
+    if (!source || !viewOf(source, 0).isPart)
+      break;
+    value = source;
+  }
+  return viewOfItself(value);
 }

@@ -24,7 +24,8 @@ inline constexpr int64_t kRepeated = -1;
 /// broadcasts, reshapes, products with one and private functions that all
 /// callers pass the same constant: element (i0, i1, …) of the value is the
 /// element of `root`, its elements in memory taken as of shape `shape`, whose
-/// index in dimension dims[d] is i_d.
+/// index in dimension dims[d] is i_d. Of a part of the root, `shape` is the
+/// part's.
 struct UnlinkedView {
   /// Where looking through ended: a constant, or what is none.
   mlir::Value root;
@@ -33,10 +34,35 @@ struct UnlinkedView {
   llvm::SmallVector<int64_t> shape;
   /// A dimension of that, or kRepeated.
   llvm::SmallVector<int64_t> dims;
+  /// Where the constant is cut (stablehlo.slice, torch's slice, select and
+  /// split): the number of the first element, and how far apart neighbours in
+  /// each dimension of `shape` are in memory.
+  bool isPart = false;
+  int64_t offset = 0;
+  llvm::SmallVector<int64_t> strides;
+
+  /// Those, also of a whole.
+  llvm::SmallVector<int64_t> getStrides() const;
+  /// Cuts `sizes` elements from `starts` on out of the dimensions of the value.
+  /// False where it doesn't have as many, or repeated ones are cut.
+  bool cut(llvm::ArrayRef<int64_t> starts, llvm::ArrayRef<int64_t> sizes);
 };
 
-/// What `value` is a view of; a root that is no constant where it isn't known.
-UnlinkedView viewOfUnlinked(mlir::Value value);
+/// What `value` is a view of; a root that is no constant where it isn't known,
+/// and for a part of one unless `parts`.
+UnlinkedView viewOfUnlinked(mlir::Value value, bool parts = false);
+
+/// What a slice takes of each dimension of its first operand: one without a
+/// step, at a place that is known.
+struct UnlinkedSlice {
+  llvm::SmallVector<int64_t> starts, sizes;
+  /// The dimension that the result doesn't have, or -1.
+  int64_t dropped = -1;
+};
+
+/// The slice of `value`'s defining op's first operand that `value` is; nullopt
+/// for anything else.
+std::optional<UnlinkedSlice> getUnlinkedSlice(mlir::Value value);
 
 /// Gives a private function that is called with different constants for a
 /// weight a copy for each of them, so that a layer in it has one weight. Only

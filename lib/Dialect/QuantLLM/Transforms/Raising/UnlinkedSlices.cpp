@@ -1,0 +1,125 @@
+//===- UnlinkedSlices.cpp - Parts of tensors in unlinked dialects ---------===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+///
+/// \file
+/// Slices whose place is written in the module: weights of a stack over which a
+/// loop was unrolled, and those of attention's projections that one tensor
+/// holds (torch's MultiheadAttention across two sequences, Gemma's gates).
+///
+//===----------------------------------------------------------------------===//
+
+#include "UnlinkedOps.h"
+#include "UnlinkedViews.h"
+
+#include "mlir/IR/BuiltinAttributes.h"
+
+using namespace mlir;
+using namespace qk::quant_llm;
+
+/// All of a tensor of `type`.
+static UnlinkedSlice wholeOf(RankedTensorType type) {
+  UnlinkedSlice slice;
+  slice.starts.assign(type.getRank(), 0);
+  llvm::append_range(slice.sizes, type.getShape());
+  return slice;
+}
+
+static std::optional<int64_t> getOne(Value value) {
+  std::optional<SmallVector<int64_t>> list = getIntegers(value);
+  if (!list || list->size() != 1)
+    return std::nullopt;
+  return list->front();
+}
+
+static std::optional<UnlinkedSlice> getStableHLOSlice(Operation *op) {
+  auto starts = getIntegers(op->getAttr("start_indices"));
+  auto limits = getIntegers(op->getAttr("limit_indices"));
+  auto strides = getIntegers(op->getAttr("strides"));
+  if (!starts || !limits || !strides || starts->size() != limits->size() ||
+      llvm::any_of(*strides, [](int64_t stride) { return stride != 1; }))
+    return std::nullopt;
+  UnlinkedSlice slice;
+  slice.starts = *starts;
+  for (auto [start, limit] : llvm::zip_equal(*starts, *limits))
+    slice.sizes.push_back(limit - start);
+  return slice;
+}
+
+/// A dimension of `type` as torch counts them, from the end where negative.
+static std::optional<int64_t> getDim(Value value, RankedTensorType type) {
+  std::optional<int64_t> dim = getOne(value);
+  if (!dim)
+    return std::nullopt;
+  if (*dim < 0)
+    *dim += type.getRank();
+  if (*dim < 0 || *dim >= type.getRank() || type.isDynamicDim(*dim))
+    return std::nullopt;
+  return dim;
+}
+
+/// `aten.slice.Tensor(x, dim, start, end, step)`; ends are clamped.
+static std::optional<UnlinkedSlice> getTorchSlice(Operation *op,
+                                                  RankedTensorType type) {
+  auto isNone = [](Value value) {
+    Operation *none = value.getDefiningOp();
+    return none && getUnlinkedName(none) == "torch.constant.none";
+  };
+  std::optional<int64_t> dim = getDim(op->getOperand(1), type);
+  if (!dim || getOne(op->getOperand(4)) != 1)
+    return std::nullopt;
+  int64_t size = type.getDimSize(*dim);
+  auto bound = [&](Value value, int64_t absent) -> std::optional<int64_t> {
+    if (isNone(value))
+      return absent;
+    std::optional<int64_t> at = getOne(value);
+    if (!at)
+      return std::nullopt;
+    if (*at < 0)
+      *at += size;
+    return std::clamp<int64_t>(*at, 0, size);
+  };
+  std::optional<int64_t> start = bound(op->getOperand(2), 0),
+                         end = bound(op->getOperand(3), size);
+  if (!start || !end)
+    return std::nullopt;
+  UnlinkedSlice slice = wholeOf(type);
+  slice.starts[*dim] = *start;
+  slice.sizes[*dim] = *end - *start;
+  return slice;
+}
+
+/// `aten.select.int(x, dim, index)`.
+static std::optional<UnlinkedSlice> getTorchSelect(Operation *op,
+                                                   RankedTensorType type) {
+  std::optional<int64_t> dim = getDim(op->getOperand(1), type),
+                         index = getOne(op->getOperand(2));
+  if (!dim || !index)
+    return std::nullopt;
+  UnlinkedSlice slice = wholeOf(type);
+  slice.starts[*dim] = *index < 0 ? *index + type.getDimSize(*dim) : *index;
+  slice.sizes[*dim] = 1;
+  slice.dropped = *dim;
+  return slice;
+}
+
+std::optional<UnlinkedSlice> qk::quant_llm::getUnlinkedSlice(Value value) {
+  Operation *op = value.getDefiningOp();
+  if (!op || op->isRegistered() || op->getNumResults() != 1 ||
+      op->getNumOperands() == 0)
+    return std::nullopt;
+  RankedTensorType type = getTensorType(op->getOperand(0));
+  if (!type)
+    return std::nullopt;
+  StringRef name = getUnlinkedName(op);
+  unsigned operands = op->getNumOperands();
+  if (name == "stablehlo.slice")
+    return getStableHLOSlice(op);
+  if (name == "torch.aten.slice.Tensor" && operands == 5)
+    return getTorchSlice(op, type);
+  if (name == "torch.aten.select.int" && operands == 3)
+    return getTorchSelect(op, type);
+  return std::nullopt;
+}
