@@ -31,6 +31,11 @@ static void simplify(OpPassManager &pm) {
 
 void qk::buildHostBufferizePipeline(OpPassManager &pm,
                                     const HostToLLVMOptions &options) {
+  buildHostTensorPipeline(pm);
+  buildTensorsToBuffersPipeline(pm, options);
+}
+
+void qk::buildHostTensorPipeline(OpPassManager &pm) {
   pm.addPass(createCheckKnownOps());
   pm.addPass(createMarkEntryPoints());
   pm.addPass(createLowerObserve());
@@ -54,7 +59,10 @@ void qk::buildHostBufferizePipeline(OpPassManager &pm,
   // Folding reshapes into operations brought some back.
   pm.addPass(createLinalgFoldUnitExtentDimsPass());
   simplify(pm);
+}
 
+void qk::buildTensorsToBuffersPipeline(OpPassManager &pm,
+                                       const HostToLLVMOptions &options) {
   pm.addNestedPass<func::FuncOp>(createSplitFills());
   pm.addPass(bufferization::createEmptyTensorToAllocTensorPass());
   bufferization::OneShotBufferizePassOptions bufferize;

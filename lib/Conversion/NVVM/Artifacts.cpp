@@ -77,9 +77,22 @@ DictionaryAttr describeKernel(MLIRContext *context,
                               const QuantizerProblem &problem) {
   Builder b(context);
   auto number = [&](int64_t value) { return b.getI64IntegerAttr(value); };
-  StringRef element = ref(elementTypeName(problem.type));
-  SmallVector<Attribute> parameters{
-      describeParameter(b, "x", ("const " + element + " *").str(), "m, k")};
+  auto constant = [](ElementType type) {
+    return ("const " + ref(elementTypeName(type)) + " *").str();
+  };
+  SmallVector<Attribute> parameters;
+  if (!problem.program)
+    parameters.push_back(
+        describeParameter(b, "x", constant(problem.type), "m, k"));
+  else
+    for (auto [i, source] : llvm::enumerate(problem.program->sources)) {
+      StringRef shape = source.where == RowSource::Row      ? "m, k"
+                        : source.where == RowSource::Column ? "k"
+                        : source.where == RowSource::Token  ? "m"
+                                                            : "1";
+      parameters.push_back(describeParameter(b, ("source" + Twine(i)).str(),
+                                             constant(source.type), shape));
+    }
   if (problem.hasFactors)
     parameters.push_back(describeParameter(b, "factors", "const f32 *", "k"));
   parameters.push_back(describeParameter(b, "codes", "i8 *", "m, k"));
@@ -96,6 +109,7 @@ DictionaryAttr describeKernel(MLIRContext *context,
            b.getArrayAttr({number(problem.threads()), number(1), number(1)}));
   list.set("static_shared_bytes", number(problem.sharedBytes()));
   list.set("dynamic_shared_bytes", number(0));
+  list.set("max_registers", number(QuantizerProblem::kMaxRegisters));
   list.set("k", number(problem.k));
   return list.getDictionary(context);
 }

@@ -59,6 +59,7 @@ struct EmitNVVMKernels : qk::impl::EmitNVVMKernelsBase<EmitNVVMKernels> {
       if (failed(convertToCall(op)))
         return signalPassFailure();
 
+    llvm::SmallSetVector<func::FuncOp, 8> programs;
     for (auto function :
          llvm::to_vector(getOperation().getOps<func::FuncOp>())) {
       if (!function.isDeclaration() ||
@@ -66,10 +67,16 @@ struct EmitNVVMKernels : qk::impl::EmitNVVMKernelsBase<EmitNVVMKernels> {
         continue;
       if (function->hasAttr(kMatmulAttr) && failed(buildFunction(function)))
         return signalPassFailure();
-      if (function->hasAttr(kQuantizerAttr) &&
-          failed(buildQuantizerFunction(function)))
+      if (!function->hasAttr(kQuantizerAttr))
+        continue;
+      if (func::FuncOp program = programOf(function))
+        programs.insert(program);
+      if (failed(buildQuantizerFunction(function)))
         return signalPassFailure();
     }
+    // Kernels have them.
+    for (func::FuncOp program : programs)
+      program.erase();
     if (!kernels)
       return;
     Builder b(&getContext());
@@ -145,9 +152,10 @@ private:
     std::optional<QuantizerProblem> problem = quantizerOf(function);
     if (!problem)
       return function.emitError("malformed quantiser specification; it must be "
-                                "as quant-llm-pack-for-nvvm wrote it");
+                                "as quant-llm-pack-for-nvvm or "
+                                "quant-llm-fuse-row-quantizers wrote it");
     if (!kernelModule().lookupSymbol(problem->name())) {
-      buildQuantizer(kernels, function.getLoc(), *problem);
+      buildQuantizer(kernels, function.getLoc(), *problem, programOf(function));
       kernelList.push_back(describeKernel(&getContext(), *problem));
     }
     buildLauncher(function, *problem);

@@ -121,12 +121,15 @@ void buildLauncher(func::FuncOp declaration, const QuantizerProblem &problem) {
   b.setInsertionPointToStart(entry);
   LaunchCalls calls(declaration->getParentOfType<ModuleOp>(), b);
   auto arguments = entry->getArguments();
-  Value x = arguments.front(), codes = arguments.drop_back().back(),
-        scales = arguments.back();
+  Value codes = arguments.drop_back().back(), scales = arguments.back();
   calls.call("qk_cuda_begin", {calls.image(), calls.text(problem.name())});
-  calls.passMatrix("qk_cuda_input", x);
-  if (problem.hasFactors)
-    calls.passVector("qk_cuda_input", arguments[1]);
+  // x, or what it is computed from; factors.
+  for (Value read : arguments.drop_back(2)) {
+    if (cast<MemRefType>(read.getType()).getRank() == 2)
+      calls.passMatrix("qk_cuda_input", read);
+    else
+      calls.passVector("qk_cuda_input", read);
+  }
   calls.passMatrix("qk_cuda_output", codes);
   calls.passMatrix("qk_cuda_output", scales);
   Value m = calls.asI64(memref::DimOp::create(b, codes, 0)), one = calls.i64(1);

@@ -50,7 +50,10 @@ void qk::buildLowerToNVVMPipeline(OpPassManager &pm,
   pm.addPass(createQuantLLMToReference({/*plain=*/false}));
   // Products in float stay loops: BLAS would want them on the CPU.
   host.blas = !onDevice;
-  buildHostBufferizePipeline(pm, host);
+  buildHostTensorPipeline(pm);
+  if (onDevice)
+    pm.addPass(createFuseRowQuantizers());
+  buildTensorsToBuffersPipeline(pm, host);
   addKernels(pm, options);
   buildBuffersToLLVMPipeline(pm, host);
 }

@@ -40,9 +40,25 @@ std::optional<QuantizerProblem> quantizerOf(func::FuncOp function) {
   if (!type)
     return std::nullopt;
   QuantizerProblem problem{k.getInt(), *type, dictionary.contains("factors")};
-  if (function.getNumArguments() != (problem.hasFactors ? 4u : 3u))
+  size_t read = 1;
+  if (dictionary.contains("program")) {
+    problem.program = rowProgramInfo(programOf(function), problem.k, *type);
+    if (!problem.program)
+      return std::nullopt;
+    read = problem.program->sources.size();
+  }
+  if (function.getNumArguments() != read + (problem.hasFactors ? 3 : 2))
     return std::nullopt;
   return problem;
+}
+
+func::FuncOp programOf(func::FuncOp function) {
+  auto dictionary = function->getAttrOfType<DictionaryAttr>(kQuantizerAttr);
+  auto program = dictionary ? dictionary.getAs<FlatSymbolRefAttr>("program")
+                            : FlatSymbolRefAttr();
+  return program ? SymbolTable::lookupNearestSymbolFrom<func::FuncOp>(function,
+                                                                      program)
+                 : func::FuncOp();
 }
 
 func::FuncOp declareQuantizer(ModuleOp module,
@@ -58,9 +74,18 @@ func::FuncOp declareQuantizer(ModuleOp module,
     return MemRefType::get({dynamic, dynamic}, type, rows);
   };
   Type element = elementType(context, problem.type);
-  SmallVector<Type> inputs{matrixOf(element)};
+  auto vectorOf = [&](Type type) { return MemRefType::get({dynamic}, type); };
+  SmallVector<Type> inputs;
+  if (!problem.program)
+    inputs.push_back(matrixOf(element));
+  else
+    for (const RowProgramInfo::Source &source : problem.program->sources) {
+      Type type = elementType(context, source.type);
+      inputs.push_back(source.where == RowSource::Row ? matrixOf(type)
+                                                      : vectorOf(type));
+    }
   if (problem.hasFactors)
-    inputs.push_back(MemRefType::get({dynamic}, b.getF32Type()));
+    inputs.push_back(vectorOf(b.getF32Type()));
   inputs.append({matrixOf(b.getI8Type()), matrixOf(b.getF32Type())});
   auto function = func::FuncOp::create(b, module.getLoc(), name,
                                        b.getFunctionType(inputs, {}));
@@ -70,6 +95,8 @@ func::FuncOp declareQuantizer(ModuleOp module,
   list.set("element", TypeAttr::get(element));
   if (problem.hasFactors)
     list.set("factors", b.getUnitAttr());
+  if (problem.program)
+    list.set("program", FlatSymbolRefAttr::get(context, problem.program->name));
   function->setAttr(kQuantizerAttr, list.getDictionary(context));
   return function;
 }

@@ -21,7 +21,7 @@
 namespace qk::nvvm {
 
 /// On a declared function: the quantiser it is. A dictionary {k, element,
-/// [factors]}.
+/// [factors], [program]}, the last a symbol.
 inline constexpr llvm::StringLiteral kQuantizerAttr =
     "qk_kernel.nvvm_quantizer";
 
@@ -31,9 +31,12 @@ std::optional<QuantizerProblem> quantizerOf(quant_llm::QuantizeOp op);
 /// What the attribute of `function` says; nothing where it is malformed.
 std::optional<QuantizerProblem> quantizerOf(mlir::func::FuncOp function);
 
+/// The function that the attribute of `function` says computes x, if any.
+mlir::func::FuncOp programOf(mlir::func::FuncOp function);
+
 /// The private function that launches the quantiser, declared in `module` if it
-/// is not there: on buffers (x, [factors,] codes, scales), matrices with any
-/// stride between rows, scales [M,1].
+/// is not there: on buffers (x or a program's sources, [factors,] codes,
+/// scales), matrices with any stride between rows, scales [M,1].
 mlir::func::FuncOp declareQuantizer(mlir::ModuleOp module,
                                     const QuantizerProblem &problem);
 

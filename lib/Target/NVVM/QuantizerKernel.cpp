@@ -9,13 +9,14 @@
 /// the largest magnitude, which the warps and then the block share, and for the
 /// codes. The second time it lies in the L1 cache (a row of 16384 halves is 32
 /// KiB), so that global memory is read once and no K needs registers or shared
-/// memory of its size.
+/// memory of its size. A program's reductions are further such passes.
 ///
 //===----------------------------------------------------------------------===//
 
 #include "qk/Target/NVVM/Quantizer.h"
 
 #include "Kernels.h"
+#include "RowProgram.h"
 
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
@@ -30,7 +31,14 @@ static constexpr int64_t kWarp = 32, kMaxThreads = 256, kMaxBytes = 16;
 static constexpr float kMaxCode = 127;
 
 int64_t QuantizerProblem::vector() const {
-  int64_t elements = kMaxBytes / elementTypeBytes(type);
+  int64_t widest = elementTypeBytes(type);
+  if (program) {
+    widest = 2;
+    for (const RowProgramInfo::Source &source : program->sources)
+      if (source.where == RowSource::Row)
+        widest = std::max(widest, elementTypeBytes(source.type));
+  }
+  int64_t elements = kMaxBytes / widest;
   while (k % elements)
     elements /= 2;
   return elements;
@@ -42,12 +50,15 @@ int64_t QuantizerProblem::threads() const {
 }
 
 int64_t QuantizerProblem::sharedBytes() const {
-  return threads() > kWarp ? threads() / kWarp * 4 : 0;
+  // A word a warp, for the largest magnitude and for each reduction.
+  int64_t words = 1 + (program ? program->reductions : 0);
+  return threads() > kWarp ? threads() / kWarp * 4 * words : 0;
 }
 
 std::string QuantizerProblem::name() const {
   return "qk_quantize_s8_k" + std::to_string(k) + "_x" +
-         std::string(elementTypeName(type)) + (hasFactors ? "_divided" : "");
+         std::string(elementTypeName(type)) + (hasFactors ? "_divided" : "") +
+         (program ? "_of_" + program->name : "");
 }
 
 namespace {
@@ -55,14 +66,23 @@ namespace {
 class QuantizerEmitter {
 public:
   QuantizerEmitter(Emitter &e, gpu::GPUFuncOp kernel,
-                   const QuantizerProblem &problem)
+                   const QuantizerProblem &problem, func::FuncOp function)
       : e(e), kernel(kernel), problem(problem), vector(problem.vector()),
         f32(e.getF32Type()) {
-    auto arguments = kernel.getBody().getArguments();
-    x = arguments[0];
-    factors = problem.hasFactors ? arguments[1] : Value();
-    codes = arguments[problem.hasFactors ? 2 : 1];
-    scales = arguments[problem.hasFactors ? 3 : 2];
+    ValueRange arguments = kernel.getBody().getArguments();
+    size_t read = problem.program ? problem.program->sources.size() : 1;
+    if (problem.program)
+      program.emplace(e, function, *problem.program, arguments.take_front(read),
+                      problem.k, vector);
+    else
+      x = arguments.front();
+    arguments = arguments.drop_front(read);
+    if (problem.hasFactors) {
+      factors = arguments.front();
+      arguments = arguments.drop_front();
+    }
+    codes = arguments[0];
+    scales = arguments[1];
   }
 
   void emit();
@@ -70,8 +90,6 @@ public:
 private:
   template <typename Body>
   SmallVector<Value> forVectors(ValueRange state, Body body);
-  SmallVector<Value> load(Type type, Value pointer, Value index,
-                          int64_t elementBytes);
   SmallVector<Value> read(Value index);
   /// |value| (the conversion to NVVM would call libdevice for math.absf).
   Value magnitude(Value value) {
@@ -85,7 +103,9 @@ private:
     // Of a number and a NaN, the NaN.
     return arith::MaximumFOp::create(e, a, b);
   }
-  Value largestOfBlock(Value largest);
+  SmallVector<Value> reduceInBlock(ArrayRef<Value> values,
+                                   ArrayRef<Combine> combine);
+  void runProgram();
   void writeCodes(Value index, Value scale);
 
   Emitter &e;
@@ -94,9 +114,12 @@ private:
   int64_t vector;
   Type f32;
   Value x, factors, codes, scales;
+  std::optional<RowProgram> program;
   Value tid, row;
   /// Of the row: its first element's number.
   Value first;
+  /// Words of shared memory that reductions have taken.
+  int64_t wordsTaken = 0;
 };
 
 /// body(number of the thread's vector, state) for each of the row.
@@ -106,60 +129,84 @@ SmallVector<Value> QuantizerEmitter::forVectors(ValueRange state, Body body) {
                 body);
 }
 
-/// The `vector` elements behind `index`, a multiple of it in i64.
-SmallVector<Value> QuantizerEmitter::load(Type type, Value pointer, Value index,
-                                          int64_t elementBytes) {
-  Value from = e.at(pointer, e.mul(index, e.i64(elementBytes)));
-  int64_t alignment = std::min(vector * elementBytes, kMaxBytes);
-  if (vector == 1)
-    return {e.loadConst(type, from, alignment)};
-  Value loaded = e.loadConst(VectorType::get({vector}, type), from, alignment);
-  SmallVector<Value> elements;
-  for (int64_t i = 0; i < vector; ++i)
-    elements.push_back(vector::ExtractOp::create(e, loaded, i));
-  return elements;
-}
-
 /// What is quantised, of the row's vector `index`.
 SmallVector<Value> QuantizerEmitter::read(Value index) {
   Value column = e.mul(e.wide(index), e.i64(vector));
   SmallVector<Value> values =
-      load(mlirType(e.getContext(), problem.type), x, e.add(first, column),
-           elementTypeBytes(problem.type));
+      program ? program->result(column)
+              : loadVector(e, mlirType(e.getContext(), problem.type), x,
+                           e.add(first, column), vector);
   for (Value &value : values)
     value = e.toF32(value);
   if (factors)
     for (auto [value, factor] :
-         llvm::zip_equal(values, load(f32, factors, column, 4)))
+         llvm::zip_equal(values, loadVector(e, f32, factors, column, vector)))
       value = arith::DivFOp::create(e, value, factor);
   return values;
 }
 
-/// The largest of all threads' values, in all threads.
-Value QuantizerEmitter::largestOfBlock(Value largest) {
-  for (int64_t distance = kWarp / 2; distance; distance /= 2) {
-    auto other = gpu::ShuffleOp::create(e, largest, e.i32(distance),
-                                        e.i32(kWarp), gpu::ShuffleMode::XOR);
-    largest = larger(largest, other.getShuffleResult());
-  }
+/// `values` of all threads combined, in all threads. Every call has words of
+/// shared memory of its own, so that one barrier is enough.
+SmallVector<Value> QuantizerEmitter::reduceInBlock(ArrayRef<Value> values,
+                                                   ArrayRef<Combine> combine) {
+  SmallVector<Value> results(values);
+  for (auto [result, both] : llvm::zip_equal(results, combine))
+    for (int64_t distance = kWarp / 2; distance; distance /= 2) {
+      auto other = gpu::ShuffleOp::create(e, asWord(e, result), e.i32(distance),
+                                          e.i32(kWarp), gpu::ShuffleMode::XOR);
+      result =
+          both(result, fromWord(e, result.getType(), other.getShuffleResult()));
+    }
   int64_t warps = problem.threads() / kWarp;
   if (warps == 1)
-    return largest;
+    return results;
   Value shared = kernel.getWorkgroupAttributions().front();
   auto asIndex = [&](Value value) {
     return arith::IndexCastOp::create(e, e.getIndexType(), value);
   };
+  int64_t from = wordsTaken;
+  wordsTaken += warps * int64_t(values.size());
   e.when(e.equal(e.bitAnd(tid, e.i32(kWarp - 1)), e.i32(0)), [&] {
-    memref::StoreOp::create(e, largest, shared,
-                            ValueRange{asIndex(e.shr(tid, 5))});
+    for (auto [i, result] : llvm::enumerate(results))
+      memref::StoreOp::create(
+          e, asWord(e, result), shared,
+          ValueRange{
+              asIndex(e.add(e.shr(tid, 5), e.i32(from + int64_t(i) * warps)))});
   });
   e.barrier();
-  for (int64_t warp = 0; warp < warps; ++warp) {
-    Value part =
-        memref::LoadOp::create(e, shared, ValueRange{asIndex(e.i32(warp))});
-    largest = warp ? larger(largest, part) : part;
+  for (auto [i, result] : llvm::enumerate(results)) {
+    Type type = result.getType();
+    for (int64_t warp = 0; warp < warps; ++warp) {
+      Value word = memref::LoadOp::create(
+          e, shared,
+          ValueRange{asIndex(e.i32(from + int64_t(i) * warps + warp))});
+      Value part = fromWord(e, type, word);
+      result = warp ? combine[i](result, part) : part;
+    }
   }
-  return largest;
+  return results;
+}
+
+/// Its reductions, pass by pass.
+void QuantizerEmitter::runProgram() {
+  program->start(row);
+  for (unsigned pass = 0; pass < program->passes(); ++pass) {
+    SmallVector<Combine> combine = program->combiners(pass);
+    SmallVector<Value> sums = forVectors(
+        program->neutral(pass), [&](Value index, SmallVector<Value> state) {
+          Value column = e.mul(e.wide(index), e.i64(vector));
+          for (auto [i, values] :
+               llvm::enumerate(program->terms(pass, column))) {
+            // By halves: in a chain each would wait for the one before.
+            for (size_t count = values.size(); count > 1; count /= 2)
+              for (size_t j = 0; j < count / 2; ++j)
+                values[j] = combine[i](values[j], values[j + count / 2]);
+            state[i] = combine[i](state[i], values.front());
+          }
+          return state;
+        });
+    program->finish(pass, reduceInBlock(sums, combine));
+  }
 }
 
 void QuantizerEmitter::writeCodes(Value index, Value scale) {
@@ -189,14 +236,19 @@ void QuantizerEmitter::emit() {
   tid = e.threadId();
   row = e.blockId(gpu::Dimension::x);
   first = e.mul(e.wide(row), e.i64(problem.k));
+  if (program)
+    runProgram();
   Value largest =
       forVectors(e.f32(0), [&](Value index, SmallVector<Value> state) {
         for (Value value : read(index))
           state[0] = larger(state[0], magnitude(value));
         return state;
       }).front();
-  Value scale =
-      arith::DivFOp::create(e, largestOfBlock(largest), e.f32(kMaxCode));
+  largest =
+      reduceInBlock(largest,
+                    Combine([this](Value a, Value b) { return larger(a, b); }))
+          .front();
+  Value scale = arith::DivFOp::create(e, largest, e.f32(kMaxCode));
   Value none =
       arith::CmpFOp::create(e, arith::CmpFPredicate::OEQ, scale, e.f32(0));
   scale = e.select(none, e.f32(1), scale);
@@ -212,7 +264,8 @@ void QuantizerEmitter::emit() {
 } // namespace
 
 gpu::GPUFuncOp buildQuantizer(gpu::GPUModuleOp module, Location loc,
-                              const QuantizerProblem &problem) {
+                              const QuantizerProblem &problem,
+                              func::FuncOp program) {
   std::string name = problem.name();
   if (auto existing = module.lookupSymbol<gpu::GPUFuncOp>(name))
     return existing;
@@ -220,7 +273,8 @@ gpu::GPUFuncOp buildQuantizer(gpu::GPUModuleOp module, Location loc,
   Emitter e(loc, outer);
   Type pointer = LLVM::LLVMPointerType::get(
       e.getContext(), static_cast<unsigned>(NVVM::NVVMMemorySpace::Global));
-  size_t read = problem.hasFactors ? 2 : 1;
+  size_t read = (problem.program ? problem.program->sources.size() : 1) +
+                (problem.hasFactors ? 1 : 0);
   SmallVector<Type> inputs(read + 2, pointer);
   SmallVector<Type> shared;
   if (problem.sharedBytes())
@@ -234,6 +288,8 @@ gpu::GPUFuncOp buildQuantizer(gpu::GPUModuleOp module, Location loc,
   kernel->setAttr(gpu::GPUDialect::getKernelFuncAttrName(), e.getUnitAttr());
   kernel.setKnownBlockSizeAttr(
       e.getDenseI32ArrayAttr({static_cast<int32_t>(problem.threads()), 1, 1}));
+  kernel->setAttr(NVVM::NVVMDialect::getMaxnregAttrName(),
+                  e.getI32IntegerAttr(QuantizerProblem::kMaxRegisters));
   for (size_t i = 0; i < inputs.size(); ++i) {
     kernel.setArgAttr(i, LLVM::LLVMDialect::getNoAliasAttrName(),
                       e.getUnitAttr());
@@ -242,7 +298,7 @@ gpu::GPUFuncOp buildQuantizer(gpu::GPUModuleOp module, Location loc,
                         e.getUnitAttr());
   }
   e.setInsertionPointToStart(&kernel.getBody().front());
-  QuantizerEmitter(e, kernel, problem).emit();
+  QuantizerEmitter(e, kernel, problem, program).emit();
   gpu::ReturnOp::create(e);
   return kernel;
 }

@@ -182,8 +182,42 @@ func.func private @spec(memref<?x?xf32>) attributes {qk_kernel.nvvm_matmul = {k 
 
 // -----
 
-// expected-error@+1 {{malformed quantiser specification; it must be as quant-llm-pack-for-nvvm wrote it}}
+// expected-error@+1 {{malformed quantiser specification; it must be as quant-llm-pack-for-nvvm or quant-llm-fuse-row-quantizers wrote it}}
 func.func private @quantizer(memref<?x?xf32>, memref<?x?xi8>, memref<?x?xf32>) attributes {qk_kernel.nvvm_quantizer = {element = f32, factors, k = 10 : i64}}
+
+// -----
+
+// A program: no such program.
+// expected-error@+1 {{malformed quantiser specification; it must be as quant-llm-pack-for-nvvm or quant-llm-fuse-row-quantizers wrote it}}
+func.func private @quantizer(memref<?x?xf32>, memref<?x?xi8>, memref<?x?xf32>) attributes {qk_kernel.nvvm_quantizer = {element = f32, k = 10 : i64, program = @p}}
+
+// -----
+
+// A program: an argument that lies nowhere.
+// expected-error@+1 {{malformed quantiser specification; it must be as quant-llm-pack-for-nvvm or quant-llm-fuse-row-quantizers wrote it}}
+func.func private @quantizer(memref<?x?xf32>, memref<?x?xi8>, memref<?x?xf32>) attributes {qk_kernel.nvvm_quantizer = {element = f32, k = 10 : i64, program = @p}}
+func.func private @p(%x: vector<10xf32>) -> vector<10xf32> {
+  return %x : vector<10xf32>
+}
+
+// -----
+
+// A program: a row of another length.
+// expected-error@+1 {{malformed quantiser specification; it must be as quant-llm-pack-for-nvvm or quant-llm-fuse-row-quantizers wrote it}}
+func.func private @quantizer(memref<?x?xf32>, memref<?x?xi8>, memref<?x?xf32>) attributes {qk_kernel.nvvm_quantizer = {element = f32, k = 10 : i64, program = @p}}
+func.func private @p(%x: vector<12xf32> {qk_kernel.source = "row"}) -> vector<12xf32> {
+  return %x : vector<12xf32>
+}
+
+// -----
+
+// A program: columns exchanged.
+// expected-error@+1 {{malformed quantiser specification; it must be as quant-llm-pack-for-nvvm or quant-llm-fuse-row-quantizers wrote it}}
+func.func private @quantizer(memref<?x?xf32>, memref<?x?xi8>, memref<?x?xf32>) attributes {qk_kernel.nvvm_quantizer = {element = f32, k = 10 : i64, program = @p}}
+func.func private @p(%x: vector<10xf32> {qk_kernel.source = "row"}) -> vector<10xf32> {
+  %y = vector.shuffle %x, %x [9, 8, 7, 6, 5, 4, 3, 2, 1, 0] : vector<10xf32>, vector<10xf32>
+  return %y : vector<10xf32>
+}
 
 //--- unknown.mlir
 "other.func"() ({

@@ -14,6 +14,7 @@
 ///                                       as quant-llm-emit-nvvm-kernels makes
 ///                                       it
 ///   QK_EMULATOR_SEED=1                  order of threads
+///   QK_EMULATED_LAUNCHES=launches.txt   gets the name of each kernel launched
 ///
 /// PTX itself is not read: a kernel is found by its name in that module. An
 /// image that is not PTX is such a module's text itself.
@@ -34,6 +35,7 @@
 
 #include <cstdlib>
 #include <cstring>
+#include <fstream>
 #include <map>
 
 using namespace mlir;
@@ -241,6 +243,8 @@ static int launch(void *function, const LaunchShape &shape, void **values) {
                             ? EmulatorArgument::output(host(address), bytes)
                             : EmulatorArgument::input(host(address), bytes));
   }
+  if (const char *path = std::getenv("QK_EMULATED_LAUNCHES"))
+    std::ofstream(path, std::ios::app) << name << '\n';
   const char *seed = std::getenv("QK_EMULATOR_SEED");
   llvm::Error error = kernels->emulator->launch(name, shape, arguments,
                                                 seed ? std::atoll(seed) : 0);

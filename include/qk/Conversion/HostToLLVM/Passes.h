@@ -87,6 +87,13 @@ void buildHostBufferizePipeline(mlir::OpPassManager &pm,
 void buildBuffersToLLVMPipeline(mlir::OpPassManager &pm,
                                 const HostToLLVMOptions &options);
 
+/// The two halves of buildHostBufferizePipeline: everything linalg on tensors,
+/// elementwise operations fused, no dimensions of size one; and from there to
+/// buffers. What fuses more goes between.
+void buildHostTensorPipeline(mlir::OpPassManager &pm);
+void buildTensorsToBuffersPipeline(mlir::OpPassManager &pm,
+                                   const HostToLLVMOptions &options);
+
 /// Registers the pipeline `quant-llm-host-to-llvm`.
 void registerHostToLLVMPipelines();
 

@@ -52,6 +52,44 @@ def PackForNVVM : Pass<"quant-llm-pack-for-nvvm", "mlir::ModuleOp"> {
   ];
 }
 
+def FuseRowQuantizers : Pass<"quant-llm-fuse-row-quantizers", "mlir::ModuleOp"> {
+  let summary = "Compute what a quantiser reads in the quantiser's kernel";
+  let description = [{
+    Where the x of a `quant_llm.quantize` that a kernel computes
+    (`quant-llm-pack-for-nvvm` with `model=device`) is made by linalg operations
+    that only work within its rows, one kernel does it all, a block a row:
+    elementwise operations on [..., K] with operands [..., K], [...], [K] or
+    scalars, reductions over K by addition, multiplication, maximum or minimum,
+    and reshapes of other dimensions. A norm and its weight, a gated activation,
+    whatever it is: nothing is recognised by its name. What lies between the
+    operations' sources and the codes is never in memory.
+
+    An operation joins if all its users do: what has another user is written
+    anyway and is read as a source. (Fills join always.) The operations become a
+    program, a private function on vectors of a row that the declared launcher
+    names (qk/Target/NVVM/Quantizer.h); equal programs are one. Sums are added up
+    in another order than linalg's; apart from that, every step is done in the
+    type that it had.
+
+    Runs on tensors, after elementwise operations are fused and dimensions of
+    size one are gone, before bufferization.
+
+    ```mlir
+    %s = linalg.generic … ins(%h) … sum of squares over K
+    %x = linalg.generic … ins(%h, %s, %w) … h * rsqrt(s / K + eps) * w
+    %c, %t = quant_llm.quantize %x … {quant_llm.kernel = @qk_quantize_s8_k64_xf32_launch}
+    // ==>
+    func.call @qk_quantize_s8_k64_xf32_of_rows0_launch(%h', %w', %c', %t')
+    func.func private @rows0(%h: vector<64xf32> {qk_kernel.source = "row"}, %w: vector<64xf32> {qk_kernel.source = "column"}) -> vector<64xf32>
+    ```
+  }];
+  let dependentDialects = [
+    "mlir::arith::ArithDialect", "mlir::bufferization::BufferizationDialect",
+    "mlir::func::FuncDialect", "mlir::memref::MemRefDialect",
+    "mlir::tensor::TensorDialect", "mlir::vector::VectorDialect"
+  ];
+}
+
 def EmitNVVMKernels : Pass<"quant-llm-emit-nvvm-kernels", "mlir::ModuleOp"> {
   let summary = "Build the GPU kernels of packed matmuls, and what calls them";
   let description = [{

@@ -25,6 +25,25 @@
 ///
 /// launched as launchShape() says: a block a row.
 ///
+/// In place of x there may be a program that computes a row of x, a function on
+/// vectors of a whole row:
+///
+///   func.func private @rows(%h: vector<KxT> {qk_kernel.source = "row"}, …)
+///       -> vector<KxT>
+///
+/// of elementwise ops, `vector.broadcast` and `vector.reduction` (with an
+/// initial value, in any order). Its arguments are the kernel's sources, in
+/// place of x; qk_kernel.source says where an argument lies:
+///
+///   row     vector<KxT>  T [M,K]  a row of the source
+///   column  vector<KxT>  T [K]    the same for all rows
+///   token   T            T [M]    one value a row
+///   scalar  T            T [1]
+///
+/// Each step is done in the type that it has there. A reduction's sum is added
+/// up by threads, then warps, then the block, in an order that K and the
+/// sources' types fix: the same bytes for any run.
+///
 //===----------------------------------------------------------------------===//
 
 #ifndef QK_TARGET_NVVM_QUANTIZER_H
@@ -32,9 +51,37 @@
 
 #include "qk/Target/NVVM/KernelTable.h"
 
+#include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/GPU/IR/GPUDialect.h"
 
+#include <optional>
+#include <vector>
+
 namespace qk::nvvm {
+
+/// Where what a program reads lies in memory.
+enum class RowSource : uint8_t { Row, Column, Token, Scalar };
+std::string_view rowSourceName(RowSource source);
+
+/// A program's attribute of an argument: the name of its RowSource.
+inline constexpr llvm::StringLiteral kRowSourceAttr = "qk_kernel.source";
+
+/// What is known of a program when its kernel is launched.
+struct RowProgramInfo {
+  struct Source {
+    RowSource where = RowSource::Row;
+    ElementType type = ElementType::F32;
+  };
+  /// Its symbol.
+  std::string name;
+  std::vector<Source> sources;
+  int64_t reductions = 0;
+};
+
+/// Reads a program on rows of K elements, which gives elements of `type`.
+/// Nothing where `function` is none.
+std::optional<RowProgramInfo> rowProgramInfo(mlir::func::FuncOp function,
+                                             int64_t k, ElementType type);
 
 /// All that is fixed when the kernel is compiled.
 struct QuantizerProblem {
@@ -42,22 +89,31 @@ struct QuantizerProblem {
   /// T, of x.
   ElementType type = ElementType::F32;
   bool hasFactors = false;
+  /// What computes x; else x is read.
+  std::optional<RowProgramInfo> program = std::nullopt;
 
-  /// Elements that a thread reads at once: 16 bytes, or what divides K.
+  /// Elements that a thread reads at once: 16 bytes of x (of the widest of the
+  /// sources that have rows), or what divides K.
   int64_t vector() const;
   /// Threads of a block: whole warps, enough for one vector each, at most 256.
   int64_t threads() const;
   int64_t sharedBytes() const;
+  /// The cap on registers a thread: two blocks a multiprocessor at least. Said
+  /// outright, as ptxas otherwise spills a few bytes for more.
+  static constexpr int64_t kMaxRegisters = 128;
   std::string name() const;
   LaunchShape launchShape(int64_t m) const {
     return {{m, 1, 1}, {threads(), 1, 1}, 0};
   }
 };
 
-/// Adds the kernel to `module` (or returns the one already there).
+/// Adds the kernel to `module` (or returns the one already there). `program` is
+/// the function of problem.program. Its math ops are still to be expanded
+/// (quant-llm-expand-device-math).
 mlir::gpu::GPUFuncOp buildQuantizer(mlir::gpu::GPUModuleOp module,
                                     mlir::Location loc,
-                                    const QuantizerProblem &problem);
+                                    const QuantizerProblem &problem,
+                                    mlir::func::FuncOp program = {});
 
 } // namespace qk::nvvm
 
