@@ -182,8 +182,9 @@ FAKE int cuLaunchKernel(void *, unsigned gx, unsigned gy, unsigned gz,
       y[i * n + j] = x[i * n + j] + w[j];
   return 0;
 }
-FAKE int cuLaunchKernelEx(const LaunchConfig *config, void *function,
-                          void **parameters, void **) {
+FAKE int cuLaunchKernelEx(const void *given, void *function, void **parameters,
+                          void **) {
+  const auto *config = static_cast<const LaunchConfig *>(given);
   const unsigned *g = config->grid, *b = config->block;
   // CU_LAUNCH_ATTRIBUTE_CLUSTER_DIMENSION
   if (config->count != 1 || config->attributes->id != 4)

@@ -284,8 +284,9 @@ struct LaunchConfig {
   const LaunchAttribute *attributes;
   unsigned count;
 };
-DRIVER int cuLaunchKernelEx(const LaunchConfig *config, void *function,
-                            void **values, void **) {
+DRIVER int cuLaunchKernelEx(const void *given, void *function, void **values,
+                            void **) {
+  const auto *config = static_cast<const LaunchConfig *>(given);
   LaunchShape shape =
       launchShape(config->grid, config->block, config->sharedBytes);
   constexpr int clusterDimension = 4;
