@@ -82,8 +82,8 @@ struct CudaDriver {
                              unsigned, unsigned, unsigned, CUstream, void **,
                              void **);
   /// Null before CUDA 11.8: for clusters only.
-  CUresult (*cuLaunchKernelEx)(const LaunchConfig *, CUfunction, void **,
-                               void **);
+  /// Its first argument is a LaunchConfig.
+  CUresult (*cuLaunchKernelEx)(const void *, CUfunction, void **, void **);
 
   void *library = nullptr;
   CUcontext context = nullptr;
