@@ -71,23 +71,25 @@ private:
                SymbolTableCollection &tables) {
     auto module = op->getParentOfType<ModuleOp>();
     SymbolTable &table = tables.getSymbolTable(module);
+    PartAttr part = op.getPartAttr();
     SmallVector<Attribute> names{op.getScopeAttr(), op.getNameAttr()};
-    ElementsAttr value = op.getValueAttr();
-    if (PartAttr part = op.getPartAttr()) {
-      // No file has its bytes as they are.
+    if (part)
       names.push_back(part);
+    ArrayAttr identity = rewriter.getArrayAttr(names);
+    for (auto global : module.getOps<memref::GlobalOp>())
+      if (global->getAttr(kParameterAttr) == identity &&
+          global.getType() == globalType(op) &&
+          (part || global.getInitialValueAttr() == op.getValueAttr()))
+        return global;
+
+    ElementsAttr value = op.getValueAttr();
+    if (part) {
+      // No file has its bytes as they are.
       FailureOr<ElementsAttr> read = readPart(op);
       if (failed(read))
         return failure();
       value = *read;
     }
-    ArrayAttr identity = rewriter.getArrayAttr(names);
-    for (auto global : module.getOps<memref::GlobalOp>())
-      if (global->getAttr(kParameterAttr) == identity &&
-          global.getType() == globalType(op) &&
-          global.getInitialValueAttr() == value)
-        return global;
-
     std::string symbol = "qk_";
     if (!op.getScope().empty())
       symbol += (op.getScope() + "_").str();

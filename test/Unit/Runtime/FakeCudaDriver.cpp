@@ -11,6 +11,8 @@
 ///
 //===----------------------------------------------------------------------===//
 
+#include "../../lib/CudaLaunch.h"
+
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
@@ -144,19 +146,6 @@ FAKE int cuStreamIsCapturing(void *, int *status) {
   *status = fake_capturing;
   return 0;
 }
-/// cuda.h's CUlaunchConfig and CUlaunchAttribute.
-struct LaunchAttribute {
-  int id;
-  char padding[4];
-  unsigned cluster[3];
-  char rest[52];
-};
-struct LaunchConfig {
-  unsigned grid[3], block[3], sharedBytes;
-  void *stream;
-  const LaunchAttribute *attributes;
-  unsigned count;
-};
 FAKE int cuLaunchKernel(void *, unsigned gx, unsigned gy, unsigned gz,
                         unsigned bx, unsigned by, unsigned bz, unsigned shared,
                         void *stream, void **parameters, void **) {
@@ -184,10 +173,10 @@ FAKE int cuLaunchKernel(void *, unsigned gx, unsigned gy, unsigned gz,
 }
 FAKE int cuLaunchKernelEx(const void *given, void *function, void **parameters,
                           void **) {
-  const auto *config = static_cast<const LaunchConfig *>(given);
+  const auto *config = static_cast<const qk::test::LaunchConfig *>(given);
   const unsigned *g = config->grid, *b = config->block;
-  // CU_LAUNCH_ATTRIBUTE_CLUSTER_DIMENSION
-  if (config->count != 1 || config->attributes->id != 4)
+  if (config->count != 1 ||
+      config->attributes->id != qk::test::kClusterDimension)
     return 1;
   int result =
       cuLaunchKernel(function, g[0], g[1], g[2], b[0], b[1], b[2],

@@ -4,21 +4,12 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "../../../lib/Target/NVVM/WgmmaTable.h"
-#include "NVVMCase.h"
+#include "NVVMWgmmaFaults.h"
 
 using namespace qk;
 using namespace qk::test;
 
 namespace {
-
-KernelChoice wgmmaChoice(const MatmulProblem &problem, WgmmaConfig config) {
-  KernelChoice choice;
-  choice.family = KernelFamily::Wgmma;
-  choice.problem = problem;
-  choice.wgmma = fitWgmma(*findChip("sm_90a"), problem, config);
-  return choice;
-}
 
 //===----------------------------------------------------------------------===//
 // Right on random shapes
@@ -92,33 +83,11 @@ TEST(NVVMWgmmaInt8, TheTablesKernels) {
 // What is broken is found
 //===----------------------------------------------------------------------===//
 
-class NVVMWgmmaInt8Faults : public testing::Test {
+class NVVMWgmmaInt8Faults : public WgmmaFaults {
 protected:
-  /// The error of a kernel whose inline assembly `change` has changed: it gets
-  /// each text, and says whether the op stays.
-  template <typename Change> std::string run(Change change, uint64_t seed = 0) {
-    return with(
-        [&](mlir::gpu::GPUFuncOp kernel) {
-          int changed = 0;
-          llvm::SmallVector<mlir::LLVM::InlineAsmOp> ops;
-          kernel.walk([&](mlir::LLVM::InlineAsmOp op) { ops.push_back(op); });
-          for (mlir::LLVM::InlineAsmOp op : ops) {
-            std::string text = op.getAsmString().str();
-            std::string before = text;
-            bool stays = change(text);
-            if (!stays && op.getNumResults() == 0)
-              op.erase();
-            else
-              op.setAsmString(text);
-            changed += !stays || text != before;
-          }
-          EXPECT_GT(changed, 0);
-        },
-        seed);
-  }
-  /// Of one that `change` may break in any way. Ten slices, four slots.
-  template <typename Change>
-  std::string with(Change change, uint64_t seed = 0) {
+  /// Ten slices, four slots.
+  std::string with(llvm::function_ref<void(mlir::gpu::GPUFuncOp)> change,
+                   uint64_t seed = 0) override {
     MatmulProblem p;
     p.scheme = {CodeType::S8, -1, ScaleType::F16};
     p.packing = Layout::MmaS8;
@@ -133,14 +102,6 @@ protected:
     config.stages = 4;
     config.lag = 0;
     return emulate(c, wgmmaChoice(p, config), seed, change);
-  }
-  static bool has(const std::string &text, const char *part) {
-    return text.find(part) != std::string::npos;
-  }
-  static void replace(std::string &text, const std::string &from,
-                      const std::string &to) {
-    if (size_t at = text.find(from); at != std::string::npos)
-      text.replace(at, from.size(), to);
   }
 };
 
@@ -222,20 +183,8 @@ TEST_F(NVVMWgmmaInt8Faults, NoWaitForAnEmptySlot) {
 }
 
 TEST_F(NVVMWgmmaInt8Faults, WrongBarrierCount) {
-  for (int by : {-1, 1}) {
-    std::string error = with([&](mlir::gpu::GPUFuncOp kernel) {
-      kernel.walk([&](mlir::LLVM::InlineAsmOp op) {
-        if (!has(op.getAsmString().str(), "mbarrier.init.shared"))
-          return;
-        mlir::OpBuilder builder(op);
-        auto count =
-            op.getOperands()[1].getDefiningOp<mlir::arith::ConstantIntOp>();
-        op.setOperand(1, mlir::arith::ConstantIntOp::create(
-                             builder, op.getLoc(), count.value() + by, 32));
-      });
-    });
-    EXPECT_NE(error, "");
-  }
+  for (int by : {-1, 1})
+    EXPECT_NE(withBarrierCounts(by), "");
 }
 
 // The parity of the turn before: what the slot held then.
@@ -255,15 +204,8 @@ TEST_F(NVVMWgmmaInt8Faults, StaleSlot) {
   EXPECT_NE(error, "");
 }
 
-// The rows of x as they would lie without a swizzle.
 TEST_F(NVVMWgmmaInt8Faults, WrongSwizzle) {
-  std::string error = with([&](mlir::gpu::GPUFuncOp kernel) {
-    kernel.walk([&](mlir::arith::XOrIOp op) {
-      // Not the parities.
-      if (!op.getRhs().getDefiningOp<mlir::arith::ConstantIntOp>())
-        op.getResult().replaceAllUsesWith(op.getLhs());
-    });
-  });
+  std::string error = withoutSwizzle();
   EXPECT_NE(error.find("expected"), std::string::npos) << error;
 }
 

@@ -4,21 +4,12 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "../../../lib/Target/NVVM/WgmmaTable.h"
-#include "NVVMCase.h"
+#include "NVVMWgmmaFaults.h"
 
 using namespace qk;
 using namespace qk::test;
 
 namespace {
-
-KernelChoice wgmmaChoice(const MatmulProblem &problem, WgmmaConfig config) {
-  KernelChoice choice;
-  choice.family = KernelFamily::Wgmma;
-  choice.problem = problem;
-  choice.wgmma = fitWgmma(*findChip("sm_90a"), problem, config);
-  return choice;
-}
 
 //===----------------------------------------------------------------------===//
 // Right on random shapes
@@ -121,12 +112,13 @@ TEST(NVVMWgmma, TheTablesKernels) {
 // What is broken is found
 //===----------------------------------------------------------------------===//
 
-class NVVMWgmmaFaults : public testing::Test {
+class NVVMWgmmaFaults : public WgmmaFaults {
 protected:
-  /// The error of a kernel whose inline assembly `change` has changed: it gets
-  /// each text, and says whether the op stays.
+  /// Three blocks share K and meet in a cluster.
   bool cluster = false;
-  template <typename Change> std::string run(Change change, uint64_t seed = 0) {
+
+  std::string with(llvm::function_ref<void(mlir::gpu::GPUFuncOp)> change,
+                   uint64_t seed = 0) override {
     MatmulProblem p;
     p.scheme = {CodeType::U4, 128, ScaleType::F16};
     p.packing = Layout::Mma;
@@ -139,31 +131,7 @@ protected:
     config.stages = 4;
     config.maxSplit = cluster ? 3 : 1;
     config.cluster = cluster ? 8 : 1;
-    return emulate(
-        c, wgmmaChoice(p, config), seed, [&](mlir::gpu::GPUFuncOp kernel) {
-          int changed = 0;
-          llvm::SmallVector<mlir::LLVM::InlineAsmOp> ops;
-          kernel.walk([&](mlir::LLVM::InlineAsmOp op) { ops.push_back(op); });
-          for (mlir::LLVM::InlineAsmOp op : ops) {
-            std::string text = op.getAsmString().str();
-            std::string before = text;
-            bool stays = change(text);
-            if (!stays && op.getNumResults() == 0)
-              op.erase();
-            else
-              op.setAsmString(text);
-            changed += !stays || text != before;
-          }
-          EXPECT_GT(changed, 0);
-        });
-  }
-  static bool has(const std::string &text, const char *part) {
-    return text.find(part) != std::string::npos;
-  }
-  static void replace(std::string &text, const std::string &from,
-                      const std::string &to) {
-    if (size_t at = text.find(from); at != std::string::npos)
-      text.replace(at, from.size(), to);
+    return emulate(c, wgmmaChoice(p, config), seed, change);
   }
 };
 
@@ -219,30 +187,8 @@ TEST_F(NVVMWgmmaFaults, NobodyArrives) {
 }
 
 TEST_F(NVVMWgmmaFaults, WrongBarrierCount) {
-  MatmulProblem p;
-  p.scheme = {CodeType::U4, 128, ScaleType::F16};
-  p.packing = Layout::Mma;
-  p.type = ElementType::F16;
-  p.k = 1280;
-  std::mt19937 random(3);
-  Case c(p, 40, 70, random);
-  WgmmaConfig config;
-  config.tokens = 32;
-  for (int by : {-1, 1}) {
-    std::string error =
-        emulate(c, wgmmaChoice(p, config), 0, [&](mlir::gpu::GPUFuncOp kernel) {
-          kernel.walk([&](mlir::LLVM::InlineAsmOp op) {
-            if (!has(op.getAsmString().str(), "mbarrier.init.shared"))
-              return;
-            mlir::OpBuilder builder(op);
-            auto count =
-                op.getOperands()[1].getDefiningOp<mlir::arith::ConstantIntOp>();
-            op.setOperand(1, mlir::arith::ConstantIntOp::create(
-                                 builder, op.getLoc(), count.value() + by, 32));
-          });
-        });
-    EXPECT_NE(error, "");
-  }
+  for (int by : {-1, 1})
+    EXPECT_NE(withBarrierCounts(by), "");
 }
 
 // More registers than the warpgroups have together: it hangs on a card.
@@ -274,79 +220,38 @@ TEST_F(NVVMWgmmaFaults, NoBarrierOfTheCluster) {
 // A block that is not there.
 TEST_F(NVVMWgmmaFaults, NoSuchBlockOfTheCluster) {
   cluster = true;
-  MatmulProblem p;
-  p.scheme = {CodeType::U4, 128, ScaleType::F16};
-  p.packing = Layout::Mma;
-  p.type = ElementType::F16;
-  p.k = 1280;
-  std::mt19937 random(3);
-  Case c(p, 40, 70, random);
-  WgmmaConfig config;
-  config.tokens = 32;
-  config.maxSplit = 3;
-  config.cluster = 8;
-  std::string error =
-      emulate(c, wgmmaChoice(p, config), 0, [](mlir::gpu::GPUFuncOp kernel) {
-        kernel.walk([&](mlir::LLVM::InlineAsmOp op) {
-          if (!has(op.getAsmString().str(), "mapa."))
-            return;
-          mlir::OpBuilder builder(op);
-          mlir::Value one =
-              mlir::arith::ConstantIntOp::create(builder, op.getLoc(), 1, 32);
-          op.setOperand(1, mlir::arith::AddIOp::create(builder, op.getLoc(),
-                                                       op.getOperand(1), one));
-        });
-      });
+  std::string error = with([](mlir::gpu::GPUFuncOp kernel) {
+    kernel.walk([&](mlir::LLVM::InlineAsmOp op) {
+      if (!has(op.getAsmString().str(), "mapa."))
+        return;
+      mlir::OpBuilder builder(op);
+      mlir::Value one =
+          mlir::arith::ConstantIntOp::create(builder, op.getLoc(), 1, 32);
+      op.setOperand(1, mlir::arith::AddIOp::create(builder, op.getLoc(),
+                                                   op.getOperand(1), one));
+    });
+  });
   EXPECT_NE(error.find("names block 3 of a cluster of 3"), std::string::npos)
       << error;
 }
 
 // Two blocks store to the same place: the sender is left out of it.
 TEST_F(NVVMWgmmaFaults, BlocksStoreToOnePlace) {
-  MatmulProblem p;
-  p.scheme = {CodeType::U4, 128, ScaleType::F16};
-  p.packing = Layout::Mma;
-  p.type = ElementType::F16;
-  p.k = 1280;
-  std::mt19937 random(3);
-  Case c(p, 40, 70, random);
-  WgmmaConfig config;
-  config.tokens = 32;
-  config.maxSplit = 3;
-  config.cluster = 8;
-  std::string error =
-      emulate(c, wgmmaChoice(p, config), 0, [](mlir::gpu::GPUFuncOp kernel) {
-        kernel.walk([&](mlir::LLVM::InlineAsmOp op) {
-          if (!has(op.getAsmString().str(), "mapa."))
-            return;
-          mlir::OpBuilder builder(op);
-          op.setOperand(1, mlir::arith::ConstantIntOp::create(
-                               builder, op.getLoc(), 0, 32));
-        });
-      });
+  cluster = true;
+  std::string error = with([](mlir::gpu::GPUFuncOp kernel) {
+    kernel.walk([&](mlir::LLVM::InlineAsmOp op) {
+      if (!has(op.getAsmString().str(), "mapa."))
+        return;
+      mlir::OpBuilder builder(op);
+      op.setOperand(
+          1, mlir::arith::ConstantIntOp::create(builder, op.getLoc(), 0, 32));
+    });
+  });
   EXPECT_NE(error.find("as another thread does"), std::string::npos) << error;
 }
 
-// The rows of x as they would lie without a swizzle.
 TEST_F(NVVMWgmmaFaults, WrongSwizzle) {
-  MatmulProblem p;
-  p.scheme = {CodeType::U4, 128, ScaleType::F16};
-  p.packing = Layout::Mma;
-  p.type = ElementType::F16;
-  p.k = 1280;
-  std::mt19937 random(3);
-  Case c(p, 40, 70, random);
-  WgmmaConfig config;
-  config.tokens = 32;
-  std::string error =
-      emulate(c, wgmmaChoice(p, config), 0, [&](mlir::gpu::GPUFuncOp kernel) {
-        llvm::SmallVector<mlir::NVVM::CpAsyncOp> copies;
-        kernel.walk([&](mlir::arith::XOrIOp op) {
-          // Not the parities.
-          if (!op.getRhs().getDefiningOp<mlir::arith::ConstantIntOp>())
-            op.getResult().replaceAllUsesWith(op.getLhs());
-        });
-      });
+  std::string error = withoutSwizzle();
   EXPECT_NE(error.find("expected"), std::string::npos) << error;
 }
 

@@ -21,6 +21,8 @@
 ///
 //===----------------------------------------------------------------------===//
 
+#include "../CudaLaunch.h"
+
 #include "qk/Dialect/QuantLLM/IR/QuantLLM.h"
 #include "qk/Target/NVVM/Emulator.h"
 #include "qk/Target/NVVM/KernelBuilder.h"
@@ -271,27 +273,13 @@ DRIVER int cuLaunchKernel(void *function, unsigned gx, unsigned gy, unsigned gz,
   return launch(function, launchShape({gx, gy, gz}, {bx, by, bz}, sharedBytes),
                 values);
 }
-/// cuda.h's CUlaunchConfig and CUlaunchAttribute.
-struct LaunchAttribute {
-  int id;
-  char padding[4];
-  unsigned cluster[3];
-  char rest[52];
-};
-struct LaunchConfig {
-  unsigned grid[3], block[3], sharedBytes;
-  void *stream;
-  const LaunchAttribute *attributes;
-  unsigned count;
-};
 DRIVER int cuLaunchKernelEx(const void *given, void *function, void **values,
                             void **) {
-  const auto *config = static_cast<const LaunchConfig *>(given);
+  const auto *config = static_cast<const qk::test::LaunchConfig *>(given);
   LaunchShape shape =
       launchShape(config->grid, config->block, config->sharedBytes);
-  constexpr int clusterDimension = 4;
   for (unsigned i = 0; i < config->count; ++i)
-    if (config->attributes[i].id == clusterDimension)
+    if (config->attributes[i].id == qk::test::kClusterDimension)
       shape.cluster = config->attributes[i].cluster[2];
   return launch(function, shape, values);
 }

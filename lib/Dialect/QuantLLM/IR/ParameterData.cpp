@@ -157,15 +157,14 @@ static bool regroups(ArrayRef<int64_t> stored, ArrayRef<int64_t> shape) {
   return refines(a, b) || refines(b, a);
 }
 
-/// The elements of `part`, each of `width` bytes, of `whole`, which has them.
-static std::vector<uint8_t> gather(ArrayRef<uint8_t> whole, PartAttr part,
-                                   int64_t width) {
+/// Writes the elements of `part`, each of `width` bytes, of `whole`, which has
+/// them, to `to`.
+static void gather(ArrayRef<uint8_t> whole, PartAttr part, int64_t width,
+                   uint8_t *to) {
   ArrayRef<int64_t> sizes = part.getSizes(), strides = part.getStrides();
-  std::vector<uint8_t> result(part.getNumElements() * width);
   SmallVector<int64_t> index(sizes.size(), 0);
   // The last dimension at once: it mostly is contiguous.
   int64_t inner = sizes.back(), step = strides.back();
-  uint8_t *to = result.data();
   int64_t from = part.getOffset();
   for (;;) {
     if (step == 1)
@@ -183,7 +182,7 @@ static std::vector<uint8_t> gather(ArrayRef<uint8_t> whole, PartAttr part,
       index[dim] = 0;
     }
     if (dim < 0)
-      return result;
+      return;
   }
 }
 
@@ -199,27 +198,22 @@ qk::quant_llm::takePart(ElementsAttr whole, PartAttr part,
     return emitError() << "expected at least " << part.getLast() + 1
                        << " elements for " << part << ", got " << count;
   int64_t width = (type.getElementTypeBitWidth() + 7) / 8;
-  std::vector<uint8_t> bytes = gather(data->bytes, part, width);
-  ArrayRef<char> raw(reinterpret_cast<const char *>(bytes.data()),
-                     bytes.size());
-  if (auto resource = dyn_cast<DenseResourceElementsAttr>(whole))
+  size_t size = part.getNumElements() * width;
+  if (auto resource = dyn_cast<DenseResourceElementsAttr>(whole)) {
+    AsmResourceBlob blob = HeapAsmResourceBlob::allocate(
+        size, resource.getRawHandle().getBlob()->getDataAlignment());
+    gather(data->bytes, part, width,
+           reinterpret_cast<uint8_t *>(blob.getMutableData().data()));
     return ElementsAttr(DenseResourceElementsAttr::get(
-        type, resource.getRawHandle().getKey(),
-        HeapAsmResourceBlob::allocateAndCopyInferAlign(raw)));
-  return ElementsAttr(DenseElementsAttr::getFromRawBuffer(type, raw));
+        type, resource.getRawHandle().getKey(), std::move(blob)));
+  }
+  std::vector<char> bytes(size);
+  gather(data->bytes, part, width, reinterpret_cast<uint8_t *>(bytes.data()));
+  return ElementsAttr(DenseElementsAttr::getFromRawBuffer(type, bytes));
 }
 
-FailureOr<ElementsAttr> qk::quant_llm::readPart(ParameterOp op) {
-  FailureOr<ParameterData> data = getParameterData(op);
-  if (failed(data))
-    return failure();
-  return ElementsAttr(DenseElementsAttr::getFromRawBuffer(
-      cast<RankedTensorType>(op.getType()),
-      {reinterpret_cast<const char *>(data->bytes.data()),
-       data->bytes.size()}));
-}
-
-FailureOr<ParameterData> qk::quant_llm::getParameterData(ParameterOp op) {
+/// The parameter's bytes, of a part those of the whole tensor.
+static FailureOr<ParameterData> findParameterData(ParameterOp op) {
   if (std::optional<ElementsAttr> value = op.getValue())
     return getElementsData(*value, [&]() -> InFlightDiagnostic {
       return op.emitError() << "parameter '" << op.getName() << "': ";
@@ -261,17 +255,38 @@ FailureOr<ParameterData> qk::quant_llm::getParameterData(ParameterOp op) {
   data.file = checked->file;
   data.bytes = checked->tensor.bytes;
   data.fileOffset = checked->tensor.fileOffset;
-  if (part) {
-    int64_t width = type.getElementTypeBitWidth() / 8;
-    int64_t count = data.bytes.size() / width;
-    if (part->getLast() >= count)
-      return op.emitError() << "expected tensor '" << op.getName()
-                            << "' to have at least " << part->getLast() + 1
-                            << " elements for " << *part << ", got " << count;
-    data.expanded = gather(data.bytes, *part, width);
-    data.bytes = data.expanded;
-  }
+  int64_t count = ShapedType::getNumElements(checked->tensor.shape);
+  if (part && part->getLast() >= count)
+    return op.emitError() << "expected tensor '" << op.getName()
+                          << "' to have at least " << part->getLast() + 1
+                          << " elements for " << *part << ", got " << count;
   return data;
+}
+
+LogicalResult qk::quant_llm::checkParameterData(ParameterOp op) {
+  return findParameterData(op);
+}
+
+FailureOr<ParameterData> qk::quant_llm::getParameterData(ParameterOp op) {
+  FailureOr<ParameterData> data = findParameterData(op);
+  std::optional<PartAttr> part = op.getPart();
+  if (failed(data) || !part)
+    return data;
+  int64_t width = op.getStorageType().getElementTypeBitWidth() / 8;
+  data->expanded.resize(part->getNumElements() * width);
+  gather(data->bytes, *part, width, data->expanded.data());
+  data->bytes = data->expanded;
+  return data;
+}
+
+FailureOr<ElementsAttr> qk::quant_llm::readPart(ParameterOp op) {
+  FailureOr<ParameterData> data = getParameterData(op);
+  if (failed(data))
+    return failure();
+  return ElementsAttr(DenseElementsAttr::getFromRawBuffer(
+      cast<RankedTensorType>(op.getType()),
+      {reinterpret_cast<const char *>(data->bytes.data()),
+       data->bytes.size()}));
 }
 
 FailureOr<std::vector<float>> qk::quant_llm::readAsFloat(ParameterOp op) {

@@ -63,3 +63,29 @@ func.func @tosa(%x: tensor<1x4x3xf32>) -> tensor<1x4x2xf32> {
   %y = tosa.matmul %x, %s, %zp, %zp : (tensor<1x4x3xf32>, tensor<1x3x2xf32>, tensor<1xf32>, tensor<1xf32>) -> tensor<1x4x2xf32>
   return %y : tensor<1x4x2xf32>
 }
+
+// -----
+
+// Parts of a resource are called after their layers: two are not one.
+// CHECK-LABEL: func.func @resource(
+// CHECK-DAG: quant_llm.parameter ""::"stack.0.weight" : tensor<1x2xf32> = dense_resource<stack.weight{{.*}}> : tensor<1x2xf32>
+// CHECK-DAG: quant_llm.parameter ""::"stack.1.weight" : tensor<1x2xf32> = dense_resource<stack.weight{{.*}}> : tensor<1x2xf32>
+// CHECK: name("stack.0")
+// CHECK: name("stack.1")
+func.func @resource(%x: tensor<4x2xf32>) -> (tensor<4x1xf32>, tensor<4x1xf32>) {
+  %w = arith.constant dense_resource<stack.weight> : tensor<2x2x1xf32>
+  %w0 = tensor.extract_slice %w[0, 0, 0] [1, 2, 1] [1, 1, 1] : tensor<2x2x1xf32> to tensor<2x1xf32>
+  %w1 = tensor.extract_slice %w[1, 0, 0] [1, 2, 1] [1, 1, 1] : tensor<2x2x1xf32> to tensor<2x1xf32>
+  %z = arith.constant dense<0.0> : tensor<4x1xf32>
+  %y0 = linalg.matmul ins(%x, %w0 : tensor<4x2xf32>, tensor<2x1xf32>) outs(%z : tensor<4x1xf32>) -> tensor<4x1xf32>
+  %y1 = linalg.matmul ins(%x, %w1 : tensor<4x2xf32>, tensor<2x1xf32>) outs(%z : tensor<4x1xf32>) -> tensor<4x1xf32>
+  return %y0, %y1 : tensor<4x1xf32>, tensor<4x1xf32>
+}
+
+{-#
+  dialect_resources: {
+    builtin: {
+      stack.weight: "0x040000000000803F000000400000404000008040"
+    }
+  }
+#-}

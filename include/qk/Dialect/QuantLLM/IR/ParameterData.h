@@ -73,6 +73,9 @@ openScope(::mlir::ModuleOp module, ::llvm::StringRef scope,
 /// size.
 ::mlir::FailureOr<ParameterData> getParameterData(ParameterOp op);
 
+/// The same errors, without the copy that a part of a tensor takes.
+::mlir::LogicalResult checkParameterData(ParameterOp op);
+
 /// The bytes of elements of `type` that `value` holds, checked for size.
 /// Errors are emitted through `emitError`.
 ::mlir::FailureOr<ParameterData>

@@ -193,6 +193,8 @@ FailureOr<Value> qk::quant_llm::createParameter(OpBuilder &builder,
       return failure();
     value = *taken;
     part = {};
+    // A value of its own: the tensor's name is that of all of it.
+    name = literalName.str();
   }
   RankedTensorType type = constant.type;
   if (hasFile) {
@@ -210,7 +212,7 @@ FailureOr<Value> qk::quant_llm::createParameter(OpBuilder &builder,
     // Finds missing data and wrong types and shapes now, where the message can
     // name the constant.
     if (failed(parameter.verify()) ||
-        ((hasFile || value) && failed(getParameterData(parameter))))
+        ((hasFile || value) && failed(checkParameterData(parameter))))
       return failure();
   }
   OpBuilder::InsertionGuard guard(builder);

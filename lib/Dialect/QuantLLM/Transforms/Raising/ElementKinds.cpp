@@ -59,20 +59,12 @@ bool qk::quant_llm::isConvertedFromIntegers(Value value) {
     return getElementTypeOrSelf(type).isIntOrIndex();
   };
   while (Operation *op = value.getDefiningOp()) {
-    switch (getUnlinkedKind(op)) {
-    case UnlinkedKind::Convert:
-      if (RankedTensorType from = getTensorType(op->getOperand(0));
+    if (Value source = getPassedOn(op)) {
+      if (RankedTensorType from = getTensorType(source);
           from && isInteger(from))
         return true;
-      [[fallthrough]];
-    case UnlinkedKind::Identity:
-    case UnlinkedKind::Transpose:
-    case UnlinkedKind::Broadcast:
-    case UnlinkedKind::Reshape:
-      value = op->getOperand(0);
+      value = source;
       continue;
-    default:
-      break;
     }
     if (isa<tosa::CastOp, arith::SIToFPOp, arith::UIToFPOp>(op)) {
       if (isInteger(op->getOperand(0).getType()))

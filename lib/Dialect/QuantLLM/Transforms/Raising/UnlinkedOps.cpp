@@ -248,6 +248,19 @@ static std::optional<double> getNumber(Attribute attr) {
   return getNumber(elements.getSplatValue<Attribute>());
 }
 
+Value qk::quant_llm::getPassedOn(Operation *op) {
+  switch (getUnlinkedKind(op)) {
+  case UnlinkedKind::Identity:
+  case UnlinkedKind::Convert:
+  case UnlinkedKind::Transpose:
+  case UnlinkedKind::Broadcast:
+  case UnlinkedKind::Reshape:
+    return op->getNumOperands() ? op->getOperand(0) : Value();
+  default:
+    return {};
+  }
+}
+
 std::optional<double> qk::quant_llm::getUniformValue(Value value) {
   while (Operation *op = value.getDefiningOp()) {
     Attribute scalar;
@@ -262,19 +275,11 @@ std::optional<double> qk::quant_llm::getUniformValue(Value value) {
     }
     if (std::optional<ConstantTensor> constant = getConstant(value))
       return getNumber(constant->value);
-    switch (getUnlinkedKind(op)) {
-    case UnlinkedKind::Constant:
+    if (getUnlinkedKind(op) == UnlinkedKind::Constant)
       return getNumber(op->getAttr("value"));
-    case UnlinkedKind::Identity:
-    case UnlinkedKind::Convert:
-    case UnlinkedKind::Transpose:
-    case UnlinkedKind::Broadcast:
-    case UnlinkedKind::Reshape:
-      value = op->getOperand(0);
-      continue;
-    default:
+    value = getPassedOn(op);
+    if (!value)
       return std::nullopt;
-    }
   }
   return std::nullopt;
 }

@@ -68,6 +68,10 @@ inline mlir::RankedTensorType getTensorType(mlir::Value value) {
 /// `type`, builtin or opaque, with another element type.
 mlir::Type withElementType(mlir::Type type, mlir::Type elementType);
 
+/// The operand whose elements `op` passes on, converted, in another layout or
+/// repeated; null for any other op.
+mlir::Value getPassedOn(mlir::Operation *op);
+
 /// Integers from an array attribute of any kind, or from a `list<int>` made of
 /// constants.
 std::optional<llvm::SmallVector<int64_t>> getIntegers(mlir::Attribute attr);
