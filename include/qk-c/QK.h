@@ -75,9 +75,9 @@ void qkModuleDestroy(QkModule *module);
 /** The module as text, terminated; free it with qkFree. */
 char *qkModulePrint(QkModule *module);
 
-/** Runs a pipeline, as in `builtin.module(PIPELINE)`: qk's passes and
- * pipelines, named quant-llm-…, MLIR's general ones (canonicalize, cse, …), and
- * what else the program registered. */
+/** Runs a pipeline, as in `builtin.module(PIPELINE)` (or all of that): qk's
+ * passes and pipelines, named quant-llm-…, MLIR's general ones (canonicalize,
+ * cse, …), and what else the program registered. */
 int qkModuleRun(QkModule *module, const char *pipeline);
 
 /** Gives `dense_resource<NAME>` constants without data, and parameters NAME, an
@@ -122,7 +122,8 @@ int qkModuleGetLayer(QkModule *module, size_t index, QkLayer *layer);
 
 /** Lowers the module for this machine's CPU, unless that is done, and compiles
  * it in memory. `options`: those of quant-llm-lower-to-cpu, may be NULL or
- * empty. The module is changed, and must outlive the executable. */
+ * empty, and must be where the module is lowered already. The module is
+ * changed, and must outlive the executable. */
 QkExecutable *qkModuleCompile(QkModule *module, const char *options);
 void qkExecutableDestroy(QkExecutable *executable);
 

@@ -25,14 +25,13 @@ using namespace qk;
 
 QK_EXPORT QkModule *qkModuleParse(QkContext *context, const char *bytes,
                                   size_t size, const char *name) {
+  llvm::raw_string_ostream errors(context->messages);
   auto input = prepareModuleInput(
       llvm::MemoryBuffer::getMemBufferCopy(StringRef(bytes, size),
                                            name && *name ? name : "<memory>"),
-      context->registry);
-  if (!input) {
-    context->addError("the module can't be read");
+      context->registry, errors);
+  if (!input)
     return nullptr;
-  }
   llvm::SourceMgr sources;
   sources.AddNewSourceBuffer(std::move(input), llvm::SMLoc());
   std::unique_ptr<MLIRContext> own = context->makeContext();
@@ -56,14 +55,33 @@ QK_EXPORT char *qkModulePrint(QkModule *module) {
   return capi::copyOut(text);
 }
 
+/// As between the brackets of `builtin.module(…)`, or with them: inside a
+/// module they would stand for modules in it, and do nothing where there are
+/// none.
+static LogicalResult parsePipeline(StringRef text, PassManager &passes,
+                                   llvm::raw_ostream &errors) {
+  if (!text.ltrim().starts_with("builtin.module("))
+    return parsePassPipeline(text, passes, errors);
+  FailureOr<OpPassManager> whole = parsePassPipeline(text, errors);
+  if (failed(whole))
+    return failure();
+  static_cast<OpPassManager &>(passes) = std::move(*whole);
+  return success();
+}
+
 static LogicalResult runPipeline(QkModule *module, StringRef pipeline) {
   PassManager passes(module->mlir.get());
   // What is wrong with the text is a message too.
   std::string errors;
   llvm::raw_string_ostream out(errors);
-  if (failed(parsePassPipeline(pipeline, passes, out))) {
-    module->context->addError("pipeline '" + pipeline +
-                              "': " + StringRef(errors).trim());
+  if (failed(parsePipeline(pipeline, passes, out))) {
+    StringRef message = StringRef(errors).trim();
+    module->context->addError(
+        "pipeline '" + pipeline + "': " + message +
+        // MLIR prints the option that is wrong, and says only which pipeline.
+        (message.contains("failed to add")
+             ? "; standard error says which, docs/Options.md has those it takes"
+             : ""));
     return failure();
   }
   return passes.run(*module->module);
@@ -206,7 +224,14 @@ private:
 
 QK_EXPORT int qkModuleQuantize(QkModule *module, const char *method,
                                const char *options) {
-  std::string pipeline = "quant-llm-" + std::string(method);
+  StringRef given = method;
+  if (!llvm::is_contained({"rtn", "gptq", "awq", "smoothquant"}, given)) {
+    module->context->addError(
+        "expected a method of rtn, gptq, awq, smoothquant, got '" + given +
+        "'; qkModuleRun runs other pipelines");
+    return 1;
+  }
+  std::string pipeline = ("quant-llm-" + given).str();
   if (options && *options)
     pipeline += "{" + std::string(options) + "}";
   if (failed(runPipeline(module, pipeline)))
@@ -243,12 +268,18 @@ static bool isLowered(ModuleOp module) {
 }
 
 QK_EXPORT QkExecutable *qkModuleCompile(QkModule *module, const char *options) {
+  StringRef given = options ? options : "";
   if (!isLowered(*module->module)) {
     std::string pipeline = "quant-llm-lower-to-cpu";
-    if (options && *options)
-      pipeline += "{" + std::string(options) + "}";
+    if (!given.empty())
+      pipeline += ("{" + given + "}").str();
     if (failed(runPipeline(module, pipeline)))
       return nullptr;
+  } else if (!given.empty()) {
+    module->context->addError("the module is lowered already: expected no "
+                              "options for that, got '" +
+                              given + "'; start from the module before it");
+    return nullptr;
   }
   ExecutableOptions compile;
   if (auto file = (*module->module)->getLoc()->findInstanceOf<FileLineColLoc>())

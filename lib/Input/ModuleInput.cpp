@@ -109,11 +109,12 @@ static std::string refuseBytecode(StringRef bytes,
 
 std::unique_ptr<llvm::MemoryBuffer>
 qk::prepareModuleInput(std::unique_ptr<llvm::MemoryBuffer> input,
-                       const DialectRegistry &registry) {
+                       const DialectRegistry &registry,
+                       llvm::raw_ostream &errors) {
   StringRef text = input->getBuffer();
   std::string name = input->getBufferIdentifier().str();
   auto refuse = [&](const Twine &place, const Twine &message) {
-    llvm::errs() << name << place << ": error: " << message << "\n";
+    errors << name << place << ": error: " << message << "\n";
     return nullptr;
   };
 

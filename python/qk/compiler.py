@@ -2,6 +2,7 @@
 """Quantises and compiles modules in this process; see quantize and compile."""
 
 import ctypes
+import os
 import warnings
 from ctypes import byref, c_size_t
 
@@ -60,11 +61,16 @@ def _options(options):
 
 
 class Module:
-    """A module in memory. `weights`: the path of a checkpoint, or a dict of
-    arrays by name, which stay where they are."""
+    """A module in memory. `weights`: the path of a checkpoint, float or quantised
+    by others (its layers are quantised then), or a dict of arrays by name, which
+    stay where they are."""
 
     def __init__(self, source, weights=None, name=""):
         self._library = load()
+        if isinstance(source, os.PathLike) or (
+                isinstance(source, str) and "\n" not in source and os.path.exists(source)):
+            raise Error(f"expected a module's text or bytecode, got the path '{source}'; "
+                        "give what the file holds")
         data = source.encode() if isinstance(source, str) else bytes(source)
         self._module = None
         self._keep = []
@@ -79,7 +85,7 @@ class Module:
                 self._check(self._library.qkModuleBindParameter(
                     self._module, key.encode(), byref(tensor)))
         elif weights is not None:
-            self.run(f"quant-llm-bind-parameters{{weights={_spell(weights)}}}")
+            self.run(f"quant-llm-bind-quantized{{weights={_spell(weights)}}}")
 
     def __del__(self):
         if getattr(self, "_module", None):
@@ -96,7 +102,7 @@ class Module:
             warnings.warn("\n".join(kept), stacklevel=3)
 
     def run(self, pipeline):
-        """Runs passes, as between the brackets of `builtin.module(…)`."""
+        """Runs passes, as between the brackets of `builtin.module(…)` or with them."""
         self._check(self._library.qkModuleRun(self._module, pipeline.encode()))
         return self
 

@@ -28,10 +28,23 @@ def _type_name(array):
     raise Error(f"safetensors has no type for {array.dtype}")
 
 
+def _is_entry(entry):
+    def naturals(values):
+        return isinstance(values, list) and all(
+            type(value) is int and value >= 0 for value in values)
+    return (isinstance(entry, dict) and isinstance(entry.get("dtype"), str)
+            and naturals(entry.get("shape")) and naturals(entry.get("data_offsets"))
+            and len(entry["data_offsets"]) == 2)
+
+
 def read_header(path):
     """{name: Entry} of one safetensors file, in the order of their bytes."""
-    size = os.path.getsize(path)
-    with open(path, "rb") as file:
+    try:
+        file = open(path, "rb")
+    except OSError as error:
+        raise Error(f"{path}: {error.strerror}") from None
+    with file:
+        size = os.fstat(file.fileno()).st_size
         length = int.from_bytes(file.read(8), "little")
         if size < 8 or length > size - 8:
             raise Error(f"{path}: not a safetensors file: expected a header of "
@@ -40,10 +53,15 @@ def read_header(path):
             header = json.loads(file.read(length))
         except ValueError as error:
             raise Error(f"{path}: not a safetensors file: {error}") from None
+    if not isinstance(header, dict):
+        raise Error(f"{path}: not a safetensors file: expected an object of tensors")
     tensors = {}
     for name, entry in header.items():
         if name == "__metadata__":
             continue
+        if not _is_entry(entry):
+            raise Error(f"{path}: tensor '{name}': expected dtype, shape and two "
+                        f"data_offsets, got {str(entry)[:80]}")
         begin, end = entry["data_offsets"]
         if entry["dtype"] not in NUMPY_TYPES:
             raise Error(f"{path}: tensor '{name}': unknown type "
@@ -99,8 +117,12 @@ def read_checkpoint(folder):
     if os.path.exists(single):
         names = ["model.safetensors"]
     elif os.path.exists(index):
-        with open(index, encoding="utf-8") as file:
-            names = sorted(set(json.load(file)["weight_map"].values()))
+        try:
+            with open(index, encoding="utf-8") as file:
+                names = sorted(set(json.load(file)["weight_map"].values()))
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+            raise Error(f"{index}: expected an object with \"weight_map\", from tensors to "
+                        f"shards ({error!r})") from None
     else:
         raise Error(f"{folder}: expected model.safetensors or "
                     "model.safetensors.index.json; save the model with "

@@ -238,7 +238,10 @@ def main(arguments=None):
         name, equals, value = text.partition("=")
         if not equals:
             parser.error(f"--option: expected NAME=VALUE, got '{text}'")
-        options[name.replace("-", "_")] = value
+        key = name.replace("-", "_")
+        if hasattr(given, key):
+            parser.error(f"--option: '{name}' is a flag of its own, --{key.replace('_', '-')}")
+        options[key] = value
     try:
         model = load_model(given.input)
         names = quantize_model(

@@ -105,9 +105,21 @@ static void run_model(void) {
                  "statistics");
   expect_failure(qkModuleRun(module, "quant-llm-gptq{bits=4"), "pipeline");
   expect_failure(qkModuleQuantize(module, "rtn", "bits=5"), "bits");
+  expect_failure(qkModuleQuantize(module, "RTN", ""), "method");
+  expect_failure(qkModuleQuantize(module, "rtn", "bitz=4"), "option");
   check(!qkModuleSetStatistics(module, "other", K, 100, &hessian[0][0], absmax,
                                absmean),
         "other statistics");
+  qkModuleDestroy(module);
+
+  /* A pipeline with the brackets that mlir-opt wants around it. */
+  module = parse();
+  check(!qkModuleBindParameter(module, "fc.weight", &weight), "bind");
+  check(!qkModuleRun(module, " builtin.module(quant-llm-rtn{group-size=4},"
+                             "quant-llm-evaluate)"),
+        "whole pipeline");
+  check(qkModuleNumLayers(module) == 1, "whole pipeline ran");
+  expect_failure(qkModuleRun(module, "builtin.module(cse),cse"), "two");
   qkModuleDestroy(module);
 
   module = parse();
@@ -165,6 +177,8 @@ static void run_model(void) {
   check(!qkExecutableCall(executable, NULL, &input, 1, &result, &count),
         "call");
   check(count == 1 && result.rank == 2 && result.shape[1] == N, "result");
+  expect_failure(qkModuleCompile(module, "activations=int8") == NULL,
+                 "lowered");
   const float *y = result.data;
   for (int i = 0; i < M * N; ++i)
     check(fabsf(y[i] - (&expected[0][0])[i]) < 1e-4f, "values");
@@ -235,6 +249,8 @@ int main(void) {
   context = qkContextCreate();
   expect_failure(qkModuleParse(context, "func.func", 9, "bad.mlir") == NULL,
                  "syntax");
+  expect_failure(qkModuleParse(context, "ML\xefR\r", 5, "cut.mlirbc") == NULL,
+                 "bytecode");
   bind_part();
   run_model();
   make_kernel();

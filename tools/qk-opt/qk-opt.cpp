@@ -27,8 +27,8 @@ static llvm::cl::opt<std::string> weights(
     "weights",
     llvm::cl::desc("Checkpoint that the model's constants are looked up in: a "
                    "safetensors file, an index of shards, or a folder with "
-                   "either (quant-llm-bind-parameters before all other "
-                   "passes)"),
+                   "either, float or quantised (quant-llm-bind-quantized "
+                   "before all other passes)"),
     llvm::cl::value_desc("path"));
 
 static llvm::cl::opt<std::string> weightNames(

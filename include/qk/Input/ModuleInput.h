@@ -16,6 +16,7 @@
 
 #include "mlir/IR/DialectRegistry.h"
 #include "llvm/Support/MemoryBuffer.h"
+#include "llvm/Support/raw_ostream.h"
 
 #include <memory>
 
@@ -26,8 +27,8 @@ namespace qk {
 /// copy in which boolean literals of LLVM 23 and later (one byte an element)
 /// are in this version's form (one bit), on the same lines and columns.
 ///
-/// Refused, with an error on stderr that names the place, the exporter and the
-/// way out, and a null result:
+/// Refused, with an error in `errors` that names the place, the exporter and
+/// the way out, and a null result:
 /// - text in the custom syntax of a dialect that is not linked;
 /// - bytecode of a newer LLVM;
 /// - bytecode in which ops of a dialect that is not linked store their
@@ -36,7 +37,8 @@ namespace qk {
 ///   jax.export and other frameworks write around modules.
 std::unique_ptr<llvm::MemoryBuffer>
 prepareModuleInput(std::unique_ptr<llvm::MemoryBuffer> input,
-                   const mlir::DialectRegistry &registry);
+                   const mlir::DialectRegistry &registry,
+                   llvm::raw_ostream &errors = llvm::errs());
 
 } // namespace qk
 

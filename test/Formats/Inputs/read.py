@@ -13,7 +13,7 @@ x = np.load(folder + "/x.npy")
 names = sorted(path[len(folder) + 1:-4] for path in glob.glob(folder + "/*.npz"))
 for name in names:
     known = np.load(f"{folder}/{name}.npz")
-    module = qk.Module(text).run(f"quant-llm-bind-quantized{{weights={folder}/{name}}}")
+    module = qk.Module(text, weights=f"{folder}/{name}")
     layers = module.layers
     assert sorted(layers) == ["model.down", "model.up"], (name, sorted(layers))
     for key, layer in layers.items():

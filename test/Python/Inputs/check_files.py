@@ -55,5 +55,13 @@ raw("cut.safetensors", {"a": entry}, b"1234")
 print("cut:", message(files.read_header, "cut.safetensors"))
 raw("type.safetensors", {"a": dict(entry, dtype="F8")}, bytes(24))
 print("type:", message(files.read_header, "type.safetensors"))
+print("missing:", message(files.read_header, "nowhere.safetensors"))
+raw("list.safetensors", b"[1]     ")
+print("list:", message(files.read_header, "list.safetensors"))
+raw("entry.safetensors", {"a": dict(entry, data_offsets=[-24, 0])}, bytes(24))
+print("entry:", message(files.read_header, "entry.safetensors"))
+with open("model.safetensors.index.json", "w") as file:
+    file.write('{"weight_map": [1]}')
+print("index:", message(files.read_checkpoint, "."))
 print("complex:", message(files.write, "none.safetensors",
                           {"a": np.zeros(2, np.complex128)}))

@@ -80,6 +80,11 @@ fails("got hessian [4, 8]", lambda: qk.quantize(linear, "gptq", weights={"fc.wei
                                                 statistics={"fc": {"hessian": w}}))
 fails("expected hessian", lambda: qk.quantize(linear, "gptq", weights={"fc.weight": w},
                                               statistics={"fc": {}}))
+fails("got the path", lambda: qk.quantize(data + "/linear-f32-2d.linalg.ext.mlir"))
+fails("expected a method of rtn, gptq, awq, smoothquant, got 'to-linalg'",
+      lambda: qk.quantize(linear, "to-linalg", weights={"fc.weight": w}))
+fails("lowered already", lambda: qk.compile(run._module, activations="int8"))
+fails("bytecode is truncated or malformed in its header", lambda: qk.Module(b"ML\xefR\r"))
 with warnings.catch_warnings(record=True) as caught:
     warnings.simplefilter("always")
     qk.quantize(linear, "gptq", weights={"fc.weight": w}, group_size=4)

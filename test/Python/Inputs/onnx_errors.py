@@ -41,7 +41,13 @@ def expect(message, make, *arguments, **options):
     raise AssertionError(f"expected '{message}', got no error")
 
 
+try:
+    qk.onnx.main(["in.onnx", "out.onnx", "--option", "bits=3"])
+    raise AssertionError("expected an error of the command line")
+except SystemExit as error:
+    assert error.code == 2, error.code
 rtn = dict(method="rtn", group_size=16)
+expect("missing.safetensors: No such file or directory", matmul(), calibration="missing.safetensors")
 expect("expected method rtn or gptq, got 'awq'", matmul(), "awq")
 expect("no MatMul or Gemm with a constant float matrix", model(
     [helper.make_node("Identity", ["x"], ["y"])], {}), **rtn)
