@@ -108,6 +108,7 @@ typedef struct QkLayer {
   int64_t group_size; /**< -1: the whole row. */
   int bits;
   int is_signed;
+  int is_float;               /**< Codes stand for floats: e4m3 (f8E4M3FN). */
   const uint8_t *codes;       /**< [n,k], two's complement where signed. */
   const float *scales;        /**< [n,groups]. */
   const int16_t *zero_points; /**< [n,groups]; filled in where implied. */

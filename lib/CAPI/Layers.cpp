@@ -53,6 +53,7 @@ QK_EXPORT int qkModuleGetLayer(QkModule *module, size_t index, QkLayer *layer) {
   layer->group_size = weight->scheme.groupSize;
   layer->bits = weight->scheme.bits();
   layer->is_signed = weight->scheme.isSigned();
+  layer->is_float = weight->scheme.isFloat();
   layer->codes = module->codes.data();
   layer->scales = module->scales.data();
   layer->zero_points = module->zeroPoints.data();

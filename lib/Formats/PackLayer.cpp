@@ -71,6 +71,10 @@ Error qk::formats::checkLayer(TargetFormat target, const LayerShape &layer) {
       target.format == Format::AwqGemm || target.format == Format::AwqGemv;
   if (target.format == Format::AwqGemv)
     return fail("no writer", "one", "AWQ is written as gemm");
+  if (layer.scheme.isFloat())
+    return fail("integer codes", "e4m3",
+                "quantise to integers (format=int8), or leave the layer in "
+                "float with skip=");
   if (gptq && (layer.n % 32 || layer.k % 32))
     return fail("channels and inputs in multiples of 32", shape(), skip);
   if (awq && layer.n % 8)

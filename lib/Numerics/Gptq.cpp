@@ -265,9 +265,7 @@ QK_INLINE static inline void roundBlock(const Solve &solve, Panel &panel,
       storeLanes(panel.error.get() + t * stride + row, w - value);
       Lanes weighted = (target - value) * splat(solve.pivot[t]);
       loss += weighted * weighted;
-      LaneMask code = __builtin_convertvector(centred + group.zero, LaneMask);
-      auto bytes = __builtin_convertvector(
-          code, uint8_t __attribute__((ext_vector_type(16))));
+      LaneBytes bytes = solve.quantizer.bytesOf(centred, group);
       __builtin_memcpy(panel.codes.get() + place * stride + row, &bytes,
                        kLanes);
     }

@@ -31,13 +31,14 @@ struct LaneParameters {
 struct LaneQuantizer {
   float codeMin, codeMax, defaultZero;
   ScaleType scaleType;
-  bool symmetric;
+  bool symmetric, isFloat, isSigned;
   ScaleSearch search;
 
   explicit LaneQuantizer(const QuantizerOptions &options)
       : codeMin(options.scheme.codeMin()), codeMax(options.scheme.codeMax()),
         defaultZero(options.scheme.defaultZeroPoint()),
         scaleType(options.scheme.scaleType), symmetric(options.symmetric),
+        isFloat(options.scheme.isFloat()), isSigned(options.scheme.isSigned()),
         search(options.scaleSearch) {}
 
   /// code - zero, from which the value is `scale` times it.
@@ -46,7 +47,31 @@ struct LaneQuantizer {
     // what is rounded is small.
     Lanes quotient = x / group.scale;
     quotient = min(max(quotient, codeMin - group.zero), codeMax - group.zero);
-    return __builtin_elementwise_roundeven(quotient);
+    return isFloat ? roundToE4M3(quotient)
+                   : __builtin_elementwise_roundeven(quotient);
+  }
+
+  /// The bytes that hold codes, of their centred values.
+  QK_INLINE LaneBytes bytesOf(Lanes centred,
+                              const LaneParameters &group) const {
+    if (isFloat)
+      return encodeE4M3(centred);
+    LaneMask code = __builtin_convertvector(centred + group.zero, LaneMask);
+    return __builtin_convertvector(code, LaneBytes);
+  }
+
+  /// The centred values of bytes.
+  QK_INLINE Lanes centredOf(LaneBytes bytes,
+                            const LaneParameters &group) const {
+    if (isFloat)
+      return decodeE4M3(bytes);
+    LaneMask code =
+        isSigned ? __builtin_convertvector(
+                       __builtin_bit_cast(
+                           int8_t __attribute__((ext_vector_type(16))), bytes),
+                       LaneMask)
+                 : __builtin_convertvector(bytes, LaneMask);
+    return __builtin_convertvector(code, Lanes) - group.zero;
   }
 
   /// Scale and zero point for the range [lo, hi] of each lane.
@@ -98,6 +123,41 @@ struct LaneQuantizer {
   }
 
 private:
+  /// The nearest value of e4m3, ties to even, of |x| ≤ 448: added to a number
+  /// whose last place is worth a step there, x loses what is finer.
+  QK_INLINE static Lanes roundToE4M3(Lanes x) {
+    LaneMask exponent = __builtin_bit_cast(LaneMask, x) & 0x7f800000;
+    constexpr int32_t smallest = (127 - 6) << 23;
+    exponent = exponent > smallest ? exponent : LaneMask(smallest);
+    // 1.5 · 2^(e + 20): three places of a mantissa stay.
+    Lanes large =
+        __builtin_bit_cast(Lanes, (exponent + (20 << 23)) | (1 << 22));
+    return (x + large) - large;
+  }
+
+  /// Of such values, their bytes (Float8.h).
+  QK_INLINE static LaneBytes encodeE4M3(Lanes value) {
+    LaneMask bits = __builtin_bit_cast(LaneMask, value);
+    LaneMask magnitude = bits & 0x7fffffff;
+    LaneMask normal = (magnitude >> 20) - (120 << 3);
+    LaneMask steps = __builtin_convertvector(
+        __builtin_bit_cast(Lanes, magnitude) * 0x1p9f, LaneMask);
+    LaneMask code = magnitude < ((127 - 6) << 23) ? steps : normal;
+    code |= (bits >> 24) & 0x80;
+    return __builtin_convertvector(code, LaneBytes);
+  }
+
+  QK_INLINE static Lanes decodeE4M3(LaneBytes bytes) {
+    LaneMask code = __builtin_convertvector(bytes, LaneMask);
+    LaneMask magnitude = code & 0x7f;
+    Lanes normal = __builtin_bit_cast(Lanes, (magnitude << 20) + (120 << 23));
+    Lanes steps = __builtin_convertvector(magnitude, Lanes) * 0x1p-9f;
+    Lanes value = magnitude < 8 ? steps : normal;
+    LaneMask sign = (code & 0x80) << 24;
+    return __builtin_bit_cast(Lanes,
+                              __builtin_bit_cast(LaneMask, value) | sign);
+  }
+
   template <typename WeightOf>
   QK_INLINE Lanes searchError(const float *x, int64_t stride, int64_t count,
                               const LaneParameters &group,

@@ -24,6 +24,7 @@ namespace qk::numerics {
 inline constexpr int64_t kLanes = 16;
 using Lanes = float __attribute__((ext_vector_type(16)));
 using LaneMask = int32_t __attribute__((ext_vector_type(16)));
+using LaneBytes = uint8_t __attribute__((ext_vector_type(16)));
 
 QK_INLINE inline Lanes loadLanes(const float *source) {
   Lanes value;

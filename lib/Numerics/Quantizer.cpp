@@ -22,6 +22,9 @@ Status QuantizerOptions::validate() const {
     return Error{"one scale for the whole weight needs group size -1 and no "
                  "scale search, got group size " +
                  std::to_string(scheme.groupSize)};
+  if (scheme.isFloat() && !symmetric)
+    return Error{"codes of e4m3 have no zero points: expected a symmetric "
+                 "range"};
   return {};
 }
 

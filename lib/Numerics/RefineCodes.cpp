@@ -59,8 +59,6 @@ struct RefinedPanel {
         codes(uninitialized<uint8_t>(descent.k * stride)) {}
 };
 
-using CodeBytes = uint8_t __attribute__((ext_vector_type(16)));
-
 } // namespace
 
 /// The codes of the panel's rows as values, and from them E.
@@ -70,18 +68,12 @@ QK_INLINE static inline void computeError(const Descent &descent,
   for (int64_t t = 0; t < descent.k; ++t) {
     int64_t group = t / descent.groupLength * stride;
     for (int64_t r = 0; r < stride; r += kLanes) {
-      CodeBytes bytes;
+      LaneBytes bytes;
       __builtin_memcpy(&bytes, panel.codes.get() + t * stride + r, kLanes);
-      LaneMask code =
-          descent.quantizer.codeMin < 0
-              ? __builtin_convertvector(
-                    __builtin_bit_cast(
-                        int8_t __attribute__((ext_vector_type(16))), bytes),
-                    LaneMask)
-              : __builtin_convertvector(bytes, LaneMask);
-      Lanes centred = __builtin_convertvector(code, Lanes) -
-                      loadLanes(panel.zeros.get() + group + r);
-      Lanes value = loadLanes(panel.scales.get() + group + r) * centred;
+      LaneParameters parameters{loadLanes(panel.scales.get() + group + r),
+                                loadLanes(panel.zeros.get() + group + r)};
+      Lanes value =
+          parameters.scale * descent.quantizer.centredOf(bytes, parameters);
       int64_t at = t * stride + r;
       storeLanes(panel.error.get() + at, loadLanes(panel.w.get() + at) - value);
     }
@@ -132,9 +124,7 @@ QK_INLINE static inline void moveBlock(const Descent &descent,
       moved -= difference != 0.0f;
       storeLanes(change + v * kLanes, difference);
       storeLanes(panel.error.get() + at, next);
-      LaneMask code =
-          __builtin_convertvector(centred + parameters.zero, LaneMask);
-      CodeBytes bytes = __builtin_convertvector(code, CodeBytes);
+      LaneBytes bytes = descent.quantizer.bytesOf(centred, parameters);
       __builtin_memcpy(panel.codes.get() + at, &bytes, kLanes);
     }
   }

@@ -72,12 +72,10 @@ struct PanelRounder {
         storeLanes(scales + g * kRows + r, group.scale);
         storeLanes(zeros + g * kRows + r, group.zero);
         for (int64_t i = begin; i < end; ++i) {
-          Lanes code =
-              quantizer.centredCode(loadLanes(x + i * kRows + r), group) +
-              group.zero;
-          for (int64_t lane = 0; lane < kLanes; ++lane)
-            codes[i * kRows + r + lane] =
-                static_cast<uint8_t>(static_cast<int32_t>(code[lane]));
+          LaneBytes bytes = quantizer.bytesOf(
+              quantizer.centredCode(loadLanes(x + i * kRows + r), group),
+              group);
+          std::memcpy(codes + i * kRows + r, &bytes, kLanes);
         }
       }
     }
@@ -112,8 +110,11 @@ static QuantizedWeight roundPerTensor(const float *w, int64_t n, int64_t k,
     result.zeroPoints.assign(n, static_cast<int16_t>(zero));
   parallelFor(n, [&](int64_t row) {
     for (int64_t i = row * k; i < (row + 1) * k; ++i)
-      result.codes[i] = static_cast<uint8_t>(static_cast<int>(
-          std::clamp(std::nearbyint(w[i] / scale) + zero, cmin, cmax)));
+      result.codes[i] =
+          scheme.isFloat()
+              ? encodeE4M3(w[i] / scale)
+              : static_cast<uint8_t>(static_cast<int>(std::clamp(
+                    std::nearbyint(w[i] / scale) + zero, cmin, cmax)));
   });
   return result;
 }
@@ -176,11 +177,10 @@ std::vector<float> dequantize(const QuantizedWeight &weight) {
                        : weight.zeroPoints[n * groups + g];
         for (int64_t i = g * length, last = std::min(k, i + length); i < last;
              ++i) {
-          uint8_t byte = weight.codes[n * k + i];
-          int code = scheme.isSigned() ? static_cast<int8_t>(byte) : byte;
+          float code = scheme.codeValue(weight.codes[n * k + i]);
           int64_t column =
               weight.permutation.empty() ? i : weight.permutation[i];
-          values[n * k + column] = scale * static_cast<float>(code - zero);
+          values[n * k + column] = scale * (code - static_cast<float>(zero));
         }
       }
   });

@@ -25,17 +25,22 @@ Result<ScaledRounding> roundScaled(const WeightView &weight, int64_t k,
   if (!rounded)
     return rounded.error();
   std::vector<float> values = dequantize(*rounded);
-  std::vector<double> energies(weight.n);
+  std::vector<double> energies(weight.n), fedEnergies(weight.n);
   parallelFor(weight.n, [&](int64_t row) {
     for (int64_t i = 0; i < k; ++i) {
       float value = values[row * k + i];
       energies[row] += static_cast<double>(value) * value;
-      scratch[row * k + i] = value / s[i] - weight.data[row * k + i];
+      value /= s[i];
+      fedEnergies[row] +=
+          static_cast<double>(value) * value * hessian[i * k + i];
+      scratch[row * k + i] = value - weight.data[row * k + i];
     }
   });
   ScaledRounding result;
   for (double energy : energies)
     result.energy += energy;
+  for (double energy : fedEnergies)
+    result.fedEnergy += energy;
   result.loss = outputEnergy(scratch, weight.n, k, hessian);
   return result;
 }

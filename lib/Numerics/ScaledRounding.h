@@ -18,6 +18,8 @@ struct ScaledRounding {
   double loss = 0;
   /// Σ Q(W·s)².
   double energy = 0;
+  /// Σ (Q(W·s)/s)²·diag(H): what each input by itself gives.
+  double fedEnergy = 0;
 };
 
 /// `scratch` has room for the weight. Errors: those of roundToNearest.

@@ -88,6 +88,12 @@ Status SmoothingSearchOptions::validate() const {
   return quantizer.validate();
 }
 
+/// The variance of rounding x to e4m3, over x²: a step is 2^-3 of x's power of
+/// two, its variance step²/12, and 1/m² of mantissas spread evenly over [1, 2)
+/// is 1/2 in the mean. Subnormals, which are less than 2^-14 of the largest
+/// value, are not counted.
+constexpr double kE4M3Variance = 0x1p-7 / 12;
+
 /// E[max_k (x[k]/s[k])²] of a token.
 static double meanSquaredLargest(const float *absmax, const float *hessian,
                                  int64_t k, const float *s) {
@@ -138,7 +144,10 @@ searchSmoothingFactors(const float *absmax, const float *hessian, int64_t k,
         return rounding.error();
       sum.loss += rounding->loss;
       sum.energy += rounding->energy;
+      sum.fedEnergy += rounding->fedEnergy;
     }
+    if (options.floatActivations)
+      return sum.loss + sum.fedEnergy * kE4M3Variance;
     double largest = 0;
     if (options.perToken) {
       largest = meanSquaredLargest(absmax, hessian, k, s.data());

@@ -120,6 +120,7 @@ void qk::buildSmoothQuantPipeline(OpPassManager &manager,
   smooth.layers = options.layers;
   smooth.activations = options.activations;
   smooth.perTensor = options.perTensor;
+  smooth.format = options.format;
   smooth.round = options.round;
   manager.addPass(quant_llm::createApplySmoothQuantPass(smooth));
   addFolding(manager);

@@ -12,9 +12,20 @@ from . import Error
 from .library import LayerView, Tensor, load, to_array, to_tensor
 
 
+def _e4m3_values():
+    """The values of the 256 bytes of a float8_e4m3fn."""
+    byte = np.arange(256)
+    exponent, mantissa = byte >> 3 & 15, byte & 7
+    value = np.where(exponent == 0, mantissa * 2.0 ** -9,
+                     (8 + mantissa) * 2.0 ** (exponent - 10.0))
+    value[byte & 127 == 127] = np.nan
+    return np.where(byte & 128, -value, value).astype(np.float32)
+
+
 class Layer:
     """A quantised layer: weight[n, k] = scales[n, g] * (codes[n, k] -
-    zero_points[n, g]) with g = k // group_size."""
+    zero_points[n, g]) with g = k // group_size. With `is_float`, codes are the
+    bytes of float8_e4m3fn, whose values count."""
 
     def __init__(self, view):
         def copy(pointer, shape, dtype):
@@ -23,6 +34,7 @@ class Layer:
         self.name = view.name.decode()
         self.bits, self.group_size = view.bits, view.group_size
         self.codes = copy(view.codes, (view.n, view.k), np.uint8)
+        self.is_float = bool(view.is_float)
         if view.is_signed:
             self.codes = self.codes.view(np.int8)
         self.scales = copy(view.scales, (view.n, view.groups), np.float32)
@@ -35,8 +47,9 @@ class Layer:
         k = self.codes.shape[1]
         length = k if self.group_size < 0 else min(self.group_size, k)
         group = np.arange(k) // length
-        weight = self.scales[:, group] * (
-            self.codes.astype(np.float32) - self.zero_points[:, group])
+        codes = (_e4m3_values()[self.codes] if self.is_float
+                 else self.codes.astype(np.float32))
+        weight = self.scales[:, group] * (codes - self.zero_points[:, group])
         if self.permutation is None:
             return weight
         result = np.empty_like(weight)

@@ -24,7 +24,8 @@ class Tensor(Structure):
 class LayerView(Structure):
     _fields_ = [("name", c_char_p), ("n", c_int64), ("k", c_int64),
                 ("groups", c_int64), ("group_size", c_int64), ("bits", c_int),
-                ("is_signed", c_int), ("codes", POINTER(c_uint8)),
+                ("is_signed", c_int), ("is_float", c_int),
+                ("codes", POINTER(c_uint8)),
                 ("scales", POINTER(c_float)), ("zero_points", POINTER(c_int16)),
                 ("permutation", POINTER(c_int32))]
 

@@ -279,10 +279,9 @@ void GpuBench::write(const llvm::Twine &path, llvm::StringRef bytes) {
 }
 
 static llvm::json::Object describeProblem(const MatmulProblem &problem) {
-  static constexpr const char *codes[] = {"u2", "u3", "u4", "u8", "s8"};
   static constexpr const char *scales[] = {"f16", "bf16", "f32"};
   llvm::json::Object object{
-      {"codes", codes[int(problem.scheme.codeType)]},
+      {"codes", std::string(numerics::codeTypeName(problem.scheme.codeType))},
       {"group", problem.scheme.groupSize},
       {"scale", scales[int(problem.scheme.scaleType)]},
       {"k", problem.k},

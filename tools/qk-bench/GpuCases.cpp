@@ -24,8 +24,7 @@ using numerics::ScaleType;
 
 static std::string describe(const MatmulProblem &problem, int64_t m,
                             int64_t n) {
-  static constexpr const char *codes[] = {"u2", "u3", "u4", "u8", "s8"};
-  std::string text = codes[int(problem.scheme.codeType)];
+  std::string text(numerics::codeTypeName(problem.scheme.codeType));
   text += problem.scheme.groups(problem.k) > 1
               ? " g" + std::to_string(problem.scheme.groupLength(problem.k))
               : " row";
@@ -73,6 +72,10 @@ std::vector<GpuCase> timedCases(const Chip &chip) {
   w8a8.int8Activations = true;
   if (chip.capability >= 80)
     add(w8a8, 8192, 8192, {1, 16, 32, 64, 128, 512, 8192});
+  MatmulProblem float8 = w8a8;
+  float8.scheme.codeType = E4M3;
+  if (chip.capability >= 89)
+    add(float8, 8192, 8192, {1, 16, 128, 512, 8192});
   // Plain multiply-adds.
   add(weights(U4, 128, F32), 8192, 8192, {1, 8});
   return cases;
@@ -92,7 +95,8 @@ std::vector<GpuCase> sweepCases(const Chip &chip, int count, uint64_t seed) {
   for (int i = 0; i < count; ++i) {
     MatmulProblem p;
     // Every scheme in turn.
-    p.scheme.codeType = CodeType(i % 5);
+    bool hasFloat8 = chip.capability >= 89;
+    p.scheme.codeType = CodeType(i % (hasFloat8 ? 6 : 5));
     p.scheme.scaleType = ScaleType(random() % 3);
     p.scheme.groupSize =
         pick(-1, 7, 16, 32, 48, 64, 96, 128, 128, 256, 1000000);
@@ -102,6 +106,10 @@ std::vector<GpuCase> sweepCases(const Chip &chip, int count, uint64_t seed) {
     p.type = ElementType(random() % 3);
     p.int8Activations =
         p.scheme.bits() == 8 && chip.capability >= 80 && random() % 2;
+    if (p.scheme.isFloat()) {
+      p.int8Activations = true;
+      p.hasZeroPoints = false;
+    }
     p.packing = preferredLayout(chip, p);
     // The portable kernels take all that the others take.
     if (!p.int8Activations && random() % 4 == 0)

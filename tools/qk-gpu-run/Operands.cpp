@@ -88,6 +88,12 @@ double halfUlp(ElementType type) {
                                     : 0x1p-8;
 }
 
+double halfStep(ElementType type) {
+  return type == ElementType::F32   ? 0x1p-150
+         : type == ElementType::F16 ? 0x1p-25
+                                    : 0x1p-134;
+}
+
 //===----------------------------------------------------------------------===//
 // Numbers by position
 //===----------------------------------------------------------------------===//
@@ -126,12 +132,19 @@ Operands::Operands(const Case &of) : of(of), problem(of.problem) {
     std::swap(order[i], order[draw(of.seed, Order, i) % uint64_t(i + 1)]);
 }
 
+/// A byte of e4m3 as it is, but for NaNs.
+static uint8_t number(uint8_t byte) {
+  return (byte & kNaNE4M3) == kNaNE4M3 ? byte ^ 1 : byte;
+}
+
 uint8_t Operands::code(int64_t n, int64_t k) const {
   // Eight codes a number.
   uint64_t row = uint64_t(n) << 32;
   uint64_t eight = draw(of.seed, Codes, row + uint64_t(k >> 3));
-  return uint8_t(eight >> (8 * (k & 7))) &
-         uint8_t((1 << problem.scheme.bits()) - 1);
+  auto byte = uint8_t(eight >> (8 * (k & 7)));
+  return problem.scheme.isFloat()
+             ? number(byte)
+             : byte & uint8_t((1 << problem.scheme.bits()) - 1);
 }
 
 float Operands::scale(int64_t n, int64_t group) const {
@@ -207,7 +220,8 @@ Bytes Operands::x() const {
       int64_t i = m * problem.k + k;
       uint64_t bits = draw(of.seed, X, uint64_t(i));
       if (problem.int8Activations)
-        bytes[i] = uint8_t(bits >> 13);
+        bytes[i] = problem.scheme.isFloat() ? number(uint8_t(bits >> 13))
+                                            : uint8_t(bits >> 13);
       else
         storeElement(bytes.data(), problem.type, i, normal(bits));
     }
@@ -251,18 +265,19 @@ void Operands::weightRow(int64_t n, double *values) const {
     double s = scale(n, g);
     int z = zero(n, g);
     for (int64_t k = from; k < std::min(from + length, problem.k); ++k) {
-      uint8_t bits = code(n, k);
-      int c = problem.scheme.isSigned() ? int(int8_t(bits)) : int(bits);
-      values[k] = s * (c - z);
+      values[k] = s * (double(problem.scheme.codeValue(code(n, k))) - z);
     }
   }
 }
 
 void Operands::xRow(const Bytes &x, int64_t m, double *values) const {
+  auto level = [&](uint8_t byte) -> double {
+    return problem.scheme.isFloat() ? decodeE4M3(byte) : int8_t(byte);
+  };
   for (int64_t k = 0; k < problem.k; ++k) {
     int64_t i = m * problem.k + (order.empty() ? k : order[k]);
     values[k] = problem.int8Activations
-                    ? double(int8_t(x[i])) * xScaleAt(m)
+                    ? level(x[i]) * xScaleAt(m)
                     : double(elementAt(x.data(), problem.type, i));
   }
 }

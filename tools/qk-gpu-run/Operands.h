@@ -30,6 +30,8 @@ float fromBFloat(uint16_t bits);
 float elementAt(const uint8_t *data, nvvm::ElementType type, int64_t i);
 /// Half a unit in the last place of `type`, relative.
 double halfUlp(nvvm::ElementType type);
+/// Half a step of its numbers next to 0.
+double halfStep(nvvm::ElementType type);
 
 class Operands {
 public:

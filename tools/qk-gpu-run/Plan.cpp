@@ -37,7 +37,8 @@ static int find(const std::string &text,
 }
 
 static std::string readProblem(const Json &json, MatmulProblem &problem) {
-  int codes = find(json["codes"].string(), {"u2", "u3", "u4", "u8", "s8"});
+  int codes =
+      find(json["codes"].string(), {"u2", "u3", "u4", "u8", "s8", "e4m3"});
   int scale = find(json["scale"].string(), {"f16", "bf16", "f32"});
   int type = find(json["type"].string(), {"f16", "bf16", "f32"});
   std::string bias = json["bias"].string();

@@ -55,10 +55,15 @@ Reference::Reference(const Case &of, const Operands &operands, const Bytes &x)
     double bias = operands.biasAt(n);
     sum += bias;
     size += std::fabs(bias);
-    // Sums of products in f32, then one rounding to y's type.
+    // Sums of products in f32 (of e4m3 in what Hopper's tensor cores keep of
+    // it, 13 bits after the largest term of an addition), then one rounding to
+    // y's type.
+    double rounding = of.problem.scheme.isFloat() ? 0x1p-12 : 0x1p-20;
     value = {m, n, sum,
-             size * 0x1p-24 * 16 +
-                 std::fabs(sum) * halfUlp(of.problem.type) * 1.01};
+             size * rounding +
+                 std::max(std::fabs(sum) * halfUlp(of.problem.type),
+                          halfStep(of.problem.type)) *
+                     1.01};
   };
 
   // Whole tokens: rows of x in f64, one weight row after the other.

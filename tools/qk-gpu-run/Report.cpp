@@ -57,7 +57,10 @@ double Report::bandwidth() const {
 /// Operations a second of the products that the case is made of; 0: unknown.
 double Report::tensorPeak(const Json &result) const {
   const Case &of = plan.cases[size_t(result["case"].integer())];
-  return peers["peaks"][of.problem.int8Activations ? "int8" : "bf16"].real();
+  return peers["peaks"][of.problem.scheme.isFloat()  ? "fp8"
+                        : of.problem.int8Activations ? "int8"
+                                                     : "bf16"]
+      .real();
 }
 
 /// The time that memory or tensor cores take at least.

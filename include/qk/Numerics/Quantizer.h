@@ -16,6 +16,11 @@
 ///   code  = clamp(round(x / scale) + zero, cmin, cmax)
 ///   value = scale · (code - zero)
 ///
+/// Codes of e4m3 are floats: symmetric only, cmin and cmax are -448 and 448,
+/// and x / scale is rounded to the nearest float of that kind, ties to even:
+///
+///   scale = store(max |x| / 448),  code = e4m3(x / scale)
+///
 /// A group of zeros has scale 1 and the default zero point. A scale too large
 /// for its type becomes the largest finite value, one too small the smallest
 /// positive value that arithmetic keeps (the subnormal 2^-24 for f16, 2^-126
@@ -57,8 +62,8 @@ struct QuantizerOptions {
   /// size of -1 and no scale search; rounding to nearest alone supports it.
   bool perTensor = false;
 
-  /// Rejects group sizes other than -1 and positive ones, and a perTensor that
-  /// does not go with the rest.
+  /// Rejects group sizes other than -1 and positive ones, a perTensor that does
+  /// not go with the rest, and floats that are not symmetric.
   Status validate() const;
 };
 

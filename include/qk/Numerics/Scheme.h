@@ -14,17 +14,32 @@
 #ifndef QK_NUMERICS_SCHEME_H
 #define QK_NUMERICS_SCHEME_H
 
+#include "qk/Numerics/Float8.h"
+
 #include <cstdint>
+#include <string_view>
 #include <vector>
 
 namespace qk::numerics {
 
-/// The type of one code. uN: 0 … 2^N-1; s8: -128 … 127.
-enum class CodeType : uint8_t { U2, U3, U4, U8, S8 };
+/// The type of one code. uN: 0 … 2^N-1; s8: -128 … 127; e4m3: the bits of a
+/// float of one byte (Float8.h), whose value stands where others have an
+/// integer.
+enum class CodeType : uint8_t { U2, U3, U4, U8, S8, E4M3 };
 
 /// The type that scales are stored in. Scales are rounded to it before codes
 /// are computed, so that what is stored is what the codes were made for.
 enum class ScaleType : uint8_t { F16, BF16, F32 };
+
+inline constexpr CodeType kCodeTypes[] = {CodeType::U2, CodeType::U3,
+                                          CodeType::U4, CodeType::U8,
+                                          CodeType::S8, CodeType::E4M3};
+
+/// As the dialect spells it: u2, u3, u4, u8, s8, e4m3.
+constexpr std::string_view codeTypeName(CodeType type) {
+  constexpr std::string_view names[] = {"u2", "u3", "u4", "u8", "s8", "e4m3"};
+  return names[static_cast<int>(type)];
+}
 
 /// Bits of one code.
 constexpr int codeBits(CodeType type) {
@@ -37,6 +52,7 @@ constexpr int codeBits(CodeType type) {
     return 4;
   case CodeType::U8:
   case CodeType::S8:
+  case CodeType::E4M3:
     return 8;
   }
   return 0;
@@ -50,13 +66,26 @@ struct Scheme {
   ScaleType scaleType = ScaleType::F16;
 
   constexpr int bits() const { return codeBits(codeType); }
+  /// Whether a code is a byte in two's complement.
   constexpr bool isSigned() const { return codeType == CodeType::S8; }
-  /// Smallest and largest code.
-  constexpr int codeMin() const { return isSigned() ? -128 : 0; }
-  constexpr int codeMax() const { return isSigned() ? 127 : (1 << bits()) - 1; }
+  /// Whether a code stands for a float. There are no zero points then.
+  constexpr bool isFloat() const { return codeType == CodeType::E4M3; }
+  /// Smallest and largest value of a code.
+  constexpr int codeMin() const {
+    return isFloat() ? -kLargestE4M3 : isSigned() ? -128 : 0;
+  }
+  constexpr int codeMax() const {
+    return isFloat() ? kLargestE4M3 : isSigned() ? 127 : (1 << bits()) - 1;
+  }
+  /// What the stored byte of a code stands for, before the zero point.
+  constexpr float codeValue(uint8_t byte) const {
+    return isFloat()    ? decodeE4M3(byte)
+           : isSigned() ? static_cast<float>(static_cast<int8_t>(byte))
+                        : static_cast<float>(byte);
+  }
   /// The zero point that an absent zero-point operand means.
   constexpr int defaultZeroPoint() const {
-    return isSigned() ? 0 : 1 << (bits() - 1);
+    return isSigned() || isFloat() ? 0 : 1 << (bits() - 1);
   }
   /// Elements of a group for rows of `k` elements.
   constexpr int64_t groupLength(int64_t k) const {
@@ -77,7 +106,7 @@ struct QuantizedWeight {
   Scheme scheme;
   int64_t n = 0;
   int64_t k = 0;
-  /// [N,K], one byte a code; s8 as two's complement.
+  /// [N,K], one byte a code; s8 as two's complement, e4m3 as its bits.
   std::vector<uint8_t> codes;
   /// [N,G]; every value is exactly representable in scheme.scaleType.
   std::vector<float> scales;

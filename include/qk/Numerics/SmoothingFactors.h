@@ -55,6 +55,9 @@ struct SmoothingSearchOptions {
   QuantizerOptions quantizer;
   /// Largest code of an activation.
   int64_t maxCode = 127;
+  /// Activations are rounded to floats of one byte, e4m3, not to multiples of a
+  /// step.
+  bool floatActivations = false;
   /// One scale for each token, or one for all.
   bool perToken = true;
   /// Steps between alpha 0 and 1; at least 1.

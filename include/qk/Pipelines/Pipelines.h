@@ -205,6 +205,11 @@ struct SmoothQuantPipelineOptions
       *this, "per-tensor",
       llvm::cl::desc("One scale for a whole weight (needs group-size=-1)"),
       llvm::cl::init(false)};
+  Option<std::string> format{
+      *this, "format",
+      llvm::cl::desc("What the 8 bits of weights and activations are: int8, or "
+                     "e4m3, a float of one byte"),
+      llvm::cl::init("int8")};
   Option<bool> round{
       *this, "round",
       llvm::cl::desc("Quantise; otherwise the layers stay float, only scaled"),

@@ -93,12 +93,18 @@ struct PackForCPU : qk::impl::PackForCPUBase<PackForCPU> {
     }
     activation = *parsed;
     packed = PackedWeights();
+    floatLayers = 0;
     if (failed(
             forEach<MatmulOp>([&](MatmulOp op) { return packWeight(op); })) ||
         failed(forEach<PackOp>([&](PackOp op) { return evaluate(op); })) ||
         failed(forEach<PackedMatmulOp>(
             [&](PackedMatmulOp op) { return chooseKernel(op); })))
       return signalPassFailure();
+    if (floatLayers)
+      getOperation().emitRemark()
+          << floatLayers << (floatLayers == 1 ? " layer" : " layers")
+          << " of e4m3: no CPU kernel multiplies it, computed in f32 from "
+             "dequantised weights and activations";
     eraseDeadParameters(getOperation());
   }
 
@@ -126,6 +132,12 @@ private:
 
   /// matmul to packed_matmul, the rest as it was.
   LogicalResult packWeight(MatmulOp op) {
+    // The reference lowering computes these, by products in f32.
+    if (op.getScheme().getScheme().isFloat() ||
+        (op.getXScheme() && op.getXScheme()->getIsFloat())) {
+      ++floatLayers;
+      return success();
+    }
     if (op.getXZeroPoints())
       return op.emitError("layer '")
              << op.getLayer()
@@ -261,6 +273,7 @@ private:
   }
 
   cpu::Activation activation = cpu::Activation::Int16;
+  int64_t floatLayers = 0;
   PackedWeights packed;
 };
 

@@ -95,7 +95,8 @@ DictionaryAttr describeKernel(MLIRContext *context,
     }
   if (problem.hasFactors)
     parameters.push_back(describeParameter(b, "factors", "const f32 *", "k"));
-  parameters.push_back(describeParameter(b, "codes", "i8 *", "m, k"));
+  parameters.push_back(describeParameter(
+      b, "codes", problem.isFloat ? "e4m3 *" : "i8 *", "m, k"));
   parameters.push_back(describeParameter(b, "scales", "f32 *", "m"));
   NamedAttrList list;
   list.set("name", b.getStringAttr(problem.name()));
@@ -126,8 +127,9 @@ DictionaryAttr describeKernel(MLIRContext *context,
   };
   StringRef element = ref(elementTypeName(problem.type));
   parameter("x",
-            problem.int8Activations ? "const i8 *"
-                                    : ("const " + element + " *").str(),
+            !problem.int8Activations   ? ("const " + element + " *").str()
+            : problem.scheme.isFloat() ? "const e4m3 *"
+                                       : "const i8 *",
             "m, k");
   parameter("weight", "const u8 *", "");
   if (problem.hasPermutation)

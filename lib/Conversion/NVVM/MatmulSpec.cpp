@@ -59,6 +59,14 @@ static FailureOr<MatmulProblem> commonProblem(Op op, int64_t n, int64_t k) {
              << "': the GPU's kernels take activations of 8 bits with one "
                 "scale per token, got "
              << op.getXSchemeAttr() << "; quantise per_token";
+    bool isFloat = op.getXSchemeAttr().getIsFloat();
+    if (isFloat != problem.scheme.isFloat())
+      return op.emitError("layer '")
+             << op.getLayer()
+             << "': the GPU's kernels multiply bytes of one kind, got "
+             << op.getXSchemeAttr() << " activations and "
+             << stringifyCodeType(op.getScheme().getCodeType())
+             << " codes; quantise both with one format";
     problem.int8Activations = true;
     element = elementTypeOf(y);
   } else if (element && y != x) {

@@ -25,7 +25,8 @@ std::optional<QuantizerProblem> quantizerOf(QuantizeOp op) {
       scheme.getGranularity() != Granularity::PerToken || !type || k < 1 ||
       k > kLargestK)
     return std::nullopt;
-  return QuantizerProblem{k, *type, static_cast<bool>(op.getFactors())};
+  return QuantizerProblem{k, *type, static_cast<bool>(op.getFactors()),
+                          scheme.getIsFloat()};
 }
 
 std::optional<QuantizerProblem> quantizerOf(func::FuncOp function) {
@@ -39,7 +40,8 @@ std::optional<QuantizerProblem> quantizerOf(func::FuncOp function) {
   std::optional<ElementType> type = elementTypeOf(element.getValue());
   if (!type)
     return std::nullopt;
-  QuantizerProblem problem{k.getInt(), *type, dictionary.contains("factors")};
+  QuantizerProblem problem{k.getInt(), *type, dictionary.contains("factors"),
+                           dictionary.contains("e4m3")};
   size_t read = 1;
   if (dictionary.contains("program")) {
     problem.program = rowProgramInfo(programOf(function), problem.k, *type);
@@ -95,6 +97,8 @@ func::FuncOp declareQuantizer(ModuleOp module,
   list.set("element", TypeAttr::get(element));
   if (problem.hasFactors)
     list.set("factors", b.getUnitAttr());
+  if (problem.isFloat)
+    list.set("e4m3", b.getUnitAttr());
   if (problem.program)
     list.set("program", FlatSymbolRefAttr::get(context, problem.program->name));
   function->setAttr(kQuantizerAttr, list.getDictionary(context));

@@ -6,6 +6,7 @@
 
 #include "LinalgMatmul.h"
 
+#include "../QuantLLMToReference/Codes.h"
 #include "../QuantLLMToReference/QuantizedInput.h"
 #include "../QuantLLMToReference/TensorProgram.h"
 
@@ -30,6 +31,8 @@ static int64_t columnsOf(MatmulOp op) {
 /// columns in which no scale changes.
 static bool multipliesIntegers(MatmulOp op) {
   ActivationSchemeAttr x = op.getXSchemeAttr();
+  if (op.getScheme().getScheme().isFloat() || (x && x.getIsFloat()))
+    return false;
   return x && !(op.getPermutation() &&
                 x.getGranularity() == Granularity::PerTokenGroup &&
                 x.getGroup() < columnsOf(op));
@@ -204,7 +207,9 @@ Value LinalgMatmuls::multiplyFloats(MatmulOp op, TensorProgram &program,
       [&](ImplicitLocOpBuilder &b, ValueRange args) -> Value {
         Type i32 = b.getI32Type(), f32 = b.getF32Type();
         Value value;
-        if (scheme.isSigned())
+        if (scheme.isFloat())
+          value = decodeE4M3(b, args[0]);
+        else if (scheme.isSigned())
           value = arith::SIToFPOp::create(
               b, f32, arith::ExtSIOp::create(b, i32, args[0]));
         else

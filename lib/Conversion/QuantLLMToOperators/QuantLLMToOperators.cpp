@@ -108,6 +108,8 @@ static LogicalResult checkTorch(MatmulOp op,
   };
   if (op.getXScheme())
     return fail("has a quantised input");
+  if (weight.scheme.isFloat())
+    return fail("has codes of e4m3");
   if (op.getPermutation())
     return fail("has a permutation");
   if (weight.scheme.bits() == 3)
@@ -318,6 +320,10 @@ static LogicalResult replaceByOnnx(MatmulOp op,
     return op.emitOpError() << "of layer '" << op.getLayer()
                             << "' has a quantised input, which MatMulNBits has "
                                "no form for; quant-llm-to-linalg has one";
+  if (weight.scheme.isFloat())
+    return op.emitOpError() << "of layer '" << op.getLayer()
+                            << "' has codes of e4m3, which MatMulNBits has no "
+                               "form for; quant-llm-to-linalg has one";
   makeUnsigned(weight);
   int limit = (1 << weight.scheme.bits()) - 1;
   for (int16_t zero : weight.zeroPoints)

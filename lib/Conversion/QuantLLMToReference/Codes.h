@@ -19,7 +19,7 @@
 
 namespace qk {
 
-/// c[n,k] - z[n,k/g] as i32, [N,K]. `zeroPoints` may be null.
+/// c[n,k] - z[n,k/g] as i32, [N,K], of integer codes. `zeroPoints` may be null.
 mlir::Value subtractZeroPoints(TensorProgram &program, mlir::Value codes,
                                mlir::Value zeroPoints,
                                const numerics::Scheme &scheme);
@@ -33,6 +33,13 @@ mlir::Value dequantizeToF32(TensorProgram &program, mlir::Value codes,
 /// least `min` and at most `max`. Not a number gives `min`.
 mlir::Value roundAndClamp(mlir::ImplicitLocOpBuilder &b, mlir::Value value,
                           int64_t min, int64_t max, mlir::Type type);
+
+/// The f32 value of a byte of e4m3 (qk/Numerics/Float8.h).
+mlir::Value decodeE4M3(mlir::ImplicitLocOpBuilder &b, mlir::Value byte);
+
+/// The byte of the value of e4m3 nearest to the f32 `value`, half to even, at
+/// most 448 in magnitude. Not a number gives -448.
+mlir::Value encodeE4M3(mlir::ImplicitLocOpBuilder &b, mlir::Value value);
 
 /// The constant `value` in the body of an expression.
 mlir::Value constantOf(mlir::ImplicitLocOpBuilder &b, mlir::Type type,

@@ -58,7 +58,9 @@ private:
     QuantizedInput x =
         readQuantizedInput(program, adaptor.getX(), adaptor.getXScales(),
                            adaptor.getXZeroPoints(), op.getXSchemeAttr(), k);
-    if (adaptor.getPermutation() && x.length < k)
+    // Products of floats are summed in f32.
+    bool areFloats = op.getScheme().getScheme().isFloat() || x.isFloat;
+    if (areFloats || (adaptor.getPermutation() && x.length < k))
       return multiplyF32(dequantizeInput(program, x), op, adaptor, program);
     if (adaptor.getPermutation())
       x.codes = permuteColumns(program, x.codes, adaptor.getPermutation());

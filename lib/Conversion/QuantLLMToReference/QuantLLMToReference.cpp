@@ -87,10 +87,12 @@ static LogicalResult checkLowerable(ModuleOp module, bool keepsGlobals) {
       return op->emitOpError() << "has no reference lowering; evaluate the "
                                   "recipe first (--quant-llm-evaluate)";
     if (auto round = dyn_cast<RoundToNearestOp>(op);
-        round && round.getPerTensor())
+        round &&
+        (round.getPerTensor() || round.getScheme().getScheme().isFloat()))
       return op->emitOpError()
-             << "has no reference lowering with per_tensor; evaluate the "
-                "recipe first (--quant-llm-evaluate)";
+             << "has no reference lowering with "
+             << (round.getPerTensor() ? "per_tensor" : "codes of e4m3")
+             << "; evaluate the recipe first (--quant-llm-evaluate)";
     if (!ours && !isConvertible(op) && usesSubByteCodes(op) &&
         !(keepsGlobals && usesGlobalCodes(op)))
       return op->emitOpError()

@@ -6,6 +6,8 @@
 
 #include "QuantizedInput.h"
 
+#include "Codes.h"
+
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
@@ -46,6 +48,7 @@ QuantizedInput qk::readQuantizedInput(TensorProgram &program, Value x,
     input.zeroPoints = program.flatten(zeroPoints);
   input.length = grouped ? std::min(scheme.getGroup(), k) : k;
   input.perTensor = scheme.getGranularity() == Granularity::PerTensor;
+  input.isFloat = scheme.getIsFloat();
   return input;
 }
 
@@ -70,14 +73,18 @@ static Value centreInput(TensorProgram &program, const QuantizedInput &x) {
 
 Value qk::dequantizeInput(TensorProgram &program, const QuantizedInput &x) {
   int64_t k = TensorProgram::typeOf(x.codes).getDimSize(1);
-  Value groups = program.splitGroups(centreInput(program, x), x.length);
+  Value groups = program.splitGroups(
+      x.isFloat ? x.codes : centreInput(program, x), x.length);
   Value values = program.compute(
       program.sizesOf(groups), program.getF32Type(),
       {Input{groups, {0, 1, 2}},
        Input{x.scales, {x.row(0), x.perTensor ? kOne : 1}}},
       [&](ImplicitLocOpBuilder &b, ValueRange args) -> Value {
-        return arith::MulFOp::create(
-            b, args[1], arith::SIToFPOp::create(b, b.getF32Type(), args[0]));
+        Value code = x.isFloat
+                         ? decodeE4M3(b, args[0])
+                         : arith::SIToFPOp::create(b, b.getF32Type(), args[0])
+                               .getResult();
+        return arith::MulFOp::create(b, args[1], code);
       });
   return program.joinGroups(values, k);
 }

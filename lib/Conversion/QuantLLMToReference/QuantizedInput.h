@@ -32,6 +32,8 @@ struct QuantizedInput {
   mlir::Value codes, scales, zeroPoints;
   int64_t length;
   bool perTensor;
+  /// Codes are floats of one byte, e4m3.
+  bool isFloat;
 
   /// Where an expression's row is in the scales.
   int64_t row(int64_t dim) const {
@@ -53,10 +55,11 @@ mlir::Value dequantizeInput(TensorProgram &program, const QuantizedInput &x);
 /// columns.
 int64_t stretchLength(int64_t xLength, int64_t groupLength, int64_t k);
 
-/// sum over stretches of sx * sw * (integer sum of the stretch), f32 [M,N].
-/// `weight`: the centred codes as [N, stretches, stretchLength()], padded with
-/// zeros, of an integer type that holds them; `scales` [N,G] over `groupLength`
-/// columns; sums are of type `accumulator`, which must hold them.
+/// For integer codes: sum over stretches of sx * sw * (integer sum of the
+/// stretch), f32 [M,N]. `weight`: the centred codes as [N, stretches,
+/// stretchLength()], padded with zeros, of an integer type that holds them;
+/// `scales` [N,G] over `groupLength` columns; sums are of type `accumulator`,
+/// which must hold them.
 mlir::Value integerMatmul(TensorProgram &program, const QuantizedInput &x,
                           mlir::Value weight, mlir::Value scales,
                           int64_t groupLength, mlir::IntegerType accumulator);

@@ -93,9 +93,11 @@ struct LowerQuantize : public OpConversionPattern<QuantizeOp> {
         program.sizesOf(groups), element,
         {Input{groups, {0, 1, 2}}, Input{scales, {row, column}}},
         [&](ImplicitLocOpBuilder &b, ValueRange args) {
-          return roundAndClamp(b, arith::DivFOp::create(b, args[0], args[1]),
-                               -scheme.getMaxCode(), scheme.getMaxCode(),
-                               element);
+          Value steps = arith::DivFOp::create(b, args[0], args[1]);
+          if (scheme.getIsFloat())
+            return encodeE4M3(b, steps);
+          return roundAndClamp(b, steps, -scheme.getMaxCode(),
+                               scheme.getMaxCode(), element);
         });
     codes = program.unflatten(program.joinGroups(codes, k), adaptor.getX());
     scales = perTensor ? reshapeOne(program, scales, rank)

@@ -70,10 +70,7 @@ std::string_view name(Sharing sharing) {
   return "";
 }
 
-std::string_view name(CodeType type) {
-  constexpr std::string_view names[] = {"u2", "u3", "u4", "u8", "s8"};
-  return names[static_cast<int>(type)];
-}
+std::string_view name(CodeType type) { return numerics::codeTypeName(type); }
 
 std::string_view name(ScaleType type) {
   constexpr std::string_view names[] = {"f16", "bf16", "f32"};

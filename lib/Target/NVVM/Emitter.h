@@ -86,9 +86,13 @@ struct Emitter : mlir::ImplicitLocOpBuilder {
   Value lop3(Value a, Value b, Value c, int table) {
     std::string text =
         std::string(kLop3Asm) + "0x" + llvm::utohexstr(table) + ";";
+    return inlineAsm(text, "=r,r,r,r", getI32Type(), {a, b, c});
+  }
+  /// An instruction of PtxAsm.h without effects beyond its result.
+  Value inlineAsm(llvm::StringRef text, llvm::StringRef constraints, Type type,
+                  mlir::ValueRange operands) {
     return mlir::LLVM::InlineAsmOp::create(
-               *this, mlir::TypeRange{getI32Type()}, mlir::ValueRange{a, b, c},
-               text, "=r,r,r,r",
+               *this, mlir::TypeRange{type}, operands, text, constraints,
                /*has_side_effects=*/false, /*is_align_stack=*/false,
                mlir::LLVM::tailcallkind::TailCallKind::None,
                mlir::LLVM::AsmDialectAttr::get(getContext(),
@@ -176,15 +180,7 @@ struct Emitter : mlir::ImplicitLocOpBuilder {
   Value streamingLoad(const char *text, const char *constraints, Type type,
                       Value condition, Value pointer) {
     Value flag = mlir::arith::ExtUIOp::create(*this, getI32Type(), condition);
-    return mlir::LLVM::InlineAsmOp::create(
-               *this, mlir::TypeRange{type}, mlir::ValueRange{pointer, flag},
-               text, constraints, /*has_side_effects=*/false,
-               /*is_align_stack=*/false,
-               mlir::LLVM::tailcallkind::TailCallKind::None,
-               mlir::LLVM::AsmDialectAttr::get(getContext(),
-                                               mlir::LLVM::AsmDialect::AD_ATT),
-               mlir::ArrayAttr())
-        .getRes();
+    return inlineAsm(text, constraints, type, {pointer, flag});
   }
   void storeGlobal(Value value, Value pointer, int64_t alignment) {
     mlir::LLVM::StoreOp::create(*this, value, pointer, alignment);

@@ -137,10 +137,12 @@ SmallVector<Value> HopperEmitter::multiply(ArrayRef<Value> sums, int tokens,
   int count = tokens / 2, steps = int(b.size());
   int firstA = count, firstB = count + registers * steps;
   bool isInteger = type == "s8";
-  std::string shape = isInteger
-                          ? "k32.s32.s8.s8 "
-                          : "k16.f32." + type.str() + "." + type.str() + " ";
-  const char *factors = isInteger ? ";" : ", 1, 1, 0;";
+  bool isByte = isInteger || type == "e4m3";
+  std::string shape = (isByte ? "k32." : "k16.") +
+                      std::string(isInteger ? "s32." : "f32.") + type.str() +
+                      "." + type.str() + " ";
+  // Signs of A and B, and whether B is transposed, where there is a choice.
+  const char *factors = isInteger ? ";" : isByte ? ", 1, 1;" : ", 1, 1, 0;";
   // Registers that were written are fenced in the same text, so that nothing
   // comes in between.
   std::string text = std::string(kWgmmaFenceAsm) + ";";

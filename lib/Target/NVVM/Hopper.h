@@ -61,8 +61,8 @@ struct HopperEmitter {
   Value advance(Value descriptor, int64_t bytes);
   /// A batch of wgmma m64nN, 32 bytes of K a step, issued and committed: sums
   /// += Σ A · B, or = if `sums` is empty. `a`: four registers a step; `b`: a
-  /// descriptor each. `type`: f16 or bf16, with sums in f32, or s8, in i32. The
-  /// result may be read after waitProducts only.
+  /// descriptor each. `type`: f16, bf16 or e4m3, with sums in f32, or s8, in
+  /// i32. The result may be read after waitProducts only.
   mlir::SmallVector<Value> multiply(llvm::ArrayRef<Value> sums, int tokens,
                                     llvm::ArrayRef<Value> a,
                                     llvm::ArrayRef<Value> b,

@@ -43,11 +43,32 @@ gpu::GPUModuleOp createKernelModule(OpBuilder &builder, Location loc,
                                   ArrayRef<Attribute>{target});
 }
 
+/// Has the module's PTX be of a version that multiplies e4m3 by mma.sync
+/// (8.4). That of other modules stays the oldest that knows the chip, as older
+/// drivers read it.
+static void requirePtxOfFloat8(gpu::GPUModuleOp module) {
+  constexpr int version = 84;
+  constexpr StringLiteral prefix = "+ptx";
+  auto target = cast<NVVM::NVVMTargetAttr>((*module.getTargets())[0]);
+  StringRef feature = target.getFeatures();
+  int has = 0;
+  if (!feature.consume_front(prefix) || feature.getAsInteger(10, has) ||
+      has >= version)
+    return;
+  module.setTargetsAttr(ArrayAttr::get(
+      module.getContext(),
+      NVVM::NVVMTargetAttr::get(module.getContext(), target.getO(),
+                                target.getTriple(), target.getChip(),
+                                (prefix + Twine(version)).str())));
+}
+
 gpu::GPUFuncOp buildKernel(gpu::GPUModuleOp module, Location loc,
                            const KernelChoice &choice) {
   std::string name = choice.name();
   if (auto existing = module.lookupSymbol<gpu::GPUFuncOp>(name))
     return existing;
+  if (choice.problem.scheme.isFloat())
+    requirePtxOfFloat8(module);
 
   OpBuilder outer = OpBuilder::atBlockEnd(module.getBody());
   Emitter e(loc, outer);

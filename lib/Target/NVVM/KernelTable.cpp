@@ -87,22 +87,6 @@ std::string_view kernelFamilyName(KernelFamily family) {
   return "";
 }
 
-static std::string_view codeTypeName(CodeType type) {
-  switch (type) {
-  case CodeType::U2:
-    return "u2";
-  case CodeType::U3:
-    return "u3";
-  case CodeType::U4:
-    return "u4";
-  case CodeType::U8:
-    return "u8";
-  case CodeType::S8:
-    return "s8";
-  }
-  return "";
-}
-
 static std::string_view scaleTypeName(ScaleType type) {
   switch (type) {
   case ScaleType::F16:
@@ -117,7 +101,7 @@ static std::string_view scaleTypeName(ScaleType type) {
 
 std::string problemName(const MatmulProblem &problem) {
   std::string name = "qk_matmul_";
-  name += codeTypeName(problem.scheme.codeType);
+  name += numerics::codeTypeName(problem.scheme.codeType);
   name += "_k" + std::to_string(problem.k);
   // A group as long as the row is the whole row, however it was written.
   if (problem.scheme.groups(problem.k) > 1)
@@ -134,7 +118,7 @@ std::string problemName(const MatmulProblem &problem) {
   }
   name += "_x";
   if (problem.int8Activations)
-    name += "s8_y";
+    name += problem.scheme.isFloat() ? "e4m3_y" : "s8_y";
   name += elementTypeName(problem.type);
   if (problem.packing != Layout::Simt)
     name += "_mma";

@@ -65,6 +65,7 @@ int64_t SimtLayout::unitAtoms() const {
   case CodeType::U4:
   case CodeType::U8:
   case CodeType::S8:
+  case CodeType::E4M3:
     return 1;
   }
   return 1;
@@ -77,6 +78,7 @@ int64_t SimtLayout::unitVectors() const {
     return 1;
   case CodeType::U8:
   case CodeType::S8:
+  case CodeType::E4M3:
     return 2;
   case CodeType::U3:
     return 3;

@@ -175,7 +175,7 @@ void MmaEmitter::addScaled(ArrayRef<Value> raw, Values &products,
         if (sumsX())
           product = e.sub(product, e.mul(zero[i >> 1],
                                          products[productCount() + 4 * c + i]));
-        if (layout.int8Activations)
+        if (layout.hasIntegerSums())
           product = arith::SIToFPOp::create(e, e.getF32Type(), product);
         sums[at] = e.fma(product, scale[i >> 1], sums[at]);
       }
@@ -249,7 +249,8 @@ void MmaEmitter::multiplyAtom(Value slot, int64_t atom, ArrayRef<Value> words,
 
 void MmaEmitter::accumulate(Value slot, function_ref<Values(int)> codes,
                             ArrayRef<Value> raw, Values &sums) {
-  Type sumType = layout.int8Activations ? Type(e.getI32Type()) : e.getF32Type();
+  Type sumType =
+      layout.hasIntegerSums() ? Type(e.getI32Type()) : e.getF32Type();
   bool zeroPerPiece = layout.hasZeroPoints && !layout.int8Activations;
   size_t pieceWords = rawWords() * config.rowTiles;
   Values words;
@@ -292,8 +293,8 @@ void MmaEmitter::emit() {
       Value word = e.loadConst(e.getI32Type(), zeroAddress(r, e.i32(0)), 4);
       rowZeros.push_back({decodeZero(word, 0), decodeZero(word, 1)});
     }
-  Type sumType = wholeRow && layout.int8Activations ? Type(e.getI32Type())
-                                                    : e.getF32Type();
+  Type sumType = wholeRow && layout.hasIntegerSums() ? Type(e.getI32Type())
+                                                     : e.getF32Type();
   Values state = wholeRow ? zeros(sumType) : Values(productCount(), e.f32(0));
   size_t sumCount = state.size();
   int64_t slotBytes = choice.mmaSlotBytes();

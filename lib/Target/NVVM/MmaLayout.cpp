@@ -28,6 +28,7 @@ int64_t MmaLayout::unitAtoms() const {
     return 2;
   case CodeType::U8:
   case CodeType::S8:
+  case CodeType::E4M3:
     return 1;
   }
   return 1;

@@ -122,6 +122,20 @@ SmallVector<Value> MmaOperands::registers(ArrayRef<Value> words, int atom,
 
 SmallVector<Value> MmaOperands::multiply(ArrayRef<Value> a, ArrayRef<Value> b,
                                          ArrayRef<Value> c) {
+  SmallVector<Value> result;
+  if (layout.int8Activations && problem.scheme.isFloat()) {
+    SmallVector<Value> inputs(a);
+    llvm::append_range(inputs, b);
+    llvm::append_range(inputs, c);
+    Type f32 = e.getF32Type();
+    Value product = e.inlineAsm(
+        kMmaE4M3Asm, "=f,=f,=f,=f,r,r,r,r,r,r,f,f,f,f",
+        LLVM::LLVMStructType::getLiteral(e.getContext(), {f32, f32, f32, f32}),
+        inputs);
+    for (int64_t i = 0; i < 4; ++i)
+      result.push_back(LLVM::ExtractValueOp::create(e, product, i));
+    return result;
+  }
   SmallVector<Value> right(b);
   if (!layout.int8Activations && !isBFloat)
     for (Value &word : right)
@@ -142,7 +156,6 @@ SmallVector<Value> MmaOperands::multiply(ArrayRef<Value> a, ArrayRef<Value> b,
   Value product = NVVM::MmaOp::create(
       e, type, a, right, c, {16, 8, depth}, std::nullopt, overflow, types,
       std::array{NVVM::MMALayout::row, NVVM::MMALayout::col});
-  SmallVector<Value> result;
   for (int64_t i = 0; i < 4; ++i)
     result.push_back(LLVM::ExtractValueOp::create(e, product, i));
   return result;

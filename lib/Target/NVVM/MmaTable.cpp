@@ -14,6 +14,8 @@ namespace qk::nvvm {
 constexpr int64_t kMaxInt8Row = 131072;
 /// The first chip with the shapes of mma.sync and cp.async.
 constexpr int kFirstCapability = 80;
+/// The first chip that multiplies e4m3.
+constexpr int kFirstFloat8Capability = 89;
 /// What the system takes of a multiprocessor's shared memory for a block.
 constexpr int64_t kReservedShared = 1 << 10;
 constexpr int64_t kRegisters = 65536;
@@ -27,7 +29,9 @@ Layout preferredLayout(const Chip &chip, const MatmulProblem &problem,
     return layout;
   };
   if (problem.int8Activations)
-    return answer(Layout::MmaS8, "activations of 8 bits: mma.sync of s8");
+    return answer(Layout::MmaS8, problem.scheme.isFloat()
+                                     ? "activations of e4m3: mma.sync of e4m3"
+                                     : "activations of 8 bits: mma.sync of s8");
   if (chip.capability < kFirstCapability)
     return answer(Layout::Simt, "no mma.sync of this shape before sm_80");
   if (problem.type == ElementType::F32)
@@ -40,6 +44,14 @@ Layout preferredLayout(const Chip &chip, const MatmulProblem &problem,
 }
 
 std::string unsupported(const Chip &chip, const MatmulProblem &problem) {
+  if (problem.scheme.isFloat()) {
+    if (!problem.int8Activations)
+      return "codes of e4m3 need activations of e4m3, got floats; quantise x "
+             "with the same format, per token";
+    if (chip.capability < kFirstFloat8Capability)
+      return "codes of e4m3 need sm_89 or later, got " +
+             std::string(chip.name) + "; quantise with format=int8";
+  }
   if (problem.packing == Layout::Simt) {
     if (problem.int8Activations)
       return "layout nvvm-simt takes no activations of 8 bits";
@@ -57,7 +69,7 @@ std::string unsupported(const Chip &chip, const MatmulProblem &problem) {
     if (problem.scheme.bits() != 8)
       return "activations of 8 bits need codes of 8 bits, got " +
              std::to_string(problem.scheme.bits());
-    if (problem.k > kMaxInt8Row)
+    if (!problem.scheme.isFloat() && problem.k > kMaxInt8Row)
       return "expected at most " + std::to_string(kMaxInt8Row) +
              " input channels for activations of 8 bits, got " +
              std::to_string(problem.k);

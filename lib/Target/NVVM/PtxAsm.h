@@ -19,6 +19,15 @@ namespace qk::nvvm {
 /// Any function of three words, bit by bit; its truth table follows.
 inline constexpr const char *kLop3Asm = "lop3.b32 $0, $1, $2, $3, ";
 
+/// Sums of four floats $0, four words of A $4, two of B $8, four sums $10; what
+/// NVVM has no dense form of. From sm_89 on.
+inline constexpr const char *kMmaE4M3Asm =
+    "mma.sync.aligned.m16n8k32.row.col.f32.e4m3.e4m3.f32 {$0, $1, $2, $3}, "
+    "{$4, $5, $6, $7}, {$8, $9}, {$10, $11, $12, $13};";
+/// Two floats to bytes of e4m3: $2 to the low one. From sm_89 on.
+inline constexpr const char *kConvertE4M3Asm =
+    "cvt.rn.satfinite.e4m3x2.f32 $0, $1, $2;";
+
 /// Loads of what is read once, past the first cache, where the last operand
 /// is not 0.
 inline constexpr const char *kLoadVectorIfAsm =
@@ -82,7 +91,8 @@ inline constexpr const char *kThreadIdAsm = "mov.u32 $0, %tid.x;";
 /// Statements of wgmma, each ended by ';', several in one text.
 inline constexpr const char *kWgmmaFenceAsm = "wgmma.fence.sync.aligned";
 /// "<N>k16.f32.<type>.<type> {sums}, {A}, B, scale of sums, 1, 1, 0" follow, or
-/// "<N>k32.s32.s8.s8 {sums}, {A}, B, scale of sums".
+/// "<N>k32.s32.s8.s8 {sums}, {A}, B, scale of sums", or
+/// "<N>k32.f32.e4m3.e4m3 {sums}, {A}, B, scale of sums, 1, 1".
 inline constexpr const char *kWgmmaAsm = "wgmma.mma_async.sync.aligned.m64n";
 inline constexpr const char *kWgmmaCommitAsm =
     "wgmma.commit_group.sync.aligned";

@@ -28,7 +28,7 @@ using namespace mlir;
 namespace qk::nvvm {
 
 static constexpr int64_t kWarp = 32, kMaxThreads = 256, kMaxBytes = 16;
-static constexpr float kMaxCode = 127;
+static constexpr float kMaxCode = 127, kMaxFloat8 = numerics::kLargestE4M3;
 
 int64_t QuantizerProblem::vector() const {
   int64_t widest = elementTypeBytes(type);
@@ -56,8 +56,9 @@ int64_t QuantizerProblem::sharedBytes() const {
 }
 
 std::string QuantizerProblem::name() const {
-  return "qk_quantize_s8_k" + std::to_string(k) + "_x" +
-         std::string(elementTypeName(type)) + (hasFactors ? "_divided" : "") +
+  return std::string(isFloat ? "qk_quantize_e4m3_k" : "qk_quantize_s8_k") +
+         std::to_string(k) + "_x" + std::string(elementTypeName(type)) +
+         (hasFactors ? "_divided" : "") +
          (program ? "_of_" + program->name : "");
 }
 
@@ -106,6 +107,8 @@ private:
   SmallVector<Value> reduceInBlock(ArrayRef<Value> values,
                                    ArrayRef<Combine> combine);
   void runProgram();
+  float maxCode() const { return problem.isFloat ? kMaxFloat8 : kMaxCode; }
+  SmallVector<Value> bytesOf(ArrayRef<Value> codes);
   void writeCodes(Value index, Value scale);
 
   Emitter &e;
@@ -209,21 +212,43 @@ void QuantizerEmitter::runProgram() {
   }
 }
 
-void QuantizerEmitter::writeCodes(Value index, Value scale) {
+/// Codes within bounds, rounded.
+SmallVector<Value> QuantizerEmitter::bytesOf(ArrayRef<Value> codes) {
   SmallVector<Value> bytes;
+  auto add = [&](Value bits) {
+    bytes.push_back(arith::TruncIOp::create(e, e.getI8Type(), bits));
+  };
+  if (problem.isFloat) {
+    // Two at a time, the second to the high byte.
+    for (size_t i = 0; i < codes.size(); i += 2) {
+      Value next = i + 1 < codes.size() ? codes[i + 1] : e.f32(0);
+      Value both = e.inlineAsm(kConvertE4M3Asm, "=h,f,f", e.getI16Type(),
+                               {next, codes[i]});
+      add(both);
+      if (i + 1 < codes.size())
+        add(arith::ShRUIOp::create(
+            e, both, arith::ConstantOp::create(e, e.getI16IntegerAttr(8))));
+    }
+    return bytes;
+  }
+  // At 1.5 * 2^23 a mantissa bit is worth 1: the sum is rounded to an integer,
+  // ties to even, and its lowest byte is the code.
+  for (Value code : codes)
+    add(e.bitcast(e.getI32Type(), e.addf(code, e.f32(12582912.0f))));
+  return bytes;
+}
+
+void QuantizerEmitter::writeCodes(Value index, Value scale) {
+  SmallVector<Value> values;
   for (Value value : read(index)) {
     Value code = arith::DivFOp::create(e, value, scale);
-    // Of a NaN, a bound. Bounds are integers: rounding can come after. (NVVM
-    // has no form of arith.maxnumf without libdevice.)
-    Value low = e.f32(-kMaxCode), high = e.f32(kMaxCode);
+    // Of a NaN, a bound. Bounds are codes: rounding can come after. (NVVM has
+    // no form of arith.maxnumf without libdevice.)
+    Value low = e.f32(-maxCode()), high = e.f32(maxCode());
     code = e.select(greater(code, low), code, low);
-    code = e.select(greater(high, code), code, high);
-    // At 1.5 * 2^23 a mantissa bit is worth 1: the sum is rounded to an
-    // integer, ties to even, and its lowest byte is the code.
-    Value sum = e.addf(code, e.f32(12582912.0f));
-    bytes.push_back(arith::TruncIOp::create(e, e.getI8Type(),
-                                            e.bitcast(e.getI32Type(), sum)));
+    values.push_back(e.select(greater(high, code), code, high));
   }
+  SmallVector<Value> bytes = bytesOf(values);
   Value to = e.at(codes, e.add(first, e.mul(e.wide(index), e.i64(vector))));
   Value packed = bytes.front();
   if (vector > 1)
@@ -248,7 +273,7 @@ void QuantizerEmitter::emit() {
       reduceInBlock(largest,
                     Combine([this](Value a, Value b) { return larger(a, b); }))
           .front();
-  Value scale = arith::DivFOp::create(e, largest, e.f32(kMaxCode));
+  Value scale = arith::DivFOp::create(e, largest, e.f32(maxCode()));
   Value none =
       arith::CmpFOp::create(e, arith::CmpFPredicate::OEQ, scale, e.f32(0));
   scale = e.select(none, e.f32(1), scale);

@@ -6,12 +6,12 @@
 ///
 /// \file
 /// The consumers of WgmmaKernel.cpp where activations are of 8 bits and a row
-/// of weights has one scale: nothing is unpacked, and sums stay in i32 from the
-/// first slice to the last, so that multiplications follow each other without
-/// an end. A batch is two steps of K of a row tile; while it runs, the
-/// registers of the one before are filled with the codes of the next. The first
-/// batch of a slice is issued before the last one of the slice before has
-/// ended, and that one's slot is given back then.
+/// of weights has one scale: nothing is unpacked, and sums stay in i32 (of e4m3
+/// in f32) from the first slice to the last, so that multiplications follow
+/// each other without an end. A batch is two steps of K of a row tile; while it
+/// runs, the registers of the one before are filled with the codes of the next.
+/// The first batch of a slice is issued before the last one of the slice before
+/// has ended, and that one's slot is given back then.
 ///
 ///   y = x's scale · w's scale · (Σ c·x − zero · Σ x)
 ///
@@ -43,7 +43,7 @@ void WgmmaEmitter::multiplyInt8(Value index, Values &sums) {
                                           32 * (atom % 2 * 2 + s)));
       ArrayRef<Value> before =
           ArrayRef<Value>(sums).slice(tile * sumsOfTile(), sumsOfTile());
-      Values after = hopper.multiply(before, config.tokens, a, b, "s8");
+      Values after = hopper.multiply(before, config.tokens, a, b, byteType());
       llvm::copy(after, sums.begin() + tile * sumsOfTile());
       hopper.waitBatches(1);
       if (atom || tile)
@@ -60,7 +60,8 @@ void WgmmaEmitter::multiplyInt8(Value index, Values &sums) {
 
 /// Of all row tiles, and of x where it is summed.
 SmallVector<Value> WgmmaEmitter::sumInt8() {
-  Values state((config.rowTiles + sumsX()) * sumsOfTile(), e.i32(0));
+  Values state((config.rowTiles + sumsX()) * sumsOfTile(),
+               layout.hasIntegerSums() ? e.i32(0) : e.f32(0));
   state = e.loop(e.add(begin, groupK), end, e.i32(config.groupsK), state,
                  [&](Value slice, Values sums) {
                    multiplyInt8(e.sub(slice, begin), sums);
@@ -81,7 +82,8 @@ SmallVector<Value> WgmmaEmitter::scaleInt8(ArrayRef<Value> sums) {
       if (sumsX())
         sum = e.sub(sum, e.mul(decodeZero(raw.back(), half),
                                sums[config.rowTiles * sumsOfTile() + p]));
-      sum = arith::SIToFPOp::create(e, e.getF32Type(), sum);
+      if (layout.hasIntegerSums())
+        sum = arith::SIToFPOp::create(e, e.getF32Type(), sum);
       result.push_back(e.mulf(sum, decodeScale(raw, half)));
     }
   }

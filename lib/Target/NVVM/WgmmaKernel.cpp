@@ -276,9 +276,9 @@ void WgmmaEmitter::multiplySlice(Value index, Value slice, ArrayRef<Value> raw,
     raw = inRing;
   }
   Value x = hopper.descriptor(shared(offset));
-  StringRef type = layout.int8Activations              ? "s8"
-                   : problem.type == ElementType::BF16 ? "bf16"
-                                                       : "f16";
+  StringRef type = byteType();
+  if (!layout.int8Activations)
+    type = problem.type == ElementType::BF16 ? "bf16" : "f16";
 
   // All batches of a slice: an atom of a row tile each.
   struct Batch {
@@ -347,7 +347,7 @@ void WgmmaEmitter::multiplySlice(Value index, Value slice, ArrayRef<Value> raw,
     for (size_t p = 0; p < products.size(); ++p) {
       Value &sum = sums[batch.tile * sumsOfTile() + p];
       Value product = products[p];
-      if (layout.int8Activations)
+      if (layout.hasIntegerSums())
         product = arith::SIToFPOp::create(e, e.getF32Type(), product);
       sum = e.fma(product, scale[p >> 1 & 1], sum);
     }

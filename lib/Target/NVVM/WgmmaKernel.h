@@ -106,6 +106,10 @@ private:
   void multiplyInt8(Value index, Values &sums);
   Values scaleInt8(ArrayRef<Value> sums);
   /// Beside products a row tile more: the sums of x, for zero points.
+  /// Of activations of 8 bits and codes, as wgmma calls it.
+  llvm::StringRef byteType() const {
+    return problem.scheme.isFloat() ? "e4m3" : "s8";
+  }
   bool sumsX() const { return layout.int8Activations && layout.hasZeroPoints; }
 
   size_t sumsOfTile() const { return size_t(config.tokens) / 2; }

@@ -73,6 +73,37 @@ func.func @x_zero_points(%x: tensor<?x10xi8>, %xs: tensor<?x1xf32>, %xz: tensor<
 
 // -----
 
+// The default chip is sm_80.
+func.func @float8(%x: tensor<?x10xi8>, %xs: tensor<?x1xf32>) -> tensor<?x4xf32> {
+  %c = quant_llm.parameter ""::"q.codes" : tensor<4x10xi8> = dense<3> : tensor<4x10xi8>
+  %s = quant_llm.parameter ""::"q.scales" : tensor<4x1xf16> = dense<0.5> : tensor<4x1xf16>
+  // expected-error@+1 {{layer 'q': codes of e4m3 need sm_89 or later, got sm_80; quantise with format=int8}}
+  %y = quant_llm.matmul %x, %c, %s x_scales(%xs) scheme(<e4m3, group = -1, scale = f16>) x_scheme(<e4m3, per_token>) name("q") : (tensor<?x10xi8>, tensor<4x10xi8>, tensor<4x1xf16>, tensor<?x1xf32>) -> tensor<?x4xf32>
+  return %y : tensor<?x4xf32>
+}
+
+// -----
+
+func.func @two_kinds(%x: tensor<?x10xi8>, %xs: tensor<?x1xf32>) -> tensor<?x4xf32> {
+  %c = quant_llm.parameter ""::"q.codes" : tensor<4x10xi8> = dense<3> : tensor<4x10xi8>
+  %s = quant_llm.parameter ""::"q.scales" : tensor<4x1xf16> = dense<0.5> : tensor<4x1xf16>
+  // expected-error@+1 {{layer 'q': the GPU's kernels multiply bytes of one kind, got #quant_llm.activation_scheme<e4m3, per_token> activations and s8 codes; quantise both with one format}}
+  %y = quant_llm.matmul %x, %c, %s x_scales(%xs) scheme(<s8, group = -1, scale = f16>) x_scheme(<e4m3, per_token>) name("q") : (tensor<?x10xi8>, tensor<4x10xi8>, tensor<4x1xf16>, tensor<?x1xf32>) -> tensor<?x4xf32>
+  return %y : tensor<?x4xf32>
+}
+
+// -----
+
+func.func @float8_weights_alone(%x: tensor<?x10xf16>) -> tensor<?x4xf16> {
+  %c = quant_llm.parameter ""::"q.codes" : tensor<4x10xi8> = dense<3> : tensor<4x10xi8>
+  %s = quant_llm.parameter ""::"q.scales" : tensor<4x1xf16> = dense<0.5> : tensor<4x1xf16>
+  // expected-error@+1 {{layer 'q': codes of e4m3 need activations of e4m3, got floats; quantise x with the same format, per token}}
+  %y = quant_llm.matmul %x, %c, %s scheme(<e4m3, group = -1, scale = f16>) name("q") : (tensor<?x10xf16>, tensor<4x10xi8>, tensor<4x1xf16>) -> tensor<?x4xf16>
+  return %y : tensor<?x4xf16>
+}
+
+// -----
+
 // A recipe that nobody evaluated.
 func.func @recipe(%x: tensor<?x10xf32>, %w: tensor<4x10xf32>) -> tensor<?x4xf32> {
   %c, %s = quant_llm.round_to_nearest %w scheme(<u4, group = 4, scale = f16>) symmetric : tensor<4x10xf32> -> tensor<4x10xi4>, tensor<4x3xf16>

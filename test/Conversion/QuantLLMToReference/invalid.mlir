@@ -38,3 +38,11 @@ func.func @per_tensor(%w: tensor<4x8xf32>) -> tensor<4x8xi8> {
   %c, %s = quant_llm.round_to_nearest %w scheme(<s8, group = -1, scale = f16>) symmetric {per_tensor} : tensor<4x8xf32> -> tensor<4x8xi8>, tensor<4x1xf16>
   return %c : tensor<4x8xi8>
 }
+
+// -----
+
+func.func @float_codes(%w: tensor<4x8xf32>) -> tensor<4x8xi8> {
+  // expected-error @+1 {{'quant_llm.round_to_nearest' op has no reference lowering with codes of e4m3; evaluate the recipe first (--quant-llm-evaluate)}}
+  %c, %s = quant_llm.round_to_nearest %w scheme(<e4m3, group = -1, scale = f16>) symmetric : tensor<4x8xf32> -> tensor<4x8xi8>, tensor<4x1xf16>
+  return %c : tensor<4x8xi8>
+}

@@ -57,6 +57,22 @@ quantised = qk.quantize(linear, "rtn", weights={"fc.weight": w}, bits=4, group_s
 assert list(quantised.layers) == ["fc"]
 assert np.abs(quantised.layers["fc"].dequantize() - w).max() < .1
 
+# Floats of one byte, activations too: what both are worth by the format's definition.
+absmax = {"fc": {"tokens": 2, "absmax": np.ones(8, np.float32)}}
+float8 = qk.quantize(linear, "smoothquant", weights={"fc.weight": w}, format="e4m3",
+                     alpha=0.5, statistics=absmax)
+layer = float8.layers["fc"]
+assert layer.is_float and layer.codes.dtype == np.uint8
+largest = np.abs(w).max(axis=1, keepdims=True)
+assert np.all(np.abs(layer.dequantize() - w) <= np.abs(w) / 16 + largest / 448 / 1024 * 2)
+scale = np.abs(small).max(axis=1, keepdims=True) / 448
+with warnings.catch_warnings(record=True) as caught:
+    warnings.simplefilter("always")
+    y = qk.compile(float8)(small)
+steps = 2.0 ** (np.floor(np.log2(np.maximum(small / scale, 2.0 ** -6))) - 3)
+rounded = np.round(small / scale / steps) * steps * scale
+assert np.allclose(y, rounded @ layer.dequantize().T, atol=1e-5), y
+
 
 def fails(what, call):
     try:

@@ -61,8 +61,8 @@ void compare(const Layer &layer, const GptqOptions &options,
   for (int64_t n = 0; n < layer.n; ++n)
     for (int64_t t = 0; t < layer.k; ++t) {
       int64_t place = permuted ? t : expected.order[t];
-      uint8_t byte = q.codes[n * layer.k + place];
-      int code = q.scheme.isSigned() ? static_cast<int8_t>(byte) : byte;
+      double code =
+          restatement::codeValue(q.scheme, q.codes[n * layer.k + place]);
       different += code != expected.codes(n, t);
     }
   EXPECT_LE(different, codesThatMayDiffer * layer.n * layer.k);
@@ -106,6 +106,12 @@ TEST(Gptq, EightBits) {
   compare(layer, makeOptions(CodeType::U8, 32));
   compare(layer, makeOptions(CodeType::S8, -1, true));
   compare(layer, makeOptions(CodeType::S8, 32));
+}
+
+TEST(Gptq, Floats) {
+  Layer layer(40, 96, 400, 12);
+  compare(layer, makeOptions(CodeType::E4M3, -1, true));
+  compare(layer, makeOptions(CodeType::E4M3, 32, true));
 }
 
 TEST(Gptq, SearchedScales) {

@@ -68,6 +68,26 @@ inline double stored(double scale, qk::numerics::ScaleType type) {
   return 0;
 }
 
+/// The value of a byte of float8_e4m3fn: sign, four bits of exponent with bias
+/// 7, three of mantissa, no infinity (arXiv 2209.05433, table 1).
+inline double e4m3(uint8_t byte) {
+  int exponent = byte >> 3 & 15, mantissa = byte & 7;
+  double value = exponent ? std::ldexp(8 + mantissa, exponent - 10)
+                          : std::ldexp(mantissa, -9);
+  if (exponent == 15 && mantissa == 7)
+    return NAN;
+  return byte & 0x80 ? -value : value;
+}
+
+/// What a stored code stands for, before the zero point.
+inline double codeValue(const qk::numerics::Scheme &scheme, uint8_t byte) {
+  if (scheme.codeType == qk::numerics::CodeType::E4M3)
+    return e4m3(byte);
+  return scheme.codeType == qk::numerics::CodeType::S8
+             ? static_cast<int8_t>(byte)
+             : byte;
+}
+
 /// The quantiser of algorithms.md (IST-DASLab/gptq quant.py) with scales
 /// rounded first.
 struct Quantizer {
@@ -85,7 +105,9 @@ struct Quantizer {
   }
 
   double code(double x, Parameters p) const {
-    double c = std::nearbyint(x / p.scale) + p.zero;
+    double c = options.scheme.codeType == qk::numerics::CodeType::E4M3
+                   ? roundToBits(x / p.scale, 4, -9)
+                   : std::nearbyint(x / p.scale) + p.zero;
     return std::min<double>(std::max<double>(c, options.scheme.codeMin()),
                             options.scheme.codeMax());
   }

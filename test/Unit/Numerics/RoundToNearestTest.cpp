@@ -26,8 +26,15 @@ std::vector<float> randomWeight(int64_t n, int64_t k, unsigned seed) {
   return w;
 }
 
-int codeAt(const QuantizedWeight &q, int64_t i) {
-  return q.scheme.isSigned() ? static_cast<int8_t>(q.codes[i]) : q.codes[i];
+double codeAt(const QuantizedWeight &q, int64_t i) {
+  return restatement::codeValue(q.scheme, q.codes[i]);
+}
+
+/// Whether a quotient lies half-way between two codes, within what f32 loses.
+bool isHalfWay(const Scheme &scheme, double quotient) {
+  if (scheme.isFloat()) // In steps of the float's last place.
+    quotient /= std::ldexp(1.0, std::max(std::ilogb(quotient) - 3, -9));
+  return std::fabs(quotient - std::floor(quotient) - 0.5) <= 1e-5;
 }
 
 /// Compares with the restatement; counts what differs.
@@ -66,8 +73,7 @@ void compare(const std::vector<float> &w, int64_t n, int64_t k,
       for (int64_t i = begin; i < end; ++i)
         // The largest element of a symmetric group lies half-way between two
         // codes, as does a quotient that f32 rounds there: either will do.
-        if (double part = w[i] / scale - std::floor(w[i] / scale);
-            std::fabs(part - 0.5) > 1e-5)
+        if (!isHalfWay(q.scheme, w[i] / scale))
           different += codeAt(q, i) != reference.code(w[i], {scale, zero});
       for (int64_t i = begin; i < end; ++i)
         EXPECT_FLOAT_EQ(values[i], scale * (codeAt(q, i) - zero));
@@ -91,6 +97,35 @@ TEST(RoundToNearest, EverySchemeAgreesWithTheRestatement) {
           compare(w, 70, 172, {{type, group, scale}, symmetric},
                   scale == ScaleType::F32 ? 1 : 2e-3);
         }
+}
+
+TEST(RoundToNearest, FloatsAgreeWithTheRestatement) {
+  auto w = randomWeight(70, 172, 9);
+  // Down to where e4m3 has fewer bits, and to what becomes 0.
+  for (size_t i = 0; i < w.size(); ++i)
+    w[i] = std::ldexp(w[i], -int(i % 20));
+  for (int64_t group : {-1, 1, 32, 500})
+    for (auto scale : {ScaleType::F16, ScaleType::BF16, ScaleType::F32}) {
+      SCOPED_TRACE(testing::Message()
+                   << "group " << group << ", scale type " << int(scale));
+      compare(w, 70, 172, {{CodeType::E4M3, group, scale}, true},
+              scale == ScaleType::F32 ? 1 : 2e-3);
+    }
+  QuantizerOptions asymmetric{{CodeType::E4M3, -1, ScaleType::F16}, false};
+  EXPECT_EQ(roundToNearest(w.data(), 70, 172, asymmetric).error().message,
+            "codes of e4m3 have no zero points: expected a symmetric range");
+  QuantizerOptions perTensor{{CodeType::E4M3, -1, ScaleType::F32}, true};
+  perTensor.perTensor = true;
+  auto q = roundToNearest(w.data(), 70, 172, perTensor);
+  ASSERT_TRUE(q);
+  float largest = 0;
+  for (float value : w)
+    largest = std::max(largest, std::fabs(value));
+  EXPECT_FLOAT_EQ(q->scales[0], largest / 448);
+  for (size_t i = 0; i < w.size(); ++i)
+    if (!isHalfWay(q->scheme, w[i] / q->scales[0]))
+      ASSERT_EQ(codeAt(*q, int64_t(i)),
+                restatement::roundToBits(w[i] / q->scales[0], 4, -9));
 }
 
 TEST(RoundToNearest, SearchAgreesWithTheRestatement) {

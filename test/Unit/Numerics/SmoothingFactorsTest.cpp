@@ -101,7 +101,7 @@ double restatedLoss(const Layer &layer, const std::vector<float> &absmax,
   int64_t n = layer.n, k = layer.k;
   restatement::Quantizer quantizer{options.quantizer};
   restatement::Matrix d(n, k);
-  double energy = 0;
+  double energy = 0, fed = 0;
   for (int64_t row = 0; row < n; ++row) {
     std::vector<double> group(k);
     for (int64_t j = 0; j < k; ++j)
@@ -110,8 +110,22 @@ double restatedLoss(const Layer &layer, const std::vector<float> &absmax,
     for (int64_t j = 0; j < k; ++j) {
       double q = quantizer.value(group[j], p);
       energy += q * q;
+      fed += q * q / (s[j] * s[j]) * layer.hessian[j * k + j];
       d(row, j) = q / s[j] - layer.w[row * k + j];
     }
+  }
+  if (options.floatActivations) {
+    // The mean of what rounding to three bits of mantissa takes from numbers
+    // spread evenly over a power of two, over their squares.
+    double noise = 0;
+    constexpr int kNumbers = 100000;
+    for (int i = 0; i < kNumbers; ++i) {
+      double x = 1 + (i + 0.5) / kNumbers;
+      double error = restatement::roundToBits(x, 4, -9) - x;
+      noise += error * error / (x * x) / kNumbers;
+    }
+    return restatement::trace(d, restatement::Matrix(layer.hessian, k, k)) +
+           fed * noise;
   }
   // E[max²] as the integral of t² over the density of the largest, which is the
   // difference of its distribution function over small steps.
@@ -165,6 +179,33 @@ TEST(SmoothingSearch, AgreesWithTheRestatement) {
                   restated(absmax[j], {&layer}, j, result->alpha),
                   1e-5 * result->factors[j]);
   }
+}
+
+// Floats have an exponent each: an outlier costs the others nothing, and there
+// is little to gain.
+TEST(SmoothingSearch, FloatsAgreeWithTheRestatement) {
+  Layer layer(24, 96, 400, 11);
+  std::vector<float> absmax = absmaxOf(layer);
+  WeightView weights[] = {{layer.w.data(), layer.n}};
+  SmoothingSearchOptions options;
+  options.quantizer = {{CodeType::E4M3, -1, ScaleType::F16}, true};
+  options.floatActivations = true;
+  options.grid = 4;
+  auto result = searchSmoothingFactors(absmax.data(), layer.hessian.data(), 96,
+                                       weights, options);
+  ASSERT_TRUE(result) << result.error().message;
+  double unscaled =
+      restatedLoss(layer, absmax, std::vector<double>(96, 1.0), options);
+  EXPECT_NEAR(result->unscaledLoss, unscaled, 0.01 * unscaled);
+  double least = unscaled;
+  for (int step = 0; step <= 4; ++step) {
+    std::vector<double> s(96);
+    for (int64_t j = 0; j < 96; ++j)
+      s[j] = restated(absmax[j], {&layer}, j, step / 4.0);
+    least = std::min(least, restatedLoss(layer, absmax, s, options));
+  }
+  EXPECT_NEAR(result->loss, least, 0.02 * least);
+  EXPECT_GT(result->loss, 0.5 * unscaled);
 }
 
 TEST(SmoothingSearch, RejectsOptionsThatMakeNoSense) {

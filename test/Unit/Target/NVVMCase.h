@@ -103,6 +103,12 @@ struct Elements {
       return fromHalf(uint16_t(bits));
     return std::bit_cast<float>(bits);
   }
+  /// Half a step of the numbers next to 0.
+  double tiny() const {
+    return type == ElementType::F32   ? 0x1p-150
+           : type == ElementType::F16 ? 0x1p-25
+                                      : 0x1p-134;
+  }
   /// Half a unit in the last place, relative.
   double epsilon() const {
     return type == ElementType::F32   ? 0x1p-24
@@ -144,10 +150,16 @@ struct Case {
     EXPECT_EQ(pack(weight, p.packing, packed.data()), "");
     if (p.int8Activations) {
       for (int64_t i = 0; i < m * p.k; ++i)
-        quantized.push_back(int8_t(random() % 256 - 128));
+        quantized.push_back(p.scheme.isFloat() ? int8_t(randomE4M3(random))
+                                               : int8_t(random() % 256 - 128));
       for (int64_t i = 0; i < m; ++i)
         xScales.push_back(std::ldexp(1.0f + float(random() % 64) / 64, -9));
     }
+  }
+
+  /// What a byte of x stands for.
+  double xLevel(int8_t byte) const {
+    return problem.scheme.isFloat() ? decodeE4M3(uint8_t(byte)) : byte;
   }
 
   std::string describe() const {
@@ -188,7 +200,7 @@ struct Case {
           int64_t from = problem.hasPermutation ? weight.permutation[k] : k;
           double factor =
               problem.int8Activations
-                  ? double(quantized[row * problem.k + from]) * xScales[row]
+                  ? xLevel(quantized[row * problem.k + from]) * xScales[row]
                   : double(x.get(row * problem.k + from));
           double term = factor * scaleAt(weight, n, k) * levelAt(weight, n, k);
           sum += term;
@@ -197,7 +209,8 @@ struct Case {
         double got = y.get(row * weight.n + n);
         // Sums of f32 products, then one rounding to y's type.
         double allowed =
-            magnitude * 0x1p-24 * 16 + std::fabs(sum) * y.epsilon() * 1.01;
+            magnitude * 0x1p-24 * 16 +
+            std::max(std::fabs(sum) * y.epsilon(), y.tiny()) * 1.01;
         if (!(std::fabs(got - sum) <= allowed))
           return describe() + ": y[" + std::to_string(row) + "," +
                  std::to_string(n) + "] is " + std::to_string(got) +

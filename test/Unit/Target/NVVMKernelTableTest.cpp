@@ -83,9 +83,33 @@ TEST(NVVMKernelTable, ChoosesTheLayout) {
   EXPECT_EQ(preferredLayout(ampere, p), Layout::MmaS8);
 }
 
+// Floats of one byte go with their kind, from the first chip that has them.
+TEST(NVVMKernelTable, MultipliesFloatsOfOneByte) {
+  MatmulProblem p = problem(CodeType::E4M3, 4096, -1);
+  p.type = ElementType::BF16;
+  p.int8Activations = true;
+  EXPECT_EQ(preferredLayout(*findChip("sm_89"), p), Layout::MmaS8);
+  p.packing = Layout::MmaS8;
+  EXPECT_EQ(unsupported(*findChip("sm_89"), p), "");
+  EXPECT_EQ(unsupported(*findChip("sm_86"), p),
+            "codes of e4m3 need sm_89 or later, got sm_86; quantise with "
+            "format=int8");
+  // Sums of floats have no largest K.
+  p.k = 200000;
+  EXPECT_EQ(unsupported(*findChip("sm_90a"), p), "");
+  p.k = 4096;
+  EXPECT_EQ(chooseKernel(*findChip("sm_90a"), p, 4096).family,
+            KernelFamily::Wgmma);
+  EXPECT_EQ(problemName(p), "qk_matmul_e4m3_k4096_sf16_xe4m3_ybf16_mma");
+  p.int8Activations = false;
+  p.packing = preferredLayout(*findChip("sm_90a"), p);
+  EXPECT_EQ(unsupported(*findChip("sm_90a"), p),
+            "codes of e4m3 need activations of e4m3, got floats; quantise x "
+            "with the same format, per token");
+}
+
 TEST(NVVMKernelTable, ChoosesFamiliesOnTensorCores) {
-  for (CodeType code :
-       {CodeType::U2, CodeType::U3, CodeType::U4, CodeType::U8, CodeType::S8})
+  for (CodeType code : kCodeTypes)
     for (int64_t k : {1, 64, 172, 4096, 28672})
       for (auto [int8, chip] : std::vector<std::pair<bool, const Chip *>>{
                {false, findChip("sm_80")},
@@ -97,7 +121,7 @@ TEST(NVVMKernelTable, ChoosesFamiliesOnTensorCores) {
         p.type = ElementType::F16;
         p.int8Activations = int8;
         p.packing = int8 ? Layout::MmaS8 : Layout::Mma;
-        if (int8 && p.scheme.bits() != 8)
+        if (int8 ? p.scheme.bits() != 8 : p.scheme.isFloat())
           continue;
         EXPECT_EQ(unsupported(*chip, p), "");
         int64_t next = 1;

@@ -77,7 +77,8 @@ struct QuantizerCase {
                 ? magnitude + (std::isnan(largest) ? largest : 0)
                 : largest;
       }
-      float scale = largest / 127 == 0 ? 1 : largest / 127;
+      float most = problem.isFloat ? 448 : 127;
+      float scale = largest / most == 0 ? 1 : largest / most;
       std::string where = problem.name() + " row " + std::to_string(row);
       if (std::isnan(scale)) {
         if (!std::isnan(scales[row]))
@@ -89,8 +90,22 @@ struct QuantizerCase {
         return where + ": expected scale " + std::to_string(scale) + ", got " +
                std::to_string(scales[row]);
       for (int64_t k = 0; k < problem.k; ++k) {
-        float code = std::nearbyint(at(row, k) / scale);
-        if (codes[row * problem.k + k] != std::clamp(code, -127.0f, 127.0f))
+        float code = at(row, k) / scale;
+        float byte = codes[row * problem.k + k];
+        if (problem.isFloat) {
+          // The nearest of its kind, by LLVM's floats.
+          llvm::APFloat number(code);
+          bool loses;
+          number.convert(llvm::APFloat::Float8E4M3FN(),
+                         llvm::APFloat::rmNearestTiesToEven, &loses);
+          code = number.convertToFloat();
+          byte = llvm::APFloat(llvm::APFloat::Float8E4M3FN(),
+                               llvm::APInt(8, uint8_t(byte)))
+                     .convertToFloat();
+        } else {
+          code = std::nearbyint(code);
+        }
+        if (byte != std::clamp(code, -most, most))
           return where + " column " + std::to_string(k) + ": expected " +
                  std::to_string(code) + ", got " +
                  std::to_string(codes[row * problem.k + k]);
@@ -106,10 +121,12 @@ TEST(NVVMQuantizer, EqualsTheDefinition) {
   for (int64_t k : {1, 7, 12, 32, 64, 172, 300, 513, 1100, 2048, 4104})
     for (ElementType type :
          {ElementType::F16, ElementType::BF16, ElementType::F32})
-      for (bool factors : {false, true}) {
-        QuantizerCase c({k, type, factors}, 1 + int64_t(random() % 3), random);
-        EXPECT_EQ(c.run(seed++ % 3), "");
-      }
+      for (bool factors : {false, true})
+        for (bool isFloat : {false, true}) {
+          QuantizerCase c({k, type, factors, isFloat},
+                          1 + int64_t(random() % 3), random);
+          EXPECT_EQ(c.run(seed++ % 3), "");
+        }
 }
 
 TEST(NVVMQuantizer, SpecialRows) {

@@ -299,7 +299,7 @@ std::string RowCase::run(uint64_t seed, Change change) {
   for (auto function : module->getOps<mlir::func::FuncOp>())
     if (function.getSymName() == "rows0")
       program = function;
-  QuantizerProblem problem{k, type, hasFactors,
+  QuantizerProblem problem{k, type, hasFactors, /*isFloat=*/false,
                            rowProgramInfo(program, k, type)};
   if (!problem.program)
     return describe() + ": not a program";

@@ -25,13 +25,15 @@ TEST_P(NVVMWgmmaInt8, EqualsTheReference) {
     return list[random() % list.size()];
   };
   MatmulProblem p;
-  p.scheme.codeType = seed % 2 ? CodeType::S8 : CodeType::U8;
+  p.scheme.codeType =
+      std::array{CodeType::S8, CodeType::U8, CodeType::E4M3}[seed % 3];
   p.packing = Layout::MmaS8;
   p.int8Activations = true;
   p.k = pick(1, 30, 64, 129, 172, 320, 513, 1104, 2048);
   p.scheme.groupSize = pick(-1, -1, 16, 48, 64, 128, 256);
   p.scheme.scaleType = pick(ScaleType::F16, ScaleType::BF16, ScaleType::F32);
-  p.hasZeroPoints = p.scheme.groups(p.k) == 1 && random() % 2;
+  p.hasZeroPoints =
+      p.scheme.groups(p.k) == 1 && random() % 2 && !p.scheme.isFloat();
   p.hasPermutation = random() % 4 == 0;
   p.type = pick(ElementType::F16, ElementType::BF16, ElementType::F32);
   if (random() % 2)
@@ -52,7 +54,7 @@ TEST_P(NVVMWgmmaInt8, EqualsTheReference) {
       "");
 }
 
-INSTANTIATE_TEST_SUITE_P(Random, NVVMWgmmaInt8, testing::Range(1u, 13u));
+INSTANTIATE_TEST_SUITE_P(Random, NVVMWgmmaInt8, testing::Range(1u, 19u));
 
 // The table's own kernels; sums of the largest products there are.
 TEST(NVVMWgmmaInt8, TheTablesKernels) {

@@ -41,6 +41,11 @@ inline float rounded(float value, ScaleType type) {
   return value;
 }
 
+/// Any byte of e4m3 that is a number.
+inline uint8_t randomE4M3(std::mt19937 &random) {
+  return static_cast<uint8_t>((random() & 1) << 7 | random() % 0x7f);
+}
+
 inline QuantizedWeight randomWeight(Scheme scheme, int64_t n, int64_t k,
                                     bool zeroPoints, std::mt19937 &random) {
   QuantizedWeight w;
@@ -49,7 +54,8 @@ inline QuantizedWeight randomWeight(Scheme scheme, int64_t n, int64_t k,
   w.k = k;
   std::uniform_int_distribution<int> code(scheme.codeMin(), scheme.codeMax());
   for (int64_t i = 0; i < n * k; ++i)
-    w.codes.push_back(static_cast<uint8_t>(code(random)));
+    w.codes.push_back(scheme.isFloat() ? randomE4M3(random)
+                                       : static_cast<uint8_t>(code(random)));
   std::uniform_real_distribution<float> scale(0.001f, 0.1f);
   for (int64_t i = 0; i < n * scheme.groups(k); ++i) {
     // Some groups are all zero: their scale is.
@@ -66,13 +72,13 @@ inline int codeAt(const QuantizedWeight &w, int64_t n, int64_t k) {
   return w.scheme.isSigned() ? static_cast<int8_t>(code) : code;
 }
 
-/// code - zero point.
-inline int levelAt(const QuantizedWeight &w, int64_t n, int64_t k) {
+/// code - zero point, or the float that the code is.
+inline float levelAt(const QuantizedWeight &w, int64_t n, int64_t k) {
   int64_t groups = w.scheme.groups(w.k);
   int64_t group = k / w.scheme.groupLength(w.k);
   int zero = w.zeroPoints.empty() ? w.scheme.defaultZeroPoint()
                                   : w.zeroPoints[n * groups + group];
-  return codeAt(w, n, k) - zero;
+  return w.scheme.codeValue(w.codes[n * w.k + k]) - static_cast<float>(zero);
 }
 
 inline float scaleAt(const QuantizedWeight &w, int64_t n, int64_t k) {

@@ -71,7 +71,8 @@ struct MatmulProblem {
   std::optional<ElementType> bias;
   /// Type of x and y; of y alone where activations are of 8 bits.
   ElementType type = ElementType::F32;
-  /// x is i8 with a scale a token: y is multiplied by xScales[m].
+  /// x has one byte an element, i8 or, for codes of e4m3, e4m3, and a scale a
+  /// token: y is multiplied by xScales[m].
   bool int8Activations = false;
   /// How the weight lies, which decides on the kernels: preferredLayout.
   Layout packing = Layout::Simt;

@@ -89,6 +89,8 @@ struct QuantizerProblem {
   /// T, of x.
   ElementType type = ElementType::F32;
   bool hasFactors = false;
+  /// Codes are e4m3, not integers.
+  bool isFloat = false;
   /// What computes x; else x is read.
   std::optional<RowProgramInfo> program = std::nullopt;
 

@@ -15,6 +15,24 @@ using namespace qk::quant_llm;
 
 #include "qk/Dialect/QuantLLM/IR/QuantLLMEnums.cpp.inc"
 
+/// Bits of a code, or `e4m3`.
+static ParseResult parseActivationCodes(AsmParser &parser, int64_t &bits,
+                                        bool &isFloat) {
+  isFloat = succeeded(parser.parseOptionalKeyword("e4m3"));
+  bits = 8;
+  if (isFloat)
+    return success();
+  return parser.parseInteger(bits);
+}
+
+static void printActivationCodes(AsmPrinter &printer, int64_t bits,
+                                 bool isFloat) {
+  if (isFloat)
+    printer << "e4m3";
+  else
+    printer << bits;
+}
+
 #define GET_ATTRDEF_CLASSES
 #include "qk/Dialect/QuantLLM/IR/QuantLLMAttributes.cpp.inc"
 
@@ -103,8 +121,8 @@ LogicalResult SchemeAttr::verify(function_ref<InFlightDiagnostic()> emitError,
 }
 
 numerics::Scheme SchemeAttr::getScheme() const {
-  static_assert(static_cast<int>(CodeType::S8) ==
-                static_cast<int>(numerics::CodeType::S8));
+  static_assert(static_cast<int>(CodeType::E4M3) ==
+                static_cast<int>(numerics::CodeType::E4M3));
   numerics::Scheme scheme;
   scheme.codeType = static_cast<numerics::CodeType>(getCodeType());
   scheme.groupSize = getGroup();
@@ -147,10 +165,12 @@ IntegerType SchemeAttr::getZeroPointType() const {
 LogicalResult
 ActivationSchemeAttr::verify(function_ref<InFlightDiagnostic()> emitError,
                              int64_t bits, Granularity granularity,
-                             int64_t group) {
+                             int64_t group, bool isFloat) {
   // (C1)
   if (bits != 8 && bits != 16)
     return emitError() << "expected 8 or 16 bits, got " << bits;
+  if (isFloat && bits != 8)
+    return emitError() << "expected 8 bits for e4m3, got " << bits;
   // (C2)
   if (granularity == Granularity::PerTokenGroup) {
     if (group < 1)

@@ -73,6 +73,10 @@ LogicalResult verifiers::checkQuantized(Operation *op, SchemeAttr scheme,
     return op->emitOpError()
            << "expected scales of type " << expectedScales
            << " (N rows, ceil(K/group) columns), got " << scales.getType();
+  if (zeroPoints && scheme.getScheme().isFloat())
+    return op->emitOpError() << "expected no zero points with codes of "
+                             << stringifyCodeType(scheme.getCodeType())
+                             << ", got " << zeroPoints.getType();
   auto expectedZeros =
       RankedTensorType::get({n, groups}, scheme.getZeroPointType());
   if (zeroPoints && zeroPoints.getType() != expectedZeros)

@@ -38,6 +38,17 @@ LayerMethod::getScheme(MLIRContext *context,
               "u8 or s8), got "
            << bits;
   }
+  if (format != "int8" && format != "e4m3")
+    return emitError() << "expected format to be int8 or e4m3, got '" << format
+                       << "'";
+  if (format == "e4m3") {
+    if (bits != 8 || !symmetric)
+      return emitError()
+             << "expected bits=8 and symmetric for format=e4m3, got "
+                "bits="
+             << bits << (symmetric ? "" : " and symmetric=false");
+    codeType = CodeType::E4M3;
+  }
   if (groupSize != -1 && groupSize < 1)
     return emitError() << "expected group-size to be -1 (the whole row) "
                           "or at least 1, got "
@@ -95,8 +106,11 @@ static LayerMethod inheritOptions(const RecipeLayer &layer, LayerMethod method,
     return llvm::is_contained(inherited, option);
   };
   SchemeAttr scheme = matmul.getScheme();
-  if (inherits("bits"))
+  if (inherits("bits")) {
     method.bits = scheme.getScheme().bits();
+    if (scheme.getScheme().isFloat())
+      method.format = "e4m3";
+  }
   if (inherits("group-size"))
     method.groupSize = scheme.getGroup();
   if (inherits("symmetric"))

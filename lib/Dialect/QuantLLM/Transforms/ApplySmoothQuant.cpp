@@ -32,6 +32,7 @@ struct ApplySmoothQuant
       return signalPassFailure();
     LayerMethod method = getMethod(LayerMethod::Method::Rtn);
     method.perTensor = perTensor;
+    method.format = format;
     FailureOr<MethodLayers> found = collect(method);
     if (failed(found))
       return signalPassFailure();
@@ -65,7 +66,8 @@ private:
                 "per-tensor-static, got '"
              << activations << "'";
     activationScheme =
-        ActivationSchemeAttr::get(&getContext(), 8, *granularity, -1);
+        ActivationSchemeAttr::get(&getContext(), 8, *granularity, -1,
+                                  /*isFloat=*/format == "e4m3");
     return success();
   }
 

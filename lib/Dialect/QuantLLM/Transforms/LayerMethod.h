@@ -25,6 +25,8 @@ struct LayerMethod {
   int64_t bits = 4;
   int64_t groupSize = 128;
   bool symmetric = false;
+  /// int8 or e4m3: what 8 bits of a code are.
+  std::string format = "int8";
   std::string scaleType = "f16";
   std::string scaleSearch = "none";
   /// One scale for the whole weight (rounding to nearest alone).
@@ -55,11 +57,11 @@ struct LayerMethod {
 /// what a method's pass knows once all that its user gave has been checked.
 class MethodLayers {
 public:
-  /// `method`, but for the options named in `inherited` (bits, group-size,
-  /// symmetric, scale-type) what an earlier method's recipe has, if there is
-  /// one, and what the file `overrides` (may be empty) has for a layer. Records
-  /// `settings`. Errors are emitted at the module; nothing has changed then but
-  /// the settings.
+  /// `method`, but for the options named in `inherited` (bits with the format,
+  /// group-size, symmetric, scale-type) what an earlier method's recipe has, if
+  /// there is one, and what the file `overrides` (may be empty) has for a
+  /// layer. Records `settings`. Errors are emitted at the module; nothing has
+  /// changed then but the settings.
   static mlir::FailureOr<MethodLayers>
   collect(mlir::ModuleOp module, const LayerMethod &method,
           mlir::ArrayRef<std::string> inherited, llvm::StringRef overrides,

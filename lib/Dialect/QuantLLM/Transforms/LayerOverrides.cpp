@@ -77,6 +77,7 @@ static constexpr Setting kSettings[] = {
     {"bits", "an integer", setInteger<&LayerMethod::bits>},
     {"group-size", "an integer", setInteger<&LayerMethod::groupSize>},
     {"symmetric", "true or false", setBoolean<&LayerMethod::symmetric>},
+    {"format", "a string", setString<&LayerMethod::format>},
     {"scale-type", "a string", setString<&LayerMethod::scaleType>},
     {"scale-search", "a string", setString<&LayerMethod::scaleSearch>},
     {"order", "a string", setString<&LayerMethod::order>},

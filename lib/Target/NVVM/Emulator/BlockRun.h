@@ -79,7 +79,7 @@ enum class ShuffleMode : int32_t { Idx, Bfly, Up, Down };
 
 /// Element types of `mma.sync`: f16 and bf16 are m16n8k16 with sums in f32, s8
 /// is m16n8k32 with sums in s32.
-enum class MmaKind : int32_t { F16, BF16, S8 };
+enum class MmaKind : int32_t { F16, BF16, S8, E4M3 };
 
 /// One lane's registers of an `mma.sync`, and where its result goes.
 struct MmaOperands {

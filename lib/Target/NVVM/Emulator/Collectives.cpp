@@ -7,6 +7,8 @@
 
 #include "BlockRun.h"
 
+#include "qk/Numerics/Float8.h"
+
 #include <bit>
 #include <cstring>
 
@@ -116,6 +118,10 @@ void BlockRun::mma(MmaKind kind, const MmaOperands &operands, int32_t site) {
     if (kind == MmaKind::S8)
       multiply<int32_t>(lanes, 4, [](uint32_t word, int i) {
         return int32_t(int8_t(word >> 8 * i));
+      });
+    else if (kind == MmaKind::E4M3)
+      multiply<float>(lanes, 4, [](uint32_t word, int i) {
+        return numerics::decodeE4M3(uint8_t(word >> 8 * i));
       });
     else
       multiply<float>(lanes, 2, [&](uint32_t word, int i) {

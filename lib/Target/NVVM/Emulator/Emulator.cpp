@@ -8,6 +8,7 @@
 
 #include "BlockRun.h"
 #include "Retarget.h"
+#include "qk/Numerics/Float8.h"
 
 #include "mlir/Target/LLVMIR/Export.h"
 #include "mlir/Target/LLVMIR/ModuleTranslation.h"
@@ -124,6 +125,11 @@ static void emuCommitCopies() { BlockRun::current->commitCopies(); }
 static void emuWaitCopies(int32_t pending) {
   BlockRun::current->waitCopies(pending);
 }
+/// cvt.rn.satfinite.e4m3x2.f32.
+static int16_t convertE4M3(float high, float low) {
+  return int16_t(qk::numerics::encodeE4M3(high) << 8 |
+                 qk::numerics::encodeE4M3(low));
+}
 
 // Conversions that x86 code calls where the CPU has no instruction for them.
 static float extendHalf(_Float16 value) { return float(value); }
@@ -188,6 +194,7 @@ static Error defineRuntime(orc::LLJIT &jit) {
   define("qk_emu_copy_async", emuCopyAsync);
   define("qk_emu_commit_copies", emuCommitCopies);
   define("qk_emu_wait_copies", emuWaitCopies);
+  define("qk_emu_convert_e4m3", convertE4M3);
   define("__extendhfsf2", extendHalf);
   define("__truncsfhf2", truncateToHalf);
   define("__truncsfbf2", truncateToBFloat);

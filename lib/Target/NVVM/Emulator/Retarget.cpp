@@ -251,6 +251,19 @@ Error Retargeter::rewriteAsm(CallInst &call) {
     rewriteLoadIf(call, text == kLoadVectorIfAsm ? 4 : 1);
     return Error::success();
   }
+  if (text == kMmaE4M3Asm) {
+    call.replaceAllUsesWith(rewriteMma(call, MmaKind::E4M3));
+    call.eraseFromParent();
+    return Error::success();
+  }
+  if (text == kConvertE4M3Asm) {
+    IRBuilder<> builder(&call);
+    call.replaceAllUsesWith(
+        runtimeCall(builder, "qk_emu_convert_e4m3", call.getType(),
+                    {call.getArgOperand(0), call.getArgOperand(1)}));
+    call.eraseFromParent();
+    return Error::success();
+  }
   if (Expected<bool> done = rewriteHopperAsm(call, sites); !done || *done)
     return done ? Error::success() : done.takeError();
   StringRef rest = text;

@@ -146,6 +146,9 @@ Error HopperAsm::multiply(StringRef rest) {
   } else if (rest.consume_front("k32.s32.s8.s8 ")) {
     kind = MmaKind::S8;
     end = "";
+  } else if (rest.consume_front("k32.f32.e4m3.e4m3 ")) {
+    kind = MmaKind::E4M3;
+    end = ", 1, 1";
   } else {
     return unknown();
   }

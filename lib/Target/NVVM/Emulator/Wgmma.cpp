@@ -14,13 +14,15 @@
 
 #include "BlockRun.h"
 
+#include "qk/Numerics/Float8.h"
+
 #include <bit>
 
 namespace qk::nvvm {
 
 namespace {
 constexpr int kGroup = 128;
-/// Words of K: 16 codes of 16 bits, 32 of 8.
+/// Words of K: 16 numbers of 16 bits, 32 of 8.
 constexpr int kDepthWords = 8;
 /// A quiet NaN with its sign, and what it stands for: 15 bits say which sums, 7
 /// which one of a thread's. Of i32 sums a number that they do not reach below
@@ -198,12 +200,20 @@ void BlockRun::wgmmaCommit() {
   self.wgmmaFenced = false;
 }
 
-/// The numbers of a word: two of 16 bits, or four of 8.
-static int numbersOf(uint32_t word, MmaKind kind, double *numbers) {
-  if (kind == MmaKind::S8) {
-    for (int i = 0; i < 4; ++i)
-      numbers[i] = int8_t(word >> 8 * i);
-    return 4;
+/// How many numbers a word has: two of 16 bits, or four of 8.
+static int numbersPerWord(MmaKind kind) {
+  return kind == MmaKind::S8 || kind == MmaKind::E4M3 ? 4 : 2;
+}
+
+/// The numbers of a word.
+static void numbersOf(uint32_t word, MmaKind kind, double *numbers) {
+  if (numbersPerWord(kind) == 4) {
+    for (int i = 0; i < 4; ++i) {
+      auto byte = uint8_t(word >> 8 * i);
+      numbers[i] = kind == MmaKind::S8 ? double(int8_t(byte))
+                                       : numerics::decodeE4M3(byte);
+    }
+    return;
   }
   for (int i = 0; i < 2; ++i) {
     auto bits = uint16_t(word >> 16 * i);
@@ -211,7 +221,6 @@ static int numbersOf(uint32_t word, MmaKind kind, double *numbers) {
                      ? std::bit_cast<float>(uint32_t(bits) << 16)
                      : float(std::bit_cast<_Float16>(bits));
   }
-  return 2;
 }
 
 /// sum + Σ a · b, of one step.
@@ -233,7 +242,7 @@ static uint32_t addProducts(uint32_t sum, const double *a, const double *b,
 /// step's 8 words lane 4g + t has words t and t + 4 of rows g and g + 8.
 void BlockRun::execute(Wgmma &op) {
   op.done = true;
-  int perWord = op.kind == MmaKind::S8 ? 4 : 2, depth = perWord * kDepthWords;
+  int perWord = numbersPerWord(op.kind), depth = perWord * kDepthWords;
   std::vector<double> b(op.places.size() * perWord);
   for (size_t i = 0; i < op.places.size(); ++i)
     numbersOf(*reinterpret_cast<const uint32_t *>(shared[op.buffer].data +

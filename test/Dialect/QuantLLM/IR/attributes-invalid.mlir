@@ -2,7 +2,7 @@
 // One case a constraint of the attributes' descriptions, and what does not parse.
 
 // The code types are listed: 5 bits is none of them.
-// expected-error @+2 {{expected one of [u2, u3, u4, u8, s8] for type of one code of a weight, got: u5}}
+// expected-error @+2 {{expected one of [u2, u3, u4, u8, s8, e4m3] for type of one code of a weight, got: u5}}
 // expected-error @+1 {{failed to parse QuantLLM_SchemeAttr parameter 'codeType'}}
 "scheme_code_type"() {a = #quant_llm.scheme<u5, group = 4, scale = f16>} : () -> ()
 
@@ -25,6 +25,12 @@
 
 // expected-error @+1 {{expected 8 or 16 bits, got 4}}
 "activation_scheme_c1"() {a = #quant_llm.activation_scheme<4, per_token>} : () -> ()
+
+// -----
+
+// What is neither bits nor e4m3.
+// expected-error @+1 {{expected integer value}}
+"activation_scheme_codes"() {a = #quant_llm.activation_scheme<e5m2, per_token>} : () -> ()
 
 // -----
 

@@ -166,3 +166,11 @@ func.func @matmul_c6_shape(%x: tensor<?x10xi8>, %c: tensor<4x10xi4>, %s: tensor<
   %y = quant_llm.matmul %x, %c, %s x_scales(%t) x_zero_points(%u) scheme(<u4, group = 4, scale = f16>) x_scheme(<8, per_token>) name("fc") : (tensor<?x10xi8>, tensor<4x10xi4>, tensor<4x3xf16>, tensor<?x1xf32>, tensor<?x2xi8>) -> tensor<?x4xf32>
   return
 }
+
+// -----
+
+func.func @float_zero_points(%x: tensor<?x10xf32>, %c: tensor<4x10xi8>, %s: tensor<4x1xf16>, %z: tensor<4x1xi8>) -> tensor<?x4xf32> {
+  // expected-error @+1 {{'quant_llm.matmul' op expected no zero points with codes of e4m3, got 'tensor<4x1xi8>'}}
+  %y = quant_llm.matmul %x, %c, %s zero_points(%z) scheme(<e4m3, group = -1, scale = f16>) name("fc") : (tensor<?x10xf32>, tensor<4x10xi8>, tensor<4x1xf16>, tensor<4x1xi8>) -> tensor<?x4xf32>
+  return %y : tensor<?x4xf32>
+}

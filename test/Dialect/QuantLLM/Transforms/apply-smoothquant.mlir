@@ -3,6 +3,8 @@
 // RUN: qk-opt --quant-llm-apply-smoothquant="recipe-only round=false alpha=0.8" %s | FileCheck %s --check-prefix=FLOAT
 // RUN: qk-opt --pass-pipeline="builtin.module(quant-llm-apply-smoothquant{recipe-only}, quant-llm-apply-gptq{inherit=bits,group-size,symmetric,scale-type})" %s | FileCheck %s --check-prefix=CHAIN
 // RUN: qk-opt --quant-llm-apply-smoothquant="recipe-only bits=4 group-size=4 symmetric=false" %s | FileCheck %s --check-prefix=W4A8
+// RUN: qk-opt --quant-llm-apply-smoothquant="recipe-only format=e4m3" %s | FileCheck %s --check-prefix=FLOAT8
+// RUN: qk-opt --pass-pipeline="builtin.module(quant-llm-apply-smoothquant{recipe-only format=e4m3}, quant-llm-apply-gptq{inherit=bits,group-size,symmetric,scale-type})" %s | FileCheck %s --check-prefix=FLOAT8-CHAIN
 
 #id = affine_map<(d0, d1) -> (d0, d1)>
 #last = affine_map<(d0, d1) -> (d1)>
@@ -51,6 +53,14 @@
 
 // W4A8: quant_llm.round_to_nearest {{.*}} scheme(<u4, group = 4, scale = f16>) : {{.*}} -> tensor<3x8xi4>, tensor<3x2xf16>, tensor<3x2xi8>
 // W4A8: x_scheme(<8, per_token>)
+
+// FLOAT8: quant_llm.search_smoothing_factors {{.*}} scheme(<e4m3, group = -1, scale = f16>) x_scheme(<e4m3, per_token>) grid = 20 symmetric
+// FLOAT8: quant_llm.round_to_nearest %{{.*}} scheme(<e4m3, group = -1, scale = f16>) symmetric : tensor<3x8xf32> -> tensor<3x8xi8>, tensor<3x1xf16>
+// FLOAT8: quant_llm.quantize %{{.*}} scheme(<e4m3, per_token>) : tensor<4x8xf32> -> tensor<4x8xi8>, tensor<4x1xf32>
+// FLOAT8: quant_llm.matmul {{.*}} scheme(<e4m3, group = -1, scale = f16>) x_scheme(<e4m3, per_token>) name("a")
+
+// FLOAT8-CHAIN: quant_llm.round_compensated %{{.*}} scheme(<e4m3, group = -1, scale = f16>) symmetric
+// FLOAT8-CHAIN: quant_llm.matmul {{.*}} x_scheme(<e4m3, per_token>) name("a")
 func.func @layers(%x: tensor<4x8xf32>) -> (tensor<4x3xf32>, tensor<2x2x3xf32>, tensor<4x3xf32>) {
   %wa = quant_llm.parameter ""::"a.weight" : tensor<3x8xf32> = dense<1.0> : tensor<3x8xf32>
   %wb = quant_llm.parameter ""::"b.weight" : tensor<3x8xf32> = dense<1.0> : tensor<3x8xf32>

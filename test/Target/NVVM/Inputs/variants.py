@@ -2,13 +2,13 @@
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """A module with a packed matmul for each kernel variant.
 
-  variants.py [--mma | --int8] [--all] [--every=N] > module.mlir
+  variants.py [--mma | --int8 | --e4m3] [--all] [--every=N] > module.mlir
 
 Every code type, with and without zero points, on long, short and awkward rows;
 scale type, element type, bias and permutation go round. --all: each of them.
 --every: only each N-th variant. --mma: unpacked matmuls of 16-bit floats and
 of i8, for quant-llm-pack-for-nvvm to lay out for tensor cores. --int8: those of
-i8 only.
+i8 only. --e4m3: those of e4m3.
 """
 
 import itertools
@@ -16,6 +16,8 @@ import sys
 
 CODES = {"u2": (2, 2, 1), "u3": (3, 4, 3), "u4": (4, 1, 1), "u8": (8, 1, 2),
          "s8": (8, 1, 2)}
+# Floats of one byte: with activations of their kind only.
+FLOATS = {"e4m3": (8, 1, 2)}
 SHAPES = [(4096, 128), (172, 32), (200, -1), (77, 7), (32, 32), (1100, 64)]
 TYPES = ["f16", "bf16", "f32"]
 # Scale type, element type, bias, permutation.
@@ -44,6 +46,7 @@ def packed_bytes(code, k, group, scale, zeros):
 # Atoms and vectors of a unit of MmaLayout.h, for 16-bit activations.
 MMA_UNITS = {"u2": (4, 1), "u3": (8, 3), "u4": (2, 1), "u8": (1, 1),
              "s8": (1, 1)}
+MMA_BITS = {code: bits for code, (bits, _, _) in {**CODES, **FLOATS}.items()}
 
 
 def mma_packed_bytes(code, k, group, scale, zeros, int8):
@@ -60,19 +63,20 @@ def mma_packed_bytes(code, k, group, scale, zeros, int8):
     size = up(groups * per_group, atoms) // atoms * vectors * 512
     size += up(groups * 16 * (4 if scale == "f32" else 2), 128)
     if zeros:
-        size += up(groups * 16 * (2 if CODES[code][0] == 8 else 1), 128)
+        size += up(groups * 16 * (2 if MMA_BITS[code] == 8 else 1), 128)
     return 2 * size
 
 
 def mma_matmul(index, code, zeros, k, group, scale, element, bias,
                permutation):
     # Bytes take activations of 8 bits, or (without zero points) floats.
-    int8 = CODES[code][0] == 8 and (zeros or index % 2 == 0 or
-                                    "--int8" in sys.argv)
+    int8 = code in FLOATS or CODES[code][0] == 8 and (
+        zeros or index % 2 == 0 or "--int8" in sys.argv)
     if not int8 and element == "f32":
         element = "bf16"
     size = mma_packed_bytes(code, k, group, scale, zeros, int8)
     x = "i8" if int8 else element
+    kind = code if code in FLOATS else 8
     values = [("x", f"tensor<?x{k}x{x}>"), ("w", f"tensor<{size}xi8>")]
     text = "%x, %w"
     if permutation:
@@ -90,7 +94,7 @@ def mma_matmul(index, code, zeros, k, group, scale, element, bias,
     return (f"func.func @f{index}({arguments}) -> {result} {{\n"
             f"  %y = quant_llm.packed_matmul {text} "
             f"scheme(<{code}, group = {group}, scale = {scale}>) "
-            f"{'x_scheme(<8, per_token>) ' if int8 else ''}"
+            f"{f'x_scheme(<{kind}, per_token>) ' if int8 else ''}"
             f"n = 32 k = {k} layout(\"nvvm-mma{'-s8' if int8 else ''}\")"
             f"{' zero_points' if zeros else ''} name(\"f{index}\") : "
             f"({types}) -> {result}\n  return %y : {result}\n}}\n")
@@ -122,12 +126,15 @@ def main():
     codes, shapes = CODES, SHAPES
     if "--int8" in sys.argv:
         codes, shapes = ["u8", "s8"], [*SHAPES, (30, -1)]
+    if "--e4m3" in sys.argv:
+        codes, shapes = FLOATS, [*SHAPES, (30, -1), (4096, -1)]
     every = next((int(a[8:]) for a in sys.argv if a.startswith("--every=")), 1)
-    cases = itertools.product(codes, [False, True], shapes)
+    zero_points = [False] if codes is FLOATS else [False, True]
+    cases = itertools.product(codes, zero_points, shapes)
     for case, (code, zeros, (k, group)) in enumerate(cases):
         rest = REST if "--all" in sys.argv else [REST[case * 29 % len(REST)]]
         for more in rest if case % every == 0 else []:
-            make = (mma_matmul if "--mma" in sys.argv or "--int8" in sys.argv
+            make = (mma_matmul if {"--mma", "--int8", "--e4m3"} & set(sys.argv)
                     else matmul)
             print(make(index, code, zeros, k, group, *more))
             index += 1

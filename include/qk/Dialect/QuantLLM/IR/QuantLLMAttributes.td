@@ -17,7 +17,7 @@ class QuantLLM_Attr<string name, string attrMnemonic>
 def QuantLLM_CodeType : I32Enum<"CodeType", "type of one code of a weight", [
     I32EnumCase<"U2", 0, "u2">, I32EnumCase<"U3", 1, "u3">,
     I32EnumCase<"U4", 2, "u4">, I32EnumCase<"U8", 3, "u8">,
-    I32EnumCase<"S8", 4, "s8">]> {
+    I32EnumCase<"S8", 4, "s8">, I32EnumCase<"E4M3", 5, "e4m3">]> {
   let cppNamespace = "::qk::quant_llm";
 }
 
@@ -25,7 +25,8 @@ def QuantLLM_SchemeAttr : QuantLLM_Attr<"Scheme", "scheme"> {
   let summary = "code type, group size and scale type of a quantised weight";
   let description = [{
     `#quant_llm.scheme<u4, group = 64, scale = f16>`: codes of type u2, u3, u4,
-    u8 or s8; `group` consecutive columns of a row share one scale and zero
+    u8 or s8, or e4m3, the bits of a float of one byte (f8E4M3FN), whose value
+    stands where others have an integer; `group` consecutive columns of a row share one scale and zero
     point (`-1`: the whole row; a group longer than the row is the row); scales
     are stored as f16, bf16 or f32.
 
@@ -44,9 +45,10 @@ def QuantLLM_SchemeAttr : QuantLLM_Attr<"Scheme", "scheme"> {
     ::qk::numerics::Scheme getScheme() const;
     static SchemeAttr get(::mlir::MLIRContext *context,
                           const ::qk::numerics::Scheme &scheme);
-    /// The signless integer type of one code.
+    /// The signless integer type of one code, i8 for e4m3.
     ::mlir::IntegerType getStorageType() const;
-    /// The integer type of a zero point: i8 up to 4 bits and for s8, i16 for u8.
+    /// The integer type of a zero point: i8 up to 4 bits and for s8, i16 for u8;
+    /// e4m3 has none.
     ::mlir::IntegerType getZeroPointType() const;
   }];
 }
@@ -94,25 +96,35 @@ def QuantLLM_ActivationSchemeAttr
   let summary = "how an activation is quantised";
   let description = [{
     `#quant_llm.activation_scheme<16, per_token_group, group = 64>`: signed
-    codes of 8 or 16 bits, symmetric; one scale for the tensor, for a token
-    (the last dimension), or for `group` consecutive elements of a token. The
-    largest code is 127 for 8 bits and 32639 for 16 bits (so that a code splits
-    into two signed bytes, high = (c + 128) >> 8 <= 127).
+    codes of 8 or 16 bits, symmetric, or of `e4m3`, the bits of a float of one
+    byte (f8E4M3FN) in an i8; one scale for the tensor, for a token (the last
+    dimension), or for `group` consecutive elements of a token. The largest code
+    is 127 for 8 bits and 32639 for 16 bits (so that a code splits into two
+    signed bytes, high = (c + 128) >> 8 <= 127), 448 for e4m3.
 
     Constraints:
-    - (C1) bits is 8 or 16.
+    - (C1) bits is 8 or 16, and 8 for e4m3.
     - (C2) group is at least 1 for per_token_group and -1 otherwise.
   }];
   let parameters = (ins "int64_t":$bits,
                         EnumParameter<QuantLLM_Granularity>:$granularity,
-                        DefaultValuedParameter<"int64_t", "-1">:$group);
+                        DefaultValuedParameter<"int64_t", "-1">:$group,
+                        DefaultValuedParameter<"bool", "false">:$isFloat);
+  let builders = [
+    AttrBuilder<(ins "int64_t":$bits, "Granularity":$granularity,
+                     "int64_t":$group), [{
+      return $_get($_ctxt, bits, granularity, group, /*isFloat=*/false);
+    }]>];
   let assemblyFormat = [{
-    `<` $bits `,` $granularity (`,` `group` `=` $group^)? `>`
+    `<` custom<ActivationCodes>($bits, $isFloat) `,` $granularity
+    (`,` `group` `=` $group^)? `>`
   }];
   let genVerifyDecl = 1;
   let extraClassDeclaration = [{
-    /// Largest code; codes are in [-maxCode, maxCode].
-    int64_t getMaxCode() const { return getBits() == 8 ? 127 : 32639; }
+    /// Largest value of a code; they are in [-maxCode, maxCode].
+    int64_t getMaxCode() const {
+      return getIsFloat() ? 448 : getBits() == 8 ? 127 : 32639;
+    }
     /// Scales of a token of `k` elements (1 but for per_token_group).
     int64_t getGroups(int64_t k) const {
       return getGranularity() == Granularity::PerTokenGroup

@@ -300,6 +300,9 @@ def ApplySmoothQuantPass
            "(from calibration)">,
     Option<"perTensor", "per-tensor", "bool", "false",
            "One scale for a whole weight (needs group-size=-1)">,
+    Option<"format", "format", "std::string", "\"int8\"",
+           "What the 8 bits of weights and activations are: int8, or e4m3, a "
+           "float of one byte (GPUs from sm_89 on multiply it)">,
     Option<"round", "round", "bool", "true",
            "Quantise; otherwise the layers stay float, only scaled">,
   ]);

@@ -100,6 +100,7 @@ RecipeEvaluator::evaluateSmoothingSearch(SearchSmoothingFactorsOp op,
   search.quantizer.symmetric = op.getSymmetric();
   search.quantizer.perTensor = op.getPerTensor();
   search.maxCode = op.getXScheme().getMaxCode();
+  search.floatActivations = op.getXScheme().getIsFloat();
   search.perToken = op.getXScheme().getGranularity() == Granularity::PerToken;
   search.grid = op.getGrid();
   search.shared = getShared(op.getShared());
