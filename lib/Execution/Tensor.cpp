@@ -123,6 +123,9 @@ std::vector<double> Tensor::toDoubles() const {
   case DataType::BF16:
     widenSmall(*this, llvm::APFloat::BFloat(), values);
     break;
+  case DataType::F8E4M3:
+    widenSmall(*this, llvm::APFloat::Float8E4M3FN(), values);
+    break;
   }
   return values;
 }

@@ -36,6 +36,8 @@ StringRef qk::formats::spelling(TargetFormat target) {
     return "pack-quantized";
   case Format::IntQuantized:
     return "int-quantized";
+  case Format::FloatQuantized:
+    return "float-quantized";
   }
   return "";
 }
@@ -71,10 +73,14 @@ Error qk::formats::checkLayer(TargetFormat target, const LayerShape &layer) {
       target.format == Format::AwqGemm || target.format == Format::AwqGemv;
   if (target.format == Format::AwqGemv)
     return fail("no writer", "one", "AWQ is written as gemm");
-  if (layer.scheme.isFloat())
+  bool isFloat = target.format == Format::FloatQuantized;
+  if (layer.scheme.isFloat() && !isFloat)
     return fail("integer codes", "e4m3",
-                "quantise to integers (format=int8), or leave the layer in "
-                "float with skip=");
+                "write float-quantized, or quantise to integers (format=int8)");
+  if (!layer.scheme.isFloat() && isFloat)
+    return fail("codes of e4m3", Twine(layer.scheme.bits()) + "-bit integers",
+                "quantise with --smoothquant=format=e4m3, or write "
+                "compressed-tensors");
   if (gptq && (layer.n % 32 || layer.k % 32))
     return fail("channels and inputs in multiples of 32", shape(), skip);
   if (awq && layer.n % 8)
@@ -98,7 +104,11 @@ Error qk::formats::checkLayer(TargetFormat target, const LayerShape &layer) {
                 "quantise with static-groups, or write gptq");
   if (layer.activations == ActivationScale::None)
     return Error::success();
-  if (target.format != Format::IntQuantized)
+  if (layer.floatActivations != isFloat)
+    return fail(isFloat ? "activations of e4m3" : "activations of integers",
+                isFloat ? "integers" : "e4m3",
+                "quantise weights and activations with one format");
+  if (target.format != Format::IntQuantized && !isFloat)
     return fail("activations in float", "activations of 8 bits",
                 "write int-quantized, or quantise the weights alone");
   if (layer.activations == ActivationScale::TokenGroup &&
@@ -154,11 +164,13 @@ std::vector<PackedTensor> qk::formats::packedTensors(TargetFormat target,
       tensors.push_back({".weight_g_idx", DataType::I32, {k}});
     return tensors;
   }
-  case Format::IntQuantized: {
+  case Format::IntQuantized:
+  case Format::FloatQuantized: {
+    bool isFloat = target.format == Format::FloatQuantized;
     std::vector<PackedTensor> tensors = {
-        {".weight", DataType::I8, {n, k}},
+        {".weight", isFloat ? DataType::F8E4M3 : DataType::I8, {n, k}},
         {".weight_scale", scales, {n, groups}}};
-    if (layer.zeroPoints || writeZeroPoints)
+    if (!isFloat && (layer.zeroPoints || writeZeroPoints))
       tensors.push_back({".weight_zero_point", DataType::I8, {n, groups}});
     if (layer.activations == ActivationScale::StaticTensor)
       tensors.push_back({".input_scale", DataType::F32, {1}});
@@ -210,7 +222,7 @@ public:
         groups(layer.scheme.groups(k)), bits(layer.scheme.bits()) {
     // What is added to codes and zero points: s8 against u8.
     bool wantSigned = target.format == Format::IntQuantized;
-    if (wantSigned != layer.scheme.isSigned())
+    if (!layer.scheme.isFloat() && wantSigned != layer.scheme.isSigned())
       offset = wantSigned ? -128 : 128;
   }
 

@@ -256,11 +256,14 @@ Error Parser::parseGroup(const JSONValue &group, const QuantizationConfig &all,
   std::string type = "int", strategy;
   if (Error error = text(*weights, "type", type))
     return error;
-  if (type != "int")
+  bool isFloat = all.format == Format::FloatQuantized;
+  StringRef expected = isFloat ? "float" : "int";
+  if (type != expected)
     return fail("line " + Twine(weights->line) +
-                ": expected weights of type 'int', got '" + type + "'");
+                ": expected weights of type '" + expected + "', got '" + type +
+                "'");
   SmallVector<int64_t> allowed = {2, 3, 4, 8};
-  if (all.format == Format::IntQuantized)
+  if (all.format == Format::IntQuantized || isFloat)
     allowed = {8};
   if (Error error = bits(*weights, {"num_bits"}, allowed, result.bits))
     return error;
@@ -282,7 +285,23 @@ Error Parser::parseGroup(const JSONValue &group, const QuantizationConfig &all,
     result.groupSize = -1;
   if (Error error = boolean(*weights, "symmetric", result.symmetric))
     return error;
-  result.activations = findAny(group, {"input_activations"}) != nullptr;
+  if (isFloat && !result.symmetric)
+    return fail("line " + Twine(weights->line) +
+                ": expected \"symmetric\" floats, got false");
+  const JSONValue *activations = findAny(group, {"input_activations"});
+  result.activations = activations != nullptr;
+  if (!activations || !activations->isObject())
+    return Error::success();
+  std::string kind = "int", scales;
+  bool dynamic = false;
+  if (Error error = text(*activations, "type", kind))
+    return error;
+  if (Error error = text(*activations, "strategy", scales))
+    return error;
+  if (Error error = boolean(*activations, "dynamic", dynamic))
+    return error;
+  result.floatActivationsPerToken =
+      isFloat && kind == "float" && scales == "token" && dynamic;
   return Error::success();
 }
 
@@ -295,9 +314,11 @@ Error Parser::parseCompressed(const JSONValue &config,
     result.format = Format::PackQuantized;
   else if (format == "int-quantized")
     result.format = Format::IntQuantized;
+  else if (format == "float-quantized")
+    result.format = Format::FloatQuantized;
   else
-    return fail("expected \"format\" to be pack-quantized or int-quantized, "
-                "got '" +
+    return fail("expected \"format\" to be pack-quantized, int-quantized or "
+                "float-quantized, got '" +
                 format + "'");
   const JSONValue *groups = config.find("config_groups");
   if (!groups || !groups->isObject() || groups->elements.empty())

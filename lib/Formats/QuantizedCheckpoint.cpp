@@ -40,7 +40,7 @@ public:
   Expected<QuantizedWeight> readGptq(bool &trueZeros);
   Expected<QuantizedWeight> readAwq(bool gemv);
   Expected<QuantizedWeight> readPacked();
-  Expected<QuantizedWeight> readInt8();
+  Expected<QuantizedWeight> readBytes(bool areFloats);
 
 private:
   Expected<Parameter> get(StringRef suffix, DataType type,
@@ -372,11 +372,13 @@ Expected<QuantizedWeight> LayerReader::readPacked() {
   return weight;
 }
 
-Expected<QuantizedWeight> LayerReader::readInt8() {
-  Expected<Parameter> codes = get(".weight", DataType::I8, {n, k});
+Expected<QuantizedWeight> LayerReader::readBytes(bool areFloats) {
+  DataType type = areFloats ? DataType::F8E4M3 : DataType::I8;
+  Expected<Parameter> codes = get(".weight", type, {n, k});
   if (!codes)
     return codes.takeError();
-  QuantizedWeight weight = start(numerics::CodeType::S8);
+  QuantizedWeight weight =
+      start(areFloats ? numerics::CodeType::E4M3 : numerics::CodeType::S8);
   const Parameter *scale = source.find((layer + ".weight_scale").str());
   // One scale for all is the same for each.
   bool single = scale && scale->tensor.numElements() == 1 && n * groups != 1;
@@ -389,6 +391,13 @@ Expected<QuantizedWeight> LayerReader::readInt8() {
           readScales(".weight_scale", {n, groups}, false, groups, weight))
     return std::move(error);
   std::memcpy(weight.codes.data(), codes->tensor.bytes.data(), n * k);
+  if (areFloats) {
+    for (int64_t i = 0; i < n * k; ++i)
+      if ((weight.codes[i] & 0x7f) == numerics::kNaNE4M3)
+        return fail("weight is NaN at row " + Twine(i / k) + ", column " +
+                    Twine(i % k));
+    return weight;
+  }
   if (!config.symmetric) {
     Expected<Parameter> zeros =
         get(".weight_zero_point", DataType::I8, {n, groups});
@@ -412,6 +421,7 @@ static StringRef codesSuffix(Format format) {
   case Format::PackQuantized:
     return ".weight_packed";
   case Format::IntQuantized:
+  case Format::FloatQuantized:
     return ".weight";
   }
   return "";
@@ -439,8 +449,11 @@ QuantizedCheckpoint::open(std::shared_ptr<const storage::Checkpoint> source) {
 bool QuantizedCheckpoint::contains(StringRef layer) const {
   const Parameter *codes =
       source->find((layer + codesSuffix(settings.format)).str());
-  return codes && (settings.format != Format::IntQuantized ||
-                   codes->tensor.type == DataType::I8);
+  if (settings.format == Format::IntQuantized)
+    return codes && codes->tensor.type == DataType::I8;
+  if (settings.format == Format::FloatQuantized)
+    return codes && codes->tensor.type == DataType::F8E4M3;
+  return codes;
 }
 
 std::vector<std::string> QuantizedCheckpoint::layers() const {
@@ -475,7 +488,9 @@ Expected<QuantizedWeight> QuantizedCheckpoint::read(StringRef layer, int64_t n,
   case Format::PackQuantized:
     return reader.readPacked();
   case Format::IntQuantized:
-    return reader.readInt8();
+    return reader.readBytes(/*areFloats=*/false);
+  case Format::FloatQuantized:
+    return reader.readBytes(/*areFloats=*/true);
   }
   return makeError("unknown format");
 }

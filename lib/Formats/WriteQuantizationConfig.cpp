@@ -130,7 +130,8 @@ static json::Object awqConfig(ArrayRef<LayerShape> layers,
 }
 
 /// How compressed-tensors describes activations.
-static json::Value activationArguments(const Settings &settings) {
+static json::Value activationArguments(const Settings &settings,
+                                       StringRef type) {
   if (settings.activations == ActivationScale::None)
     return nullptr;
   StringRef strategy = "token";
@@ -141,7 +142,7 @@ static json::Value activationArguments(const Settings &settings) {
     strategy = "tensor";
   bool isStatic = settings.activations == ActivationScale::StaticTensor;
   json::Object arguments{
-      {"num_bits", 8},        {"type", "int"},
+      {"num_bits", 8},        {"type", type},
       {"symmetric", true},    {"strategy", strategy},
       {"dynamic", !isStatic}, {"group_size", nullptr},
       {"actorder", nullptr},  {"block_structure", nullptr},
@@ -157,6 +158,7 @@ static json::Object compressedConfig(TargetFormat target,
                                      ArrayRef<LayerShape> layers,
                                      ArrayRef<std::string> inFloat) {
   StringRef format = spelling(target);
+  StringRef type = target.format == Format::FloatQuantized ? "float" : "int";
   auto groups = groupLayers(layers);
   json::Object described;
   for (const auto &[index, group] : enumerate(groups)) {
@@ -168,7 +170,7 @@ static json::Object compressedConfig(TargetFormat target,
       for (const std::string &name : names)
         targets.push_back(name);
     json::Object weights{{"num_bits", settings.bits},
-                         {"type", "int"},
+                         {"type", type},
                          {"symmetric", settings.symmetric},
                          {"strategy", "channel"},
                          {"group_size", nullptr},
@@ -186,7 +188,7 @@ static json::Object compressedConfig(TargetFormat target,
     described["group_" + std::to_string(index)] =
         json::Object{{"targets", std::move(targets)},
                      {"weights", std::move(weights)},
-                     {"input_activations", activationArguments(settings)},
+                     {"input_activations", activationArguments(settings, type)},
                      {"output_activations", nullptr},
                      {"format", format}};
   }
@@ -217,6 +219,7 @@ std::string qk::formats::writeQuantizationConfig(TargetFormat target,
     break;
   case Format::PackQuantized:
   case Format::IntQuantized:
+  case Format::FloatQuantized:
     config = compressedConfig(target, layers, inFloat);
     break;
   }

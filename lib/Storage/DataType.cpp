@@ -25,7 +25,7 @@ static constexpr TypeRow typeTable[] = {
     {DataType::BF16, "BF16", 2}, {DataType::U32, "U32", 4},
     {DataType::I32, "I32", 4},   {DataType::F32, "F32", 4},
     {DataType::U64, "U64", 8},   {DataType::I64, "I64", 8},
-    {DataType::F64, "F64", 8},
+    {DataType::F64, "F64", 8},   {DataType::F8E4M3, "F8_E4M3", 1},
 };
 
 int64_t byteWidth(DataType type) {

@@ -60,6 +60,7 @@ static StringRef descrOf(DataType type) {
   case DataType::F64:
     return "<f8";
   case DataType::BF16:
+  case DataType::F8E4M3:
     break;
   }
   return "";

@@ -12,7 +12,7 @@ from . import Error
 from .library import LayerView, Tensor, load, to_array, to_tensor
 
 
-def _e4m3_values():
+def e4m3_values():
     """The values of the 256 bytes of a float8_e4m3fn."""
     byte = np.arange(256)
     exponent, mantissa = byte >> 3 & 15, byte & 7
@@ -47,7 +47,7 @@ class Layer:
         k = self.codes.shape[1]
         length = k if self.group_size < 0 else min(self.group_size, k)
         group = np.arange(k) // length
-        codes = (_e4m3_values()[self.codes] if self.is_float
+        codes = (e4m3_values()[self.codes] if self.is_float
                  else self.codes.astype(np.float32))
         weight = self.scales[:, group] * (codes - self.zero_points[:, group])
         if self.permutation is None:

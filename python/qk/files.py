@@ -9,12 +9,13 @@ import numpy as np
 
 from . import Error
 
-# numpy has no bf16: its bytes are read and written as U16.
+# numpy has no bf16 and no float8_e4m3fn: their bytes are read and written as U16
+# and U8.
 NUMPY_TYPES = {
     "F64": np.float64, "F32": np.float32, "F16": np.float16, "BF16": np.uint16,
     "I64": np.int64, "I32": np.int32, "I16": np.int16, "I8": np.int8,
     "U64": np.uint64, "U32": np.uint32, "U16": np.uint16, "U8": np.uint8,
-    "BOOL": np.bool_,
+    "BOOL": np.bool_, "F8_E4M3": np.uint8,
 }
 
 # Where a tensor lies: type as safetensors names it, file, first byte.
@@ -23,7 +24,7 @@ Entry = namedtuple("Entry", "dtype shape path offset")
 
 def _type_name(array):
     for name, numpy_type in NUMPY_TYPES.items():
-        if array.dtype == numpy_type and name != "BF16":
+        if array.dtype == numpy_type and name not in ("BF16", "F8_E4M3"):
             return name
     raise Error(f"safetensors has no type for {array.dtype}")
 
@@ -78,14 +79,15 @@ def read_header(path):
 
 
 def read(entry):
-    """The tensor, mapped and not copied; bf16 as uint16."""
+    """The tensor, mapped and not copied; bf16 as uint16, e4m3 as uint8."""
     return np.memmap(entry.path, NUMPY_TYPES[entry.dtype], "r", entry.offset,
                      entry.shape) if np.prod(entry.shape) else np.empty(
                          entry.shape, NUMPY_TYPES[entry.dtype])
 
 
 def write(path, tensors):
-    """Writes {name: array}; a pair (array of uint16, "BF16") is bf16."""
+    """Writes {name: array}; a pair (array of uint16, "BF16") is bf16, one (array
+    of uint8, "F8_E4M3") float8_e4m3fn."""
     header, data, offset = {}, [], 0
     for name, tensor in tensors.items():
         array, dtype = tensor if isinstance(tensor, tuple) else (tensor, None)

@@ -31,7 +31,7 @@ static cl::opt<std::string>
     format("to", cl::Required, cl::cat(category), cl::value_desc("format"),
            cl::desc("gptq, gptq_v2, awq, compressed-tensors (pack-quantized, "
                     "or int-quantized where all codes are signed bytes), "
-                    "pack-quantized, int-quantized"));
+                    "pack-quantized, int-quantized, float-quantized"));
 
 static cl::opt<std::string>
     from("from", cl::cat(category), cl::value_desc("path"),

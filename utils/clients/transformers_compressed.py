@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-"""transformers with compressed-tensors loads what qk-translate writes: pack-quantized
-and int-quantized."""
+"""transformers with compressed-tensors loads what qk-translate writes: pack-quantized,
+int-quantized and float-quantized."""
 import warnings
 
 import numpy as np
@@ -82,6 +82,7 @@ check(stories, "symmetric", "--rtn=bits=4 group-size=-1 symmetric")
 check(stories, "awq", "--awq=bits=4 group-size=4 layers=foldable")
 check(stories, "int8", "--rtn=bits=8 group-size=-1 symmetric", target="int-quantized")
 check(stories, "w8a8", "--smoothquant=layers=norms", activations=True)
+check(stories, "float8", "--smoothquant=layers=norms format=e4m3", activations=True)
 synthetic = models.synthetic()
 removed(synthetic, "order", "--gptq=bits=4 group-size=32 effort=fast static-groups=false")
 check(synthetic, "mixed", "--rtn=bits=4 group-size=32 only=*.mlp.*")

@@ -21,6 +21,7 @@
 ///   int-quantized   weight I8 [N, K], weight_scale [N, G], weight_zero_point
 ///              I8 [N, G], input_scale F32 [1] where activations have one scale
 ///              that is known
+///   float-quantized  weight F8_E4M3 [N, K], weight_scale [N, G], input_scale
 ///
 /// The readers of 2026 (gptqmodel 7, autoawq 0.2, compressed-tensors 0.20) read
 /// them so; `utils/check-clients` has them do it.
@@ -44,7 +45,7 @@ struct TargetFormat {
   bool storesTrueZeros = false;
 };
 
-/// How a layer's input is quantised, always to 8 bits and symmetric.
+/// What of a layer's input shares a scale; always 8 bits and symmetric.
 enum class ActivationScale { None, Token, TokenGroup, Tensor, StaticTensor };
 
 /// A quantised layer but for its values.
@@ -54,6 +55,8 @@ struct LayerShape {
   numerics::Scheme scheme;
   bool zeroPoints = false, permutation = false;
   ActivationScale activations = ActivationScale::None;
+  /// The 8 bits are e4m3, not integers.
+  bool floatActivations = false;
   /// TokenGroup: elements that share a scale.
   int64_t activationGroup = -1;
 
@@ -70,7 +73,8 @@ struct PackedTensor {
   std::vector<int64_t> shape;
 };
 
-/// The name that users say: gptq, gptq_v2, awq, pack-quantized, int-quantized.
+/// The name that users say: gptq, gptq_v2, awq, pack-quantized, int-quantized,
+/// float-quantized.
 llvm::StringRef spelling(TargetFormat target);
 
 /// Whether `target` can hold the layer, but for values. Errors name the layer,

@@ -6,9 +6,10 @@
 ///
 /// \file
 /// Reads layers of checkpoints in the formats of GPTQ (v1, v2), AWQ (gemm,
-/// gemv) and compressed-tensors (pack-quantized, int-quantized). What they are
-/// is in `config.json` ("quantization_config"), `quantize_config.json` or
-/// `quant_config.json` beside the weights. All files are taken as hostile.
+/// gemv) and compressed-tensors (pack-quantized, int-quantized,
+/// float-quantized). What they are is in `config.json` ("quantization_config"),
+/// `quantize_config.json` or `quant_config.json` beside the weights. All files
+/// are taken as hostile.
 ///
 //===----------------------------------------------------------------------===//
 
@@ -32,7 +33,9 @@ enum class Format {
   /// compressed-tensors, sub-byte codes in words.
   PackQuantized,
   /// compressed-tensors, int8.
-  IntQuantized
+  IntQuantized,
+  /// compressed-tensors, floats of one byte (e4m3).
+  FloatQuantized
 };
 
 /// How some layers are quantised.
@@ -48,6 +51,8 @@ struct LayerConfig {
   bool skipped = false;
   /// The model's own kernels quantise activations too.
   bool activations = false;
+  /// To e4m3, with a scale for each token found as it runs.
+  bool floatActivationsPerToken = false;
 };
 
 struct QuantizationConfig {

@@ -20,7 +20,8 @@
 namespace qk::storage {
 
 /// Element types, little-endian in memory and in files. Bool is one byte, 0 or
-/// 1.
+/// 1. F8E4M3 (safetensors' F8_E4M3) is float8_e4m3fn, which .npy files don't
+/// have.
 enum class DataType : uint8_t {
   Bool,
   U8,
@@ -34,7 +35,8 @@ enum class DataType : uint8_t {
   F32,
   U64,
   I64,
-  F64
+  F64,
+  F8E4M3
 };
 
 /// Bytes of one element.

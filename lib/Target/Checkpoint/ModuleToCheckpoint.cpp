@@ -100,6 +100,7 @@ LogicalResult Collector::readActivations(MatmulOp op,
     layer.shape.activationGroup = scheme.getGroup();
     break;
   }
+  layer.shape.floatActivations = scheme.getIsFloat();
   Value given = quantize.getStaticScale();
   if (!given)
     return success();
@@ -200,6 +201,8 @@ static std::optional<formats::TargetFormat>
 parseFormat(StringRef name, ArrayRef<formats::LayerToWrite> layers) {
   bool allSigned = llvm::all_of(
       layers, [](const auto &layer) { return layer.shape.scheme.isSigned(); });
+  bool allFloat = llvm::all_of(
+      layers, [](const auto &layer) { return layer.shape.scheme.isFloat(); });
   using Result = std::optional<formats::TargetFormat>;
   auto target = [](Format format, bool storesTrueZeros = false) -> Result {
     return formats::TargetFormat{format, storesTrueZeros};
@@ -208,10 +211,12 @@ parseFormat(StringRef name, ArrayRef<formats::LayerToWrite> layers) {
       .Case("gptq", target(Format::Gptq))
       .Case("gptq_v2", target(Format::Gptq, /*storesTrueZeros=*/true))
       .Case("awq", target(Format::AwqGemm))
-      .Case("compressed-tensors",
-            target(allSigned ? Format::IntQuantized : Format::PackQuantized))
+      .Case("compressed-tensors", target(allFloat    ? Format::FloatQuantized
+                                         : allSigned ? Format::IntQuantized
+                                                     : Format::PackQuantized))
       .Case("pack-quantized", target(Format::PackQuantized))
       .Case("int-quantized", target(Format::IntQuantized))
+      .Case("float-quantized", target(Format::FloatQuantized))
       .Default(std::nullopt);
 }
 
@@ -225,7 +230,7 @@ LogicalResult qk::writeCheckpoint(ModuleOp module,
   if (!target)
     return emitError(module.getLoc())
            << "expected a format of gptq, gptq_v2, awq, compressed-tensors, "
-              "pack-quantized, int-quantized, got '"
+              "pack-quantized, int-quantized, float-quantized, got '"
            << options.format << "'";
   job.target = *target;
   job.output = options.output;

@@ -154,9 +154,14 @@ std::vector<KernelChoice> chooseMmaKernels(const Chip &chip,
   auto unitsOfAtoms = [&](int64_t wanted) {
     return int(std::max<int64_t>(1, wanted / atoms));
   };
+  // Products of a group of e4m3 are floats beside their sums, of which ptxas
+  // spills a few bytes with two tiles a warp.
+  bool manyFloats =
+      problem.scheme.isFloat() && problem.scheme.groups(problem.k) > 1;
   // What a lane holds besides codes and sums: little where a scale is a half
   // and lasts for a unit or more.
-  bool isLean = problem.scheme.bits() != 3 && !problem.hasZeroPoints &&
+  bool isLean = !manyFloats && problem.scheme.bits() != 3 &&
+                !problem.hasZeroPoints &&
                 (problem.int8Activations || problem.type == ElementType::F16) &&
                 problem.scheme.scaleType != numerics::ScaleType::F32 &&
                 problem.mmaLayout().segmentAtoms() == atoms;

@@ -19,9 +19,13 @@ def load(path):
     data = open(path, "rb").read()
     size = int.from_bytes(data[:8], "little")
     types = {"I32": np.int32, "F16": np.float16, "F32": np.float32, "I64": np.int64, "I8": np.int8}
-    return {name: np.frombuffer(data[8 + size:][slice(*entry["data_offsets"])],
-                                types[entry["dtype"]]).reshape(entry["shape"]).copy()
-            for name, entry in json.loads(data[8:8 + size]).items() if name != "__metadata__"}
+    def array(entry):
+        raw = data[8 + size:][slice(*entry["data_offsets"])]
+        values = np.frombuffer(raw, types.get(entry["dtype"], np.uint8)).reshape(entry["shape"]).copy()
+        return values if entry["dtype"] in types else (values, entry["dtype"])
+
+    return {name: array(entry) for name, entry in json.loads(data[8:8 + size]).items()
+            if name != "__metadata__"}
 
 
 def case(expected, source, change=None, config=None, raw=None, module="model.mlir"):
@@ -111,7 +115,9 @@ case([W, "'model.up' is quantised, but no group of the config has it as a target
 case([C, "\"checkpoint_format\" to be a string"], "gptq4", config=key("checkpoint_format", 2))
 case([C, "\"version\" to be gemm or gemv, got 'gemv_fast'"], "awq_gemm", config=key("version", "gemv_fast"))
 case([C, "\"bits\" to be one of 4, got"], "awq_gemm", config=key("bits", 8))
-case([C, "\"format\" to be pack-quantized or int-quantized, got 'float-quantized'"], "packed4", config=key("format", "float-quantized"))
+case([C, "\"format\" to be pack-quantized, int-quantized or float-quantized, got 'nvfp4-pack-quantized'"], "packed4",
+     config=key("format", "nvfp4-pack-quantized"))
+case([C, "expected weights of type 'float', got 'int'"], "packed4", config=key("format", "float-quantized"))
 case([C, "expected \"config_groups\", an object with at least one group"], "packed4", config=key("config_groups", {}))
 case([C, "\"config_groups\" to be an object of objects"], "packed4", config=key("config_groups", {"a": 1}))
 case([C, "expected \"targets\", an array of names"], "packed4", config=key("config_groups", {"a": {}}))
@@ -123,6 +129,7 @@ case([C, "\"strategy\" to be group, channel or tensor, got 'block'"], "packed4",
 case([C, "expected a group_size with strategy 'group', got none"], "packed4", config=weights_key("group_size", None))
 case([W, "'model.up' is quantised, but no group of the config has it as a target"], "packed4",
      config=lambda c: c["config_groups"]["group_0"].__setitem__("targets", ["other"]))
+case([C, "expected \"symmetric\" floats, got false"], "float8", config=weights_key("symmetric", False))
 # Configs that lie about the tensors.
 case(["model.up.qweight", "I32[16x32]", "I32[8x32]"], "gptq4", config=key("bits", 8))
 case(["model.up.qzeros", "I32[4x4]", "I32[2x4]"], "gptq4", config=key("group_size", 16))
@@ -146,6 +153,9 @@ case(["expected group 0 to have 32 columns, got 64"], "gptq_order",
 case(["model.up.g_idx", "I32[64]"], "gptq_order", change=put("model.up.g_idx", lambda a: a[:5]))
 case(["one scale for the whole weight isn't read yet"], "int8",
      change=put("model.up.weight_scale", lambda a: a[:1]))
+case(["layer 'model.up': weight is NaN at row 1, column 2"], "float8",
+     change=put("model.up.weight", lambda pair: (np.where(np.arange(64 * 32).reshape(32, 64) == 66, 255, pair[0])
+                                                 .astype(np.uint8), pair[1])))
 # Modules that don't fit.
 text = open(folder + "/model.mlir").read()
 open(folder + "/wide.mlir", "w").write(text.replace("x64xf32", "x50xf32"))

@@ -10,6 +10,7 @@ import sys
 
 import numpy as np
 
+from qk.compiler import e4m3_values
 from qk.files import write
 
 N, K, GROUP = 32, 64, 32
@@ -77,9 +78,11 @@ def checkpoint(name, config, pack, bits=4, group=GROUP, symmetric=False, signed=
     groups = -(-K // length)
     for layer in ("model.up", "model.down"):
         codes = rng.integers(0, 2**bits, (N, K)).astype(np.uint8)
+        if pack is float8:
+            codes[codes & 127 == 127] = 0
         if signed:
             codes = codes.view(np.int8)
-        default = 0 if signed else 2**(bits - 1)
+        default = 0 if signed or pack is float8 else 2**(bits - 1)
         # 0 and the largest are there: a v1 file wraps at 0.
         zeros = (np.full((N, groups), default) if symmetric
                  else rng.integers(-9 if signed else 0, 2**bits if not signed else 9, (N, groups)))
@@ -91,7 +94,8 @@ def checkpoint(name, config, pack, bits=4, group=GROUP, symmetric=False, signed=
                     pack(codes, scales, zeros, index, bits).items()}
         bias = rng.normal(size=N).astype(np.float32)
         tensors[layer + ".bias"] = bias
-        weight = scales.astype(np.float32)[:, index] * (codes.astype(np.float32) - zeros[:, index].astype(np.float32))
+        levels = e4m3_values()[codes] if pack is float8 else codes.astype(np.float32)
+        weight = scales.astype(np.float32)[:, index] * (levels - zeros[:, index].astype(np.float32))
         known |= {layer + ".codes": codes, layer + ".scales": scales.astype(np.float32),
                   layer + ".zeros": zeros, layer + ".index": index, layer + ".weight": weight,
                   layer + ".bias": bias}
@@ -143,6 +147,10 @@ def int8(codes, scales, zeros, index, bits):
     return tensors
 
 
+def float8(codes, scales, zeros, index, bits):
+    return {"weight": (codes, "F8_E4M3"), "weight_scale": scales}
+
+
 def gptq_config(bits=4, group=GROUP, symmetric=False, **more):
     return {"quant_method": "gptq", "bits": bits, "group_size": group, "sym": symmetric,
             "desc_act": False} | more
@@ -151,7 +159,8 @@ def gptq_config(bits=4, group=GROUP, symmetric=False, **more):
 def compressed(form, bits=4, symmetric=False, targets=("Linear",), **weights):
     return {"quant_method": "compressed-tensors", "format": form, "config_groups": {"group_0": {
         "targets": list(targets), "input_activations": None,
-        "weights": {"num_bits": bits, "type": "int", "symmetric": symmetric} | weights}}}
+        "weights": {"num_bits": bits, "type": "float" if form == "float-quantized" else "int",
+                    "symmetric": symmetric} | weights}}}
 
 
 if __name__ == "__main__":
@@ -183,3 +192,5 @@ if __name__ == "__main__":
                packed(words), order=True)
     checkpoint("int8", compressed("int-quantized", 8, True, strategy="channel"), int8, 8, -1, True, True)
     checkpoint("int8_zeros", compressed("int-quantized", 8, strategy="channel"), int8, 8, -1, False, True)
+    checkpoint("float8", compressed("float-quantized", 8, True, strategy="channel"), float8, 8, -1, True)
+    checkpoint("float8_groups", compressed("float-quantized", 8, True, **group), float8, 8, GROUP, True)

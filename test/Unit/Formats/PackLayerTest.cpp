@@ -304,6 +304,26 @@ TEST(PackLayer, SaysWhatAFormatCannotHold) {
             "weights alone",
             check({Format::PackQuantized}, active));
   EXPECT_EQ("", check({Format::IntQuantized}, active));
+  EXPECT_EQ(
+      "layer 'model.up': float-quantized expects codes of e4m3, got 8-bit "
+      "integers; quantise with --smoothquant=format=e4m3, or write "
+      "compressed-tensors",
+      check({Format::FloatQuantized}, active));
+  active.shape.floatActivations = true;
+  EXPECT_EQ("layer 'model.up': int-quantized expects activations of integers, "
+            "got e4m3; quantise weights and activations with one format",
+            check({Format::IntQuantized}, active));
+  active.shape.floatActivations = false;
+  Case floats = makeCase(CodeType::E4M3, 32, 64, -1, false);
+  EXPECT_EQ("", check({Format::FloatQuantized}, floats));
+  EXPECT_EQ("layer 'model.up': int-quantized expects integer codes, got e4m3; "
+            "write float-quantized, or quantise to integers (format=int8)",
+            check({Format::IntQuantized}, floats));
+  floats.shape.activations = ActivationScale::Token;
+  EXPECT_EQ(
+      "layer 'model.up': float-quantized expects activations of e4m3, got "
+      "integers; quantise weights and activations with one format",
+      check({Format::FloatQuantized}, floats));
   active.shape.activations = ActivationScale::TokenGroup;
   active.shape.activationGroup = 48;
   EXPECT_EQ("layer 'model.up': int-quantized expects inputs in whole groups of "

@@ -180,11 +180,22 @@ LogicalResult QuantizedBinder::replaceLayers() {
     if (failed(made))
       return failure();
     OpBuilder builder(op);
+    Value x = op.getX(), xScales;
+    ActivationSchemeAttr xScheme;
+    // Floats of one byte are multiplied with their kind only.
+    const formats::LayerConfig *config = weights.config().find(layer);
+    if (config && config->floatActivationsPerToken) {
+      xScheme = ActivationSchemeAttr::get(builder.getContext(), 8,
+                                          Granularity::PerToken, -1,
+                                          /*isFloat=*/true);
+      auto quantize = QuantizeOp::create(builder, op.getLoc(), x, xScheme);
+      x = quantize.getCodes();
+      xScales = quantize.getScales();
+    }
     auto matmul = MatmulOp::create(
-        builder, op.getLoc(), op.getY().getType(), op.getX(), made->codes,
-        made->scales, made->zeroPoints, made->permutation, op.getBias(),
-        /*x_scales=*/Value(), /*x_zero_points=*/Value(), made->scheme,
-        /*x_scheme=*/ActivationSchemeAttr(), op.getLayerAttr());
+        builder, op.getLoc(), op.getY().getType(), x, made->codes, made->scales,
+        made->zeroPoints, made->permutation, op.getBias(), xScales,
+        /*x_zero_points=*/Value(), made->scheme, xScheme, op.getLayerAttr());
     op.getY().replaceAllUsesWith(matmul.getY());
     Operation *transpose = op.getWeight().getDefiningOp<TransposeOp>();
     op.erase();
@@ -253,8 +264,9 @@ LogicalResult BindQuantized::run() {
         << ((*quantized)->config().storesTrueZeros ? "gptq_v2" : "gptq")
         << ", but the zero points are those of the other version; read as they "
            "are";
-  if (llvm::any_of((*quantized)->config().layers,
-                   [](const auto &layer) { return layer.activations; }))
+  if (llvm::any_of((*quantized)->config().layers, [](const auto &layer) {
+        return layer.activations && !layer.floatActivationsPerToken;
+      }))
     emitRemark(location)
         << (*checkpoint)->mainFile()
         << ": the config quantises activations too; here they are what "

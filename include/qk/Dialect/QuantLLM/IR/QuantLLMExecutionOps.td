@@ -18,8 +18,9 @@ def QuantLLM_MatmulOp
     y[m,n] = round( sum_k X[m, p(k)] * s[n, k/g] * (c[n,k] - z[n, k/g]) + b[n] )
     with p the permutation (absent: identity), and X = x for float x, or
     X[m,k] = x_scales[m, k/gx] * (x[m,k] - x_zero_points[m, k/gx]) for the codes
-    that `quantize` made. Leading dimensions of x are free (m stands for all of
-    them). Accumulated in f32 (integer products exactly), rounded once.
+    that `quantize` made. A code of e4m3 is the value of that float. Leading
+    dimensions of x are free (m stands for all of them). Accumulated in f32
+    (integer products exactly), rounded once.
 
     ```mlir
     func.func @matmul(%x: tensor<?x10xf32>, %c: tensor<4x10xi4>, %s: tensor<4x3xf16>, %z: tensor<4x3xi8>) -> tensor<?x4xf32> {
@@ -65,7 +66,8 @@ def QuantLLM_QuantizeOp
     For each scale's elements (the tensor, a token, a group of a token):
     s = max |x| / cmax, cmax = 127 for 8 bits and 32639 for 16 (all zeros:
     s = 1), or the given static scale (per tensor only);
-    c = clamp(round(x / s), -cmax, cmax). Codes have x's shape, scales are
+    c = clamp(round(x / s), -cmax, cmax). For e4m3 cmax = 448 and c is the
+    nearest float of that kind, ties to even. Codes have x's shape, scales are
     [..., 1] or [..., groups] (per tensor: all leading dimensions 1), f32. A NaN
     makes its scale NaN, so that it is seen in the result.
     With factors x is divided by them first, x[..., k] / factors[k] in f32: the

@@ -66,7 +66,12 @@ def QuantLLM_SearchSmoothingFactorsOp
     is max_k absmax[k]/s[k] / cmax per tensor. Per token it is the token's
     largest |x[k]|/s[k] / cmax; of these the statistics know the second moments:
     E[step^2] is that of independent normal x[k] of variance H[k,k], none beyond
-    its absmax. The first of equal ones wins, none at all before all others.
+    its absmax. Activations of e4m3 have an exponent each; the second term is
+
+      sum_nk (Q(W*s)[n,k] / s[k])^2 * H[k,k] * 2^-7/12
+
+    the noise of rounding to three bits of mantissa. The first of equal ones
+    wins, none at all before all others.
 
     ```mlir
     func.func @search_smoothing_factors(%a: tensor<8xf32>, %h: tensor<8x8xf32>, %w: tensor<4x8xf32>) -> tensor<8xf32> {
@@ -398,7 +403,8 @@ def QuantLLM_RoundToNearestOp : QuantLLM_PureOp<"round_to_nearest"> {
     z = clamp(cmin + round(-lo / s), cmin, cmax) (symmetric: the default zero
     point, no zero-point result);
     c = clamp(round(w / s) + z, cmin, cmax). A group of zeros has s = 1 and the
-    default zero point.
+    default zero point. For e4m3, symmetric only, cmax = -cmin = 448 and c is the
+    float of that kind nearest to w / s, ties to even.
     `scale_search = mse` shrinks the range in 80 steps of 1 % and keeps the
     smallest sum |w - q|^2.4 (GPTQ, arXiv 2210.17323, reference quantiser).
     With `per_tensor` the whole weight is one group: all scales are equal.
