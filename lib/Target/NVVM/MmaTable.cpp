@@ -158,9 +158,12 @@ std::vector<KernelChoice> chooseMmaKernels(const Chip &chip,
   // spills a few bytes with two tiles a warp.
   bool manyFloats =
       problem.scheme.isFloat() && problem.scheme.groups(problem.k) > 1;
+  // On sm_100a ptxas makes mma.sync of e4m3 out of others, which takes
+  // registers.
+  bool isMadeUp = problem.scheme.isFloat() && chip.capability == 100;
   // What a lane holds besides codes and sums: little where a scale is a half
   // and lasts for a unit or more.
-  bool isLean = !manyFloats && problem.scheme.bits() != 3 &&
+  bool isLean = !manyFloats && !isMadeUp && problem.scheme.bits() != 3 &&
                 !problem.hasZeroPoints &&
                 (problem.int8Activations || problem.type == ElementType::F16) &&
                 problem.scheme.scaleType != numerics::ScaleType::F32 &&
@@ -196,7 +199,7 @@ std::vector<KernelChoice> chooseMmaKernels(const Chip &chip,
   bool manySums =
       problem.int8Activations &&
       (problem.hasZeroPoints || problem.scheme.groups(problem.k) > 1);
-  int tokens = manySums ? 32 : 64;
+  int tokens = manySums || isMadeUp ? 32 : 64;
   // Codes of 2 bits are twice as many a load: with two tiles a warp a few bytes
   // of them would spill.
   if (!isLean || problem.scheme.bits() == 2) {
