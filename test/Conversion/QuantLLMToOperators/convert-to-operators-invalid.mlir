@@ -3,6 +3,7 @@
 // RUN: not qk-opt %s --quant-llm-convert-to-operators=form=tf --allow-unregistered-dialect 2>&1 | FileCheck %s --check-prefix=FORM
 // FORM: error: expected form to be torch or onnx, got 'tf'
 // CHECK: error: 'quant_llm.matmul' op of layer 'fc' has a quantised input, which MatMulNBits has no form for; quant-llm-to-linalg has one
+// CHECK: error: 'quant_llm.matmul' op of layer 'fc' has codes of e4m3, which MatMulNBits has no form for; quant-llm-to-linalg has one
 // CHECK: error: 'quant_llm.matmul' op of layer 'fc' has a zero point of -3; ONNX has 0 to 15
 // CHECK: error: 'quant_llm.matmul' op of layer 'fc' has a scale of {{.*}}, which is not exact in 'f16', the type of x
 // CHECK: error: 'quant_llm.matmul' op of layer 'fc' is in a function of ONNX opset 17; expected 21 or later: convert the model first
@@ -13,6 +14,16 @@ func.func @input(%x: tensor<1x4xi8>, %sx: tensor<1x1xf32>) -> tensor<1x2xf32> {
   // expected-error @+1 {{of layer 'fc' has a quantised input, which quant.matmul_rhs_group_quant has no form for; quant-llm-to-linalg has one}}
   %y = quant_llm.matmul %x, %c, %s x_scales(%sx) scheme(<s8, group = -1, scale = f32>) x_scheme(<8, per_token>) name("fc") : (tensor<1x4xi8>, tensor<2x4xi8>, tensor<2x1xf32>, tensor<1x1xf32>) -> tensor<1x2xf32>
   return %y : tensor<1x2xf32>
+}
+
+// -----
+
+func.func @floats(%x: tensor<1x4xf16>) -> tensor<1x2xf16> {
+  %c = quant_llm.parameter ""::"fc.codes" : tensor<2x4xi8> = dense<3> : tensor<2x4xi8>
+  %s = quant_llm.parameter ""::"fc.scales" : tensor<2x1xf16> = dense<0.5> : tensor<2x1xf16>
+  // expected-error @+1 {{of layer 'fc' has codes of e4m3, which quant.matmul_rhs_group_quant has no form for; quant-llm-to-linalg has one}}
+  %y = quant_llm.matmul %x, %c, %s scheme(<e4m3, group = -1, scale = f16>) name("fc") : (tensor<1x4xf16>, tensor<2x4xi8>, tensor<2x1xf16>) -> tensor<1x2xf16>
+  return %y : tensor<1x2xf16>
 }
 
 // -----
