@@ -149,7 +149,7 @@ def lower_torch(text):
 
 def exchange_torch():
     worst = 0
-    for bits in (4, 8):
+    for bits in (2, 4, 8):
         for symmetric in (False, True):
             text, x = make_layer(24, 96, "f16", False, "rtn",
                                  dict(bits=bits, group_size=32, symmetric=symmetric))
@@ -163,7 +163,7 @@ def exchange_torch():
                 sys.exit(f"{what}: not raised:\n{raised}")
             check(what + ", raised again",
                   difference(ours, qk.compile(raised, activations="float")(x)), 0)
-    print(f"| {version()} | `quant-llm-to-torch`: one layer each of 4 kinds (4 and 8 bits, "
+    print(f"| {version()} | `quant-llm-to-torch`: one layer each of 6 kinds (2, 4 and 8 bits, "
           "symmetric and not) through torch-mlir's lowering, in f16; raised from that again | "
           f"{worst:.1g} of the largest value; raised: none |")
 
