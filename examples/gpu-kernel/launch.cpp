@@ -139,7 +139,7 @@ int main(int argc, char **argv) {
   problem.k = 512;
   problem.type = ElementType::F16;
   problem.packing = preferredLayout(*chip, problem);
-  const KernelChoice kernel = chooseKernel(*chip, problem, m);
+  const KernelChoice kernel = chooseKernel(*chip, problem, m, n);
   std::printf("%s: %s\n", kernel.name().c_str(), kernel.reason.c_str());
 
   // A random weight and random x.

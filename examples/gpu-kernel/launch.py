@@ -150,13 +150,14 @@ class Driver:
 
 
 def grid_of(kernel, m, n):
-    """The formulas of kernels.json: of m and n, z of x and y, too."""
+    """The formulas of kernels.json: of m and n, z and cost of x and y, too."""
     names = {"m": m, "n": n, "ceil": math.ceil, "floor": math.floor,
              "clamp": lambda value, low, high: max(low, min(high, value))}
     for axis in "xyz":
         names[axis] = int(eval(kernel["grid"][axis], {"__builtins__": {}},
                                names))
-    return [names[axis] for axis in "xyz"]
+    cost = eval(kernel.get("cost", "0"), {"__builtins__": {}}, names)
+    return [names[axis] for axis in "xyz"], cost
 
 
 def main():
@@ -167,8 +168,9 @@ def main():
     options = parser.parse_args()
     m, n = options.m, options.n
     description = json.loads((options.folder / "kernels.json").read_text())
-    kernel = next(k for k in description["kernels"]
-                  if k["m_from"] <= m <= k.get("m_to", m))
+    kernel = min((k for k in description["kernels"]
+                  if k["m_from"] <= m <= k.get("m_to", m)),
+                 key=lambda k: grid_of(k, m, n)[1])
     scheme = re.search(r"<(\w+), group = (-?\d+), scale = (\w+)>",
                        kernel["scheme"])
     names = [p["name"] for p in kernel["parameters"]]
@@ -195,7 +197,7 @@ def main():
                  "workspace": driver.array(
                      bytes_=kernel.get("workspace_bytes", 0)),
                  "m": ctypes.c_int32(m), "n": ctypes.c_int32(n)}
-    grid = grid_of(kernel, m, n)
+    grid, _ = grid_of(kernel, m, n)
     cluster = grid[2] if grid[2] <= kernel.get("max_cluster", 1) else 1
     driver.launch(function, grid, kernel["block"],
                   kernel["dynamic_shared_bytes"], cluster,

@@ -44,7 +44,7 @@ std::vector<GpuCase> timedCases(const Chip &chip) {
     problem.packing = preferredLayout(chip, problem);
     for (int64_t m : tokens)
       cases.push_back({describe(problem, m, n), "", true,
-                       chooseKernel(chip, problem, m), m, n});
+                       chooseKernel(chip, problem, m, n), m, n});
   };
   auto weights = [](CodeType codes, int64_t group, ElementType type) {
     MatmulProblem problem;
@@ -119,7 +119,8 @@ std::vector<GpuCase> sweepCases(const Chip &chip, int count, uint64_t seed) {
     int64_t m = pick(1, 1, 2, 7, 8, 9, 16, 17, 31, 32, 33, 65, 100, 129, 300);
     int64_t n = pick(1, 16, 17, 33, 64, 70, 129, 300, 1000);
     cases.push_back({"odd " + std::to_string(i), "", false,
-                     chooseKernel(chip, p, m), m, n, random() % 1000000 + 1});
+                     chooseKernel(chip, p, m, n), m, n,
+                     random() % 1000000 + 1});
   }
   return cases;
 }
@@ -230,10 +231,12 @@ std::string applyVariant(const Chip &chip, const GpuCase &of,
   for (const KernelChoice &choice : choices) {
     if (kernelFamilyName(choice.family) != variant.family)
       continue;
-    // The one for M, or the family's nearest.
+    // The one for M and N, or the family's nearest.
     if (!base || of.m >= choice.mFrom)
       base = &choice;
   }
+  if (kernelFamilyName(of.choice.family) == variant.family)
+    base = &of.choice;
   if (!base)
     return of.name + ": no kernel of family '" + variant.family + "'";
   GpuCase changed = of;

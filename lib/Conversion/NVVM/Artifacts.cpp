@@ -170,6 +170,11 @@ DictionaryAttr describeKernel(MLIRContext *context,
                 b.getNamedAttr("z", b.getStringAttr(splits))}));
   list.set("block",
            b.getArrayAttr({number(choice.threads()), number(1), number(1)}));
+  // Of kernels for the same M the one with the least.
+  if (choice.roundCost)
+    list.set("cost", b.getStringAttr(std::to_string(choice.roundCost) +
+                                     " * ceil(x * y / " +
+                                     std::to_string(choice.splitWave()) + ")"));
   // A launch with z from 2 to this makes clusters of 1 x 1 x z blocks.
   if (choice.maxCluster() > 1)
     list.set("max_cluster", number(choice.maxCluster()));

@@ -26,6 +26,8 @@ public:
   void build();
 
 private:
+  Value tilesOf(Value m, Value n, Value tokens, Value channels);
+  void compare(Value m, Value n);
   Value pick(Value m, function_ref<Value(const KernelChoice &)> value);
 
   func::FuncOp function;
@@ -33,16 +35,60 @@ private:
   const MatmulProblem &problem;
   ImplicitLocOpBuilder b;
   LaunchCalls calls;
+  /// For each choice whether it is better than all before it for the same M;
+  /// null for the first one.
+  SmallVector<Value> isBetter;
 };
 
-/// What `value` gives for the choice whose range of M holds `m`.
+/// Blocks of a grid along M and N.
+Value LauncherBuilder::tilesOf(Value m, Value n, Value tokens, Value channels) {
+  Value x = arith::CeilDivUIOp::create(b, m, tokens);
+  return arith::MulIOp::create(b, x,
+                               arith::CeilDivUIOp::create(b, n, channels));
+}
+
+/// KernelChoice::cost(), on values, where there are several choices for an M.
+void LauncherBuilder::compare(Value m, Value n) {
+  Value least;
+  for (auto [i, choice] : llvm::enumerate(choices)) {
+    bool isFirst = i == 0 || choices[i - 1].mFrom != choice.mFrom;
+    bool isLast =
+        i + 1 == choices.size() || choices[i + 1].mFrom != choice.mFrom;
+    isBetter.push_back({});
+    if (isFirst && isLast)
+      continue;
+    Value tiles = tilesOf(m, n, calls.i64(choice.blockTokens()),
+                          calls.i64(choice.blockChannels()));
+    Value rounds =
+        arith::CeilDivUIOp::create(b, tiles, calls.i64(choice.splitWave()));
+    Value cost = arith::MulIOp::create(b, rounds, calls.i64(choice.roundCost));
+    if (!isFirst)
+      isBetter.back() =
+          arith::CmpIOp::create(b, arith::CmpIPredicate::ult, cost, least);
+    if (!isLast)
+      least = isFirst ? cost : Value(arith::MinUIOp::create(b, cost, least));
+  }
+}
+
+/// What `value` gives for the choice whose range of M holds `m`, and of several
+/// for the best one.
 Value LauncherBuilder::pick(Value m,
                             function_ref<Value(const KernelChoice &)> value) {
-  Value result = value(choices.back());
-  for (const KernelChoice &choice : llvm::reverse(choices.drop_back())) {
-    Value inRange = arith::CmpIOp::create(b, arith::CmpIPredicate::sle, m,
-                                          calls.i64(choice.mTo));
-    result = arith::SelectOp::create(b, inRange, value(choice), result);
+  Value result;
+  for (size_t end = choices.size(); end > 0;) {
+    size_t first = end - 1;
+    while (isBetter[first])
+      --first;
+    Value inRange;
+    if (result)
+      inRange = arith::CmpIOp::create(b, arith::CmpIPredicate::sle, m,
+                                      calls.i64(choices[first].mTo));
+    Value best = value(choices[first]);
+    for (size_t i = first + 1; i < end; ++i)
+      best = arith::SelectOp::create(b, isBetter[i], value(choices[i]), best);
+    result = result ? Value(arith::SelectOp::create(b, inRange, best, result))
+                    : best;
+    end = first;
   }
   return result;
 }
@@ -56,6 +102,7 @@ void LauncherBuilder::build() {
     return calls.asI64(memref::DimOp::create(b, matrix, dim));
   };
   Value m = sizeOf(y, 0), n = sizeOf(y, 1);
+  compare(m, n);
 
   Value name =
       pick(m, [&](const KernelChoice &c) { return calls.text(c.name()); });

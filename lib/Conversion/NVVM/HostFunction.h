@@ -15,9 +15,10 @@
 namespace qk::nvvm {
 
 /// Gives a function that declareLauncher declared its body: it picks one of
-/// `choices` (ascending ranges of M, as chooseKernels returns them) and
-/// launches it through the runtime's `qk_cuda_*`, which are declared where
-/// they are missing, as is the constant with the compiled kernels.
+/// `choices` (ascending ranges of M, and by N where several have the same one,
+/// as chooseKernels returns them) and launches it through the runtime's
+/// `qk_cuda_*`, which are declared where they are missing, as is the constant
+/// with the compiled kernels.
 void buildLauncher(mlir::func::FuncOp declaration,
                    llvm::ArrayRef<KernelChoice> choices);
 

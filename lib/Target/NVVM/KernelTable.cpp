@@ -273,6 +273,11 @@ int64_t KernelChoice::splits(int64_t tiles) const {
                              maxSplit());
 }
 
+int64_t KernelChoice::rounds(int64_t m, int64_t n) const {
+  return ceilDiv(ceilDiv(m, blockTokens()) * ceilDiv(n, blockChannels()),
+                 splitWave());
+}
+
 int64_t KernelChoice::mmaCounterBytes() const {
   return ceilDiv(4 * splitWave(), 128) * 128;
 }
@@ -327,12 +332,24 @@ static SimtConfig simtConfig(const MatmulProblem &problem, int tokens,
   return {tokens, rowBlocks, int(warps), int(units)};
 }
 
+/// Costs stay where there is something to compare them with.
+static std::vector<KernelChoice>
+withoutLoneCosts(std::vector<KernelChoice> choices) {
+  for (KernelChoice &choice : choices)
+    if (std::count_if(choices.begin(), choices.end(),
+                      [&](const KernelChoice &other) {
+                        return other.mFrom == choice.mFrom;
+                      }) == 1)
+      choice.roundCost = 0;
+  return choices;
+}
+
 std::vector<KernelChoice> chooseKernels(const Chip &chip,
                                         const MatmulProblem &problem) {
   if (problem.packing != Layout::Simt) {
     std::vector<KernelChoice> choices = chooseMmaKernels(chip, problem);
     if (!hasWgmma(chip, problem))
-      return choices;
+      return withoutLoneCosts(std::move(choices));
     int64_t first = firstWgmmaRow(problem);
     std::erase_if(choices, [&](const KernelChoice &choice) {
       return choice.mFrom >= first;
@@ -340,7 +357,7 @@ std::vector<KernelChoice> chooseKernels(const Chip &chip,
     choices.back().mTo = first - 1;
     for (KernelChoice &choice : chooseWgmmaKernels(chip, problem))
       choices.push_back(std::move(choice));
-    return choices;
+    return withoutLoneCosts(std::move(choices));
   }
   // The same on every chip so far: SIMT uses nothing newer than sm_75.
   KernelChoice one;
@@ -362,13 +379,39 @@ std::vector<KernelChoice> chooseKernels(const Chip &chip,
   return {one, many};
 }
 
+/// "2 rounds of 64 x 128 blocks, 39.4 us each at K = 8192".
+static std::string describeRounds(const KernelChoice &choice, int64_t m,
+                                  int64_t n) {
+  int64_t rounds = choice.rounds(m, n);
+  return std::to_string(rounds) + (rounds == 1 ? " round of " : " rounds of ") +
+         std::to_string(choice.blockTokens()) + "x" +
+         std::to_string(choice.blockChannels()) + " blocks (" +
+         std::to_string(choice.roundCost / 10) + "." +
+         std::to_string(choice.roundCost % 10) + " us each at K = 8192)";
+}
+
 KernelChoice chooseKernel(const Chip &chip, const MatmulProblem &problem,
-                          int64_t m) {
+                          int64_t m, int64_t n) {
   std::vector<KernelChoice> choices = chooseKernels(chip, problem);
-  for (const KernelChoice &choice : choices)
-    if (m >= choice.mFrom && (choice.mTo < 0 || m <= choice.mTo))
-      return choice;
-  return choices.back();
+  const KernelChoice *best = nullptr;
+  std::string others;
+  for (const KernelChoice &choice : choices) {
+    if (m < choice.mFrom || (choice.mTo >= 0 && m > choice.mTo))
+      continue;
+    const KernelChoice *worse = best;
+    if (!best || choice.cost(m, n) < best->cost(m, n))
+      best = &choice;
+    else
+      worse = &choice;
+    if (worse)
+      others += " against " + describeRounds(*worse, m, n);
+  }
+  KernelChoice result = *best;
+  if (!others.empty())
+    result.reason += "; N = " + std::to_string(n) + " is " +
+                     describeRounds(result, m, n) + others + ", on " +
+                     std::to_string(chip.multiprocessors) + " multiprocessors";
+  return result;
 }
 
 } // namespace qk::nvvm

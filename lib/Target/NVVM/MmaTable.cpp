@@ -134,7 +134,7 @@ std::vector<KernelChoice> chooseMmaKernels(const Chip &chip,
                                            const MatmulProblem &problem) {
   std::vector<KernelChoice> choices;
   auto add = [&](KernelFamily family, int64_t mTo, MmaConfig config,
-                 const char *reason) {
+                 const char *reason, int64_t roundCost = 0) {
     KernelChoice choice;
     choice.family = family;
     choice.problem = problem;
@@ -147,6 +147,7 @@ std::vector<KernelChoice> chooseMmaKernels(const Chip &chip,
     }
     choice.mFrom = choices.empty() ? 1 : choices.back().mTo + 1;
     choice.mTo = mTo;
+    choice.roundCost = roundCost;
     choice.reason = reason;
     choices.push_back(choice);
   };
@@ -169,6 +170,11 @@ std::vector<KernelChoice> chooseMmaKernels(const Chip &chip,
                 problem.scheme.scaleType != numerics::ScaleType::F32 &&
                 problem.mmaLayout().segmentAtoms() == atoms;
   int decodeRegisters = isLean ? 128 : 168;
+  // The other end: a unit of 3-bit codes has up to eight scales and zero
+  // points, which leave registers for one tile, or for no codes. One block runs
+  // at once with 168 registers, too.
+  bool isCrowded = problem.scheme.bits() == 3 && problem.hasZeroPoints &&
+                   problem.mmaLayout().segmentAtoms() < atoms;
   // Measured on an H200 (README.md): four blocks a multiprocessor with half
   // the codes under way each are better than two.
   add(KernelFamily::Decode, 1,
@@ -188,10 +194,10 @@ std::vector<KernelChoice> chooseMmaKernels(const Chip &chip,
       "half as often, eight warps split K");
   add(KernelFamily::Decode, 16,
       {.tokens = 16,
-       .rowTiles = 2,
+       .rowTiles = isCrowded ? 1 : 2,
        .warpsK = 8,
        .units = unitsOf(problem, 2),
-       .maxRegisters = decodeRegisters},
+       .maxRegisters = isCrowded ? 255 : decodeRegisters},
       "M up to 16: two column blocks for each unpacked weight");
   int units = unitsOfAtoms(4);
   // The sums of x, and products apart from sums, take the registers of as many
@@ -219,6 +225,7 @@ std::vector<KernelChoice> chooseMmaKernels(const Chip &chip,
          .warpsK = 2,
          .units = units,
          .stages = 3,
+         .codesInRing = isCrowded,
          .maxSplit = 4,
          .maxRegisters = 255},
         "M up to 32: 64 channels a block, two warps split K, and blocks do "
@@ -247,7 +254,8 @@ std::vector<KernelChoice> chooseMmaKernels(const Chip &chip,
        .maxSplit = 4,
        .maxRegisters = 255},
       "M up to 32: 64 channels a block, four warps split K, and blocks do "
-      "where they are few");
+      "where they are few",
+      /*roundCost=*/175);
   add(KernelFamily::Prefill, 256,
       {.tokens = tokens,
        .rowTiles = 2,

@@ -59,6 +59,14 @@ static bool hasRoom(const MatmulProblem &problem) {
   return oneScale && !manyWords && problem.scheme.bits() >= 4;
 }
 
+/// Whether 256 channels a block are worth a thought where a weight has many of
+/// them: what they were measured with (README.md, Few tokens).
+static bool hasWideKernels(const MatmulProblem &problem) {
+  return hasRoom(problem) && problem.scheme.bits() == 4 &&
+         problem.type == ElementType::F16 && !problem.hasZeroPoints &&
+         problem.scheme.scaleType != numerics::ScaleType::F32;
+}
+
 /// Sums in i32 that scales multiply once, at the end.
 static bool isPlainInt8(const MatmulProblem &problem) {
   return problem.int8Activations && !problem.hasZeroPoints &&
@@ -134,16 +142,22 @@ static void addInt8Kernels(const MatmulProblem &problem, Add add) {
 std::vector<KernelChoice> chooseWgmmaKernels(const Chip &chip,
                                              const MatmulProblem &problem) {
   std::vector<KernelChoice> choices;
-  auto add = [&](int64_t mTo, WgmmaConfig config, const char *reason) {
+  int64_t first = firstWgmmaRow(problem);
+  auto addBetween = [&](int64_t mFrom, int64_t mTo, int64_t roundCost,
+                        WgmmaConfig config, const char *reason) {
     KernelChoice choice;
     choice.family = KernelFamily::Wgmma;
     choice.problem = problem;
     choice.wgmma = fitWgmma(chip, problem, config);
-    choice.mFrom =
-        choices.empty() ? firstWgmmaRow(problem) : choices.back().mTo + 1;
+    choice.mFrom = mFrom;
     choice.mTo = mTo;
+    choice.roundCost = roundCost;
     choice.reason = reason;
     choices.push_back(choice);
+  };
+  auto add = [&](int64_t mTo, WgmmaConfig config, const char *reason) {
+    addBetween(choices.empty() ? first : choices.back().mTo + 1, mTo,
+               /*roundCost=*/0, config, reason);
   };
   if (problem.int8Activations) {
     addInt8Kernels(problem, add);
@@ -163,11 +177,35 @@ std::vector<KernelChoice> chooseWgmmaKernels(const Chip &chip,
         "for few tokens");
     return choices;
   }
+  // Blocks of 256 channels read x half as often and wait for scales once for
+  // twice the work, but they are half as many: they are chosen by N, where they
+  // fill the chip's multiprocessors so well that rounds are saved. They split
+  // no K: where they could, the smaller ones were better (4096 and 8192
+  // channels).
+  bool isWide = hasWideKernels(problem);
+  if (isWide)
+    // Beside mma.sync's.
+    addBetween(17, first - 1, /*roundCost=*/432,
+               {.tokens = 32,
+                .rowTiles = 1,
+                .groupsN = 4,
+                .panels = 4,
+                .stages = 4,
+                .lag = 2},
+               "M up to 32 and many channels on sm_90a: wgmma; 256 channels a "
+               "block wait for scales once for 256 codes of each");
   // Two blocks are a cluster, of which as many run at once as blocks alone; of
   // clusters of four only 30 do (measured on an H200).
   add(64,
       {.tokens = 64, .rowTiles = 1, .stages = 8, .cluster = 2, .maxSplit = 4},
       "M > 32 on sm_90a: wgmma; 128 channels a block, blocks split K");
+  if (isWide) {
+    choices.back().roundCost = 394;
+    addBetween(first, 64, /*roundCost=*/699,
+               {.tokens = 64, .rowTiles = 2, .stages = 6, .lag = 2},
+               "M up to 64 and many channels on sm_90a: wgmma; 256 channels a "
+               "block read x half as often");
+  }
   add(1024,
       {.tokens = 128,
        .rowTiles = 1,

@@ -25,7 +25,9 @@ int64_t firstWgmmaRow(const MatmulProblem &problem);
 WgmmaConfig fitWgmma(const Chip &chip, const MatmulProblem &problem,
                      WgmmaConfig wanted);
 
-/// The kernels for M ≥ firstWgmmaRow, by ascending M.
+/// The kernels for M ≥ firstWgmmaRow, by ascending M; before them, where there
+/// is one, that for fewer rows and many channels, beside mma.sync's for the
+/// same M.
 std::vector<KernelChoice> chooseWgmmaKernels(const Chip &chip,
                                              const MatmulProblem &problem);
 

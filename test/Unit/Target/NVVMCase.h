@@ -245,8 +245,9 @@ inline std::string emulate(Case &c, const KernelChoice &choice, uint64_t seed,
 /// On the kernel for its M.
 template <typename Change>
 inline std::string emulate(Case &c, uint64_t seed, Change change) {
-  return emulate(c, chooseKernel(*findChip("sm_80"), c.problem, c.m), seed,
-                 change);
+  return emulate(c,
+                 chooseKernel(*findChip("sm_80"), c.problem, c.m, c.weight.n),
+                 seed, change);
 }
 inline std::string emulate(Case &c, uint64_t seed) {
   return emulate(c, seed, [](mlir::gpu::GPUFuncOp) {});

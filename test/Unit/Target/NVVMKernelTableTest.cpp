@@ -61,9 +61,9 @@ TEST(NVVMKernelTable, CoversEveryM) {
 TEST(NVVMKernelTable, ChoosesByM) {
   const Chip &chip = *findChip("sm_80");
   MatmulProblem p = problem(CodeType::U4, 4096, 128);
-  EXPECT_EQ(chooseKernel(chip, p, 1).simt.tokens, 1);
-  EXPECT_EQ(chooseKernel(chip, p, 2).simt.tokens, 8);
-  EXPECT_EQ(chooseKernel(chip, p, 100000).simt.tokens, 8);
+  EXPECT_EQ(chooseKernel(chip, p, 1, 32).simt.tokens, 1);
+  EXPECT_EQ(chooseKernel(chip, p, 2, 32).simt.tokens, 8);
+  EXPECT_EQ(chooseKernel(chip, p, 100000, 32).simt.tokens, 8);
 }
 
 TEST(NVVMKernelTable, ChoosesTheLayout) {
@@ -98,7 +98,7 @@ TEST(NVVMKernelTable, MultipliesFloatsOfOneByte) {
   p.k = 200000;
   EXPECT_EQ(unsupported(*findChip("sm_90a"), p), "");
   p.k = 4096;
-  EXPECT_EQ(chooseKernel(*findChip("sm_90a"), p, 4096).family,
+  EXPECT_EQ(chooseKernel(*findChip("sm_90a"), p, 4096, 4096).family,
             KernelFamily::Wgmma);
   EXPECT_EQ(problemName(p), "qk_matmul_e4m3_k4096_sf16_xe4m3_ybf16_mma");
   p.int8Activations = false;
@@ -110,30 +110,45 @@ TEST(NVVMKernelTable, MultipliesFloatsOfOneByte) {
 
 TEST(NVVMKernelTable, ChoosesFamiliesOnTensorCores) {
   for (CodeType code : kCodeTypes)
-    for (int64_t k : {1, 64, 172, 4096, 28672})
+    for (auto [k, group] :
+         std::vector<std::pair<int64_t, int64_t>>{{1, 32},
+                                                  {64, 32},
+                                                  {172, 32},
+                                                  {4096, 32},
+                                                  {28672, 32},
+                                                  {4096, 128}})
       for (auto [int8, chip] : std::vector<std::pair<bool, const Chip *>>{
                {false, findChip("sm_80")},
                {true, findChip("sm_89")},
                {false, findChip("sm_89")},
                {true, findChip("sm_90a")},
                {false, findChip("sm_90a")}}) {
-        MatmulProblem p = problem(code, k, 32);
+        MatmulProblem p = problem(code, k, group);
         p.type = ElementType::F16;
         p.int8Activations = int8;
         p.packing = int8 ? Layout::MmaS8 : Layout::Mma;
         if (int8 ? p.scheme.bits() != 8 : p.scheme.isFloat())
           continue;
         EXPECT_EQ(unsupported(*chip, p), "");
-        int64_t next = 1;
+        int64_t next = 1, from = 0;
         std::set<std::string> names;
         for (const KernelChoice &choice : chooseKernels(*chip, p)) {
           EXPECT_TRUE(names.insert(choice.name()).second) << choice.name();
-          EXPECT_EQ(choice.mFrom, next);
+          // A second one for the same M is wgmma's, with more channels a block.
+          bool isSecond = choice.mFrom == from;
+          if (isSecond) {
+            EXPECT_EQ(choice.mTo, next - 1);
+            EXPECT_EQ(choice.blockChannels(), 256);
+            EXPECT_GT(choice.roundCost, 0);
+          } else {
+            EXPECT_EQ(choice.mFrom, next);
+          }
+          from = choice.mFrom;
           next = choice.mTo + 1;
           // wgmma is sm_90a's; bytes with one scale a row take it sooner.
           bool early = int8 && p.scheme.groups(p.k) == 1;
-          bool wgmma =
-              chip->name == "sm_90a" && choice.mFrom > (early ? 8 : 32);
+          bool wgmma = chip->name == "sm_90a" &&
+                       (isSecond || choice.mFrom > (early ? 8 : 32));
           EXPECT_EQ(choice.family, wgmma ? KernelFamily::Wgmma
                                    : choice.mFrom <= 16
                                        ? KernelFamily::Decode
@@ -185,6 +200,95 @@ TEST(NVVMKernelTable, ChoosesFamiliesOnTensorCores) {
       }
 }
 
+// Many channels take blocks of 256 of them where that saves rounds.
+TEST(NVVMKernelTable, ChoosesByN) {
+  MatmulProblem p = problem(CodeType::U4, 8192, 128);
+  p.type = ElementType::F16;
+  p.packing = Layout::Mma;
+  const Chip &chip = *findChip("sm_90a");
+  Chip half = chip;
+  half.multiprocessors /= 2;
+  auto channels = [&](const Chip &chip, int64_t m, int64_t n) {
+    return chooseKernel(chip, p, m, n).blockChannels();
+  };
+  // As measured (lib/Target/NVVM/README.md).
+  for (int64_t n : {4096, 8192}) {
+    EXPECT_EQ(channels(chip, 32, n), 64);
+    EXPECT_EQ(channels(chip, 64, n), 128);
+  }
+  EXPECT_EQ(channels(chip, 32, 28672), 256);
+  EXPECT_EQ(channels(chip, 64, 28672), 256);
+  EXPECT_EQ(chooseKernel(chip, p, 16, 28672).family, KernelFamily::Decode);
+  for (const Chip *of : {&chip, static_cast<const Chip *>(&half)}) {
+    int64_t wave = of->multiprocessors;
+    for (int64_t m : {17, 32}) {
+      // Two rounds of 64 channels are faster than one of 256, three are not.
+      EXPECT_EQ(channels(*of, m, 2 * wave * 64), 64);
+      EXPECT_EQ(channels(*of, m, 2 * wave * 64 + 1), 256);
+      EXPECT_EQ(channels(*of, m, wave * 256), 256);
+      EXPECT_EQ(channels(*of, m, wave * 256 + 1), 256);
+    }
+    for (int64_t m : {33, 64}) {
+      // One of 128 is, two are not; three are faster than two of 256.
+      EXPECT_EQ(channels(*of, m, wave * 128), 128);
+      EXPECT_EQ(channels(*of, m, wave * 128 + 1), 256);
+      EXPECT_EQ(channels(*of, m, wave * 256), 256);
+      EXPECT_EQ(channels(*of, m, wave * 256 + 1), 128);
+      EXPECT_EQ(channels(*of, m, wave * 384), 128);
+      EXPECT_EQ(channels(*of, m, wave * 384 + 1), 256);
+    }
+    for (int64_t m : {1, 8, 16, 128, 1024, 4096})
+      EXPECT_EQ(chooseKernel(*of, p, m, 32).name(),
+                chooseKernel(*of, p, m, wave * 256).name());
+  }
+  EXPECT_NE(chooseKernel(chip, p, 32, 28672)
+                .reason.find("; N = 28672 is 1 round of 32x256 blocks (43.2 us "
+                             "each at K = 8192) against 4 rounds of 32x64 "
+                             "blocks (17.5 us each at K = 8192), on 132 "
+                             "multiprocessors"),
+            std::string::npos);
+  EXPECT_NE(chooseKernel(chip, p, 64, 8192)
+                .reason.find("; N = 8192 is 1 round of 64x128 blocks (39.4 us "
+                             "each at K = 8192) against 1 round of 64x256"),
+            std::string::npos);
+}
+
+// Where nothing was measured, N decides nothing.
+TEST(NVVMKernelTable, ChoosesByNWhereMeasured) {
+  MatmulProblem p = problem(CodeType::U4, 8192, 128);
+  p.type = ElementType::F16;
+  p.packing = Layout::Mma;
+  auto isAlone = [](const char *chip, const MatmulProblem &p) {
+    for (const KernelChoice &choice : chooseKernels(*findChip(chip), p))
+      if (choice.roundCost)
+        return false;
+    for (int64_t m : {1, 32, 64, 128, 4096})
+      if (chooseKernel(*findChip(chip), p, m, 16).name() !=
+          chooseKernel(*findChip(chip), p, m, 28672).name())
+        return false;
+    return true;
+  };
+  EXPECT_FALSE(isAlone("sm_90a", p));
+  for (const char *chip : {"sm_80", "sm_90", "sm_100a"})
+    EXPECT_TRUE(isAlone(chip, p));
+  auto isAloneWith = [&](auto change) {
+    MatmulProblem other = p;
+    change(other);
+    return isAlone("sm_90a", other);
+  };
+  EXPECT_TRUE(
+      isAloneWith([](MatmulProblem &o) { o.type = ElementType::BF16; }));
+  EXPECT_TRUE(isAloneWith([](MatmulProblem &o) { o.hasZeroPoints = true; }));
+  EXPECT_TRUE(isAloneWith([](MatmulProblem &o) { o.scheme.groupSize = 64; }));
+  EXPECT_TRUE(isAloneWith(
+      [](MatmulProblem &o) { o.scheme.scaleType = ScaleType::F32; }));
+  for (CodeType code : {CodeType::U2, CodeType::U3, CodeType::S8})
+    EXPECT_TRUE(
+        isAloneWith([&](MatmulProblem &o) { o.scheme.codeType = code; }));
+  EXPECT_FALSE(isAloneWith([](MatmulProblem &o) { o.hasPermutation = true; }));
+  EXPECT_FALSE(isAloneWith([](MatmulProblem &o) { o.scheme.groupSize = -1; }));
+}
+
 TEST(NVVMKernelTable, NamesTellKernelsApart) {
   MatmulProblem p = problem(CodeType::U4, 4096, 128);
   EXPECT_EQ(problemName(p), "qk_matmul_u4_k4096_g128_sf16_xf32");
@@ -213,7 +317,7 @@ TEST(NVVMKernelTable, GridCoversTheResult) {
   MatmulProblem p = problem(CodeType::U4, 4096, 128);
   for (auto [m, n] : std::vector<std::pair<int64_t, int64_t>>{
            {1, 1}, {1, 33}, {2, 64}, {9, 65}, {2048, 4096}}) {
-    KernelChoice choice = chooseKernel(chip, p, m);
+    KernelChoice choice = chooseKernel(chip, p, m, n);
     LaunchShape shape = choice.launchShape(m, n);
     EXPECT_GE(shape.grid[0] * choice.blockTokens(), m);
     EXPECT_LT((shape.grid[0] - 1) * choice.blockTokens(), m);

@@ -137,7 +137,8 @@ TEST_P(NVVMMmaFaults, DroppedBarrier) {
 TEST_P(NVVMMmaFaults, ReusedStage) {
   Case c = makeCase();
   // With more slices than stages.
-  KernelChoice choice = chooseKernel(*findChip("sm_80"), c.problem, c.m);
+  KernelChoice choice =
+      chooseKernel(*findChip("sm_80"), c.problem, c.m, c.weight.n);
   choice.mma.maxSplit = 1;
   std::string error = emulate(c, choice, 0, [&](mlir::gpu::GPUFuncOp kernel) {
     mlir::scf::ForOp loop;

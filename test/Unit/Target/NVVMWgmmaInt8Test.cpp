@@ -68,7 +68,7 @@ TEST(NVVMWgmmaInt8, TheTablesKernels) {
   for (bool zeros : {false, true})
     for (int64_t m : {33, 100, 1030}) {
       p.hasZeroPoints = zeros;
-      KernelChoice choice = chooseKernel(*findChip("sm_90a"), p, m);
+      KernelChoice choice = chooseKernel(*findChip("sm_90a"), p, m, 72);
       ASSERT_EQ(choice.family, KernelFamily::Wgmma);
       // A kernel takes any M.
       Case c(p, 37, 72, random);

@@ -100,13 +100,54 @@ TEST(NVVMWgmma, TheTablesKernels) {
   p.type = ElementType::BF16;
   p.k = 384;
   for (int64_t m : {33, 100, 1030}) {
-    KernelChoice choice = chooseKernel(*findChip("sm_90a"), p, m);
+    KernelChoice choice = chooseKernel(*findChip("sm_90a"), p, m, 72);
     ASSERT_EQ(choice.family, KernelFamily::Wgmma);
     // A kernel takes any M.
     Case c(p, 37, 72, random);
     EXPECT_EQ(emulate(c, choice, 1, [](mlir::gpu::GPUFuncOp) {}), "");
   }
 }
+
+/// The table's kernel for `m` rows of a weight with many channels (also where a
+/// short row has another one chosen).
+KernelChoice wideChoice(const MatmulProblem &p, int64_t m) {
+  for (const KernelChoice &choice : chooseKernels(*findChip("sm_90a"), p))
+    if (m >= choice.mFrom && m <= choice.mTo && choice.usesWgmma() &&
+        choice.blockChannels() == 256)
+      return choice;
+  ADD_FAILURE() << "no kernel of 256 channels for " << m << " rows";
+  return {};
+}
+
+// Those for many channels, on odd shapes.
+class NVVMWgmmaWide : public testing::TestWithParam<unsigned> {};
+
+TEST_P(NVVMWgmmaWide, EqualsTheReference) {
+  std::mt19937 random(GetParam());
+  auto pick = [&](auto... values) {
+    std::array list{values...};
+    return list[random() % list.size()];
+  };
+  for (int64_t rows : {17, 32, 33, 64}) {
+    MatmulProblem p;
+    p.scheme = {CodeType::U4, pick(-1, 128, 128, 256, 384),
+                pick(ScaleType::F16, ScaleType::BF16)};
+    p.packing = Layout::Mma;
+    p.type = ElementType::F16;
+    p.k = pick(1, 64, 172, 257, 513, 1104, 1536);
+    p.hasPermutation = random() % 3 == 0;
+    if (random() % 2)
+      p.bias = pick(p.type, ElementType::F32);
+    KernelChoice choice = wideChoice(p, rows);
+    // A kernel takes any M and N.
+    Case c(p, pick(int64_t(1), int64_t(15), rows, int64_t(70)),
+           pick(1, 16, 130, 250, 300), random);
+    EXPECT_EQ(emulate(c, choice, GetParam() % 3, [](mlir::gpu::GPUFuncOp) {}),
+              "");
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Random, NVVMWgmmaWide, testing::Range(1u, 6u));
 
 //===----------------------------------------------------------------------===//
 // What is broken is found
@@ -116,6 +157,8 @@ class NVVMWgmmaFaults : public WgmmaFaults {
 protected:
   /// Three blocks share K and meet in a cluster.
   bool cluster = false;
+  /// The table's kernel for this many rows and many channels, if not 0.
+  int64_t wideRows = 0;
 
   std::string with(llvm::function_ref<void(mlir::gpu::GPUFuncOp)> change,
                    uint64_t seed = 0) override {
@@ -123,8 +166,13 @@ protected:
     p.scheme = {CodeType::U4, 128, ScaleType::F16};
     p.packing = Layout::Mma;
     p.type = ElementType::F16;
-    p.k = 1280;
+    // More slices than slots.
+    p.k = wideRows ? 1536 : 1280;
     std::mt19937 random(3);
+    if (wideRows) {
+      Case c(p, 20, 260, random);
+      return emulate(c, wideChoice(p, wideRows), seed, change);
+    }
     Case c(p, 40, 70, random);
     WgmmaConfig config;
     config.tokens = 32;
@@ -135,13 +183,21 @@ protected:
   }
 };
 
-TEST_F(NVVMWgmmaFaults, NoProxyFence) {
+/// What can go wrong in any kernel: in one of 128 channels, and in those for
+/// many channels.
+class NVVMWgmmaAnyFaults : public NVVMWgmmaFaults,
+                           public testing::WithParamInterface<int64_t> {
+  void SetUp() override { wideRows = GetParam(); }
+};
+INSTANTIATE_TEST_SUITE_P(Rows, NVVMWgmmaAnyFaults, testing::Values(0, 32, 64));
+
+TEST_P(NVVMWgmmaAnyFaults, NoProxyFence) {
   std::string error =
       run([](std::string &text) { return !has(text, "fence.proxy.async"); });
   EXPECT_NE(error.find("with no proxy fence"), std::string::npos) << error;
 }
 
-TEST_F(NVVMWgmmaFaults, NoWgmmaFence) {
+TEST_P(NVVMWgmmaAnyFaults, NoWgmmaFence) {
   std::string error = run([](std::string &text) {
     replace(text, "wgmma.fence.sync.aligned;", "");
     return true;
@@ -150,7 +206,7 @@ TEST_F(NVVMWgmmaFaults, NoWgmmaFence) {
 }
 
 // Products that are read too early are NaN.
-TEST_F(NVVMWgmmaFaults, ProductsReadTooEarly) {
+TEST_P(NVVMWgmmaAnyFaults, ProductsReadTooEarly) {
   std::string error = run([](std::string &text) {
     replace(text, "wgmma.wait_group.sync.aligned 0;",
             "wgmma.wait_group.sync.aligned 1;");
@@ -159,7 +215,7 @@ TEST_F(NVVMWgmmaFaults, ProductsReadTooEarly) {
   EXPECT_NE(error, "");
 }
 
-TEST_F(NVVMWgmmaFaults, NoWaitForAFullSlot) {
+TEST_P(NVVMWgmmaAnyFaults, NoWaitForAFullSlot) {
   for (uint64_t seed : {0, 1}) {
     int wait = 0;
     std::string error = run(
@@ -172,7 +228,7 @@ TEST_F(NVVMWgmmaFaults, NoWaitForAFullSlot) {
   }
 }
 
-TEST_F(NVVMWgmmaFaults, NoWaitForAnEmptySlot) {
+TEST_P(NVVMWgmmaAnyFaults, NoWaitForAnEmptySlot) {
   int wait = 0;
   std::string error = run(
       [&](std::string &text) { return !has(text, "try_wait") || wait++ >= 2; });
@@ -180,22 +236,24 @@ TEST_F(NVVMWgmmaFaults, NoWaitForAnEmptySlot) {
 }
 
 // Bytes that nobody expects, and none where some are expected.
-TEST_F(NVVMWgmmaFaults, NobodyArrives) {
+TEST_P(NVVMWgmmaAnyFaults, NobodyArrives) {
   std::string error = run(
       [](std::string &text) { return !has(text, "mbarrier.arrive.shared"); });
   EXPECT_NE(error.find("waits for ever"), std::string::npos) << error;
 }
 
-TEST_F(NVVMWgmmaFaults, WrongBarrierCount) {
+TEST_P(NVVMWgmmaAnyFaults, WrongBarrierCount) {
   for (int by : {-1, 1})
     EXPECT_NE(withBarrierCounts(by), "");
 }
 
 // More registers than the warpgroups have together: it hangs on a card.
-TEST_F(NVVMWgmmaFaults, TooManyRegisters) {
+TEST_P(NVVMWgmmaAnyFaults, TooManyRegisters) {
   std::string error = run([](std::string &text) {
     replace(text, "setmaxnreg.inc.sync.aligned.u32 232",
             "setmaxnreg.inc.sync.aligned.u32 240");
+    replace(text, "setmaxnreg.inc.sync.aligned.u32 112",
+            "setmaxnreg.inc.sync.aligned.u32 120");
     return true;
   });
   EXPECT_NE(error.find("registers"), std::string::npos) << error;
@@ -250,7 +308,7 @@ TEST_F(NVVMWgmmaFaults, BlocksStoreToOnePlace) {
   EXPECT_NE(error.find("as another thread does"), std::string::npos) << error;
 }
 
-TEST_F(NVVMWgmmaFaults, WrongSwizzle) {
+TEST_P(NVVMWgmmaAnyFaults, WrongSwizzle) {
   std::string error = withoutSwizzle();
   EXPECT_NE(error.find("expected"), std::string::npos) << error;
 }

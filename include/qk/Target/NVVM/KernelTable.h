@@ -206,6 +206,12 @@ struct KernelChoice {
   int64_t mTo = -1;
   /// Why this one, for people.
   std::string reason;
+  /// Where a table has several choices for one range of M, N decides: the one
+  /// whose blocks are through first. What a round of them takes (splitWave()
+  /// blocks, each with all of K), measured on an H200 at K = 8192, in tenths of
+  /// a microsecond; of one choice to another the same for other K. 0: the only
+  /// one for its M.
+  int64_t roundCost = 0;
 
   /// The kernel's symbol: equal for equal kernels, different otherwise.
   std::string name() const;
@@ -230,6 +236,9 @@ struct KernelChoice {
   int64_t splits(int64_t tiles) const;
   int64_t maxSplit() const;
   int64_t splitWave() const;
+  /// Rounds of that many blocks, and what all of them take: roundCost each.
+  int64_t rounds(int64_t m, int64_t n) const;
+  int64_t cost(int64_t m, int64_t n) const { return roundCost * rounds(m, n); }
   /// Up to how many blocks along z a launch has to make one cluster of.
   int64_t maxCluster() const { return usesWgmma() ? wgmma.cluster : 1; }
   /// Whether the kernel has the parameter `workspace`, and the bytes that it
@@ -291,13 +300,16 @@ Layout preferredLayout(const Chip &chip, const MatmulProblem &problem,
 std::string unsupported(const Chip &chip, const MatmulProblem &problem);
 
 /// The kernels that together cover every M ≥ 1 for `problem` on `chip`, by
-/// ascending M. Never empty where `unsupported` is.
+/// ascending M; those for the same M, of which the one with the least cost(m,
+/// n) is to be taken (of equal ones the first), one after the other. Never
+/// empty where `unsupported` is.
 std::vector<KernelChoice> chooseKernels(const Chip &chip,
                                         const MatmulProblem &problem);
 
-/// The one for `m` rows.
+/// The one for `m` rows and `n` channels; its reason says what it was compared
+/// with.
 KernelChoice chooseKernel(const Chip &chip, const MatmulProblem &problem,
-                          int64_t m);
+                          int64_t m, int64_t n);
 
 /// What the problem's kernels are called together, without the range of M.
 std::string problemName(const MatmulProblem &problem);

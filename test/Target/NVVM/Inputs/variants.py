@@ -7,8 +7,8 @@
 Every code type, with and without zero points, on long, short and awkward rows;
 scale type, element type, bias and permutation go round. --all: each of them.
 --every: only each N-th variant. --mma: unpacked matmuls of 16-bit floats and
-of i8, for quant-llm-pack-for-nvvm to lay out for tensor cores. --int8: those of
-i8 only. --e4m3: those of e4m3.
+of i8, for quant-llm-pack-for-nvvm to lay out for tensor cores, and (whatever N
+is) MMA_ALWAYS. --int8: those of i8 only. --e4m3: those of e4m3.
 """
 
 import itertools
@@ -22,6 +22,12 @@ SHAPES = [(4096, 128), (172, 32), (200, -1), (77, 7), (32, 32), (1100, 64)]
 TYPES = ["f16", "bf16", "f32"]
 # Scale type, element type, bias, permutation.
 REST = list(itertools.product(TYPES, TYPES, [None, *TYPES], [False, True]))
+# What spilled once; what has kernels of 256 channels on sm_90a, in both ways in
+# which scales come and x is copied.
+MMA_ALWAYS = [("u3", True, 77, 7, "f16", "bf16", None, False),
+              ("u3", True, 1104, 16, "f32", "f16", None, False),
+              ("u4", False, 8192, 128, "f16", "f16", None, False),
+              ("u4", False, 1104, -1, "bf16", "f16", "f32", True)]
 
 
 def up(a, b):
@@ -138,6 +144,9 @@ def main():
                     else matmul)
             print(make(index, code, zeros, k, group, *more))
             index += 1
+    for case in MMA_ALWAYS if "--mma" in sys.argv else []:
+        print(mma_matmul(index, *case))
+        index += 1
 
 
 main()
