@@ -91,7 +91,8 @@ struct QuantizerCase {
                std::to_string(scales[row]);
       for (int64_t k = 0; k < problem.k; ++k) {
         float code = at(row, k) / scale;
-        float byte = codes[row * problem.k + k];
+        int8_t stored = codes[row * problem.k + k];
+        float got = stored;
         if (problem.isFloat) {
           // The nearest of its kind, by LLVM's floats.
           llvm::APFloat number(code);
@@ -99,13 +100,13 @@ struct QuantizerCase {
           number.convert(llvm::APFloat::Float8E4M3FN(),
                          llvm::APFloat::rmNearestTiesToEven, &loses);
           code = number.convertToFloat();
-          byte = llvm::APFloat(llvm::APFloat::Float8E4M3FN(),
-                               llvm::APInt(8, uint8_t(byte)))
-                     .convertToFloat();
+          got = llvm::APFloat(llvm::APFloat::Float8E4M3FN(),
+                              llvm::APInt(8, uint8_t(stored)))
+                    .convertToFloat();
         } else {
           code = std::nearbyint(code);
         }
-        if (byte != std::clamp(code, -most, most))
+        if (got != std::clamp(code, -most, most))
           return where + " column " + std::to_string(k) + ": expected " +
                  std::to_string(code) + ", got " +
                  std::to_string(codes[row * problem.k + k]);
