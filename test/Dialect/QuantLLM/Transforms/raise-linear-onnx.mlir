@@ -66,10 +66,12 @@ func.func @rotary(%positions: !torch.vtensor<[1,1,5],f32>) -> !torch.vtensor<[1,
 
 // -----
 
-// Einsum; one that contracts two dimensions stays.
+// Einsum; one that contracts two dimensions.
 // CHECK-LABEL: func.func @einsum
 // CHECK: quant_llm.linear %{{.*}}, %{{.*}} name("einsum.0")
-// CHECK: onnx.Einsum
+// CHECK: %[[H:.*]] = tensor.collapse_shape %{{.*}} {{\[\[}}0], [1, 2]] : tensor<5x3x2xf32> into tensor<5x6xf32>
+// CHECK: quant_llm.linear %[[H]], %{{.*}} name("einsum.1") : (tensor<5x6xf32>, tensor<2x6xf32>) -> tensor<5x2xf32>
+// CHECK-NOT: onnx.Einsum
 func.func @einsum(%x: !torch.vtensor<[2,5,3],f32>, %h: !torch.vtensor<[5,3,2],f32>) -> (!torch.vtensor<[2,5,4],f32>, !torch.vtensor<[5,2],f32>) {
   %w = "torch.operator"() <{name = "onnx.Constant"}> {torch.onnx.value = dense<[[1., 2., 3.], [4., 5., 6.], [7., 8., 9.], [1., 2., 3.]]> : tensor<4x3xf32>} : () -> !torch.vtensor<[4,3],f32>
   %y = "torch.operator"(%x, %w) <{name = "onnx.Einsum"}> {torch.onnx.equation = "btd,fd->btf"} : (!torch.vtensor<[2,5,3],f32>, !torch.vtensor<[4,3],f32>) -> !torch.vtensor<[2,5,4],f32>

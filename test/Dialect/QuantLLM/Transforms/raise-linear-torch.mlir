@@ -117,6 +117,36 @@ func.func @three_dimensions(%x: !torch.vtensor<[2,5,3],f16>) -> !torch.vtensor<[
 
 // -----
 
+// einsum('btd,dhk->bhtk') and einsum('bhtk,hkd->btd') of any number of tokens:
+// the layer's result and input are permuted, as builtin tensors.
+// CHECK-LABEL: func.func @heads_first
+// CHECK: %[[X:.*]] = "torch_c.to_builtin_tensor"(%{{.*}}) : (!torch.vtensor<[2,?,3],f32>) -> tensor<2x?x3xf32>
+// CHECK: %[[Q:.*]] = quant_llm.linear %[[X]], %{{.*}} name("heads_first.0") : (tensor<2x?x3xf32>, tensor<8x3xf32>) -> tensor<2x?x8xf32>
+// CHECK: %[[T:.*]] = tensor.dim %[[Q]]
+// CHECK: %[[H:.*]] = tensor.expand_shape %[[Q]] {{\[\[}}0], [1], [2, 3]] output_shape [2, %[[T]], 4, 2] : tensor<2x?x8xf32> into tensor<2x?x4x2xf32>
+// CHECK: %[[P:.*]] = linalg.transpose ins(%[[H]] : tensor<2x?x4x2xf32>) outs(%{{.*}} : tensor<2x4x?x2xf32>) permutation = [0, 2, 1, 3]
+// CHECK: "torch.aten.relu"
+// CHECK: %[[S:.*]] = "torch_c.to_builtin_tensor"
+// CHECK: %[[U:.*]] = linalg.transpose ins(%[[S]] : tensor<2x4x?x2xf32>) outs(%{{.*}} : tensor<2x?x4x2xf32>) permutation = [0, 2, 1, 3]
+// CHECK: %[[R:.*]] = tensor.collapse_shape %[[U]] {{\[\[}}0], [1], [2, 3]] : tensor<2x?x4x2xf32> into tensor<2x?x8xf32>
+// CHECK: %[[Y:.*]] = quant_llm.linear %[[R]], %{{.*}} name("heads_first.1") : (tensor<2x?x8xf32>, tensor<3x8xf32>) -> tensor<2x?x3xf32>
+// CHECK-NOT: torch.aten.einsum
+func.func @heads_first(%x: !torch.vtensor<[2,?,3],f32>) -> !torch.vtensor<[2,?,3],f32> {
+  %w = "torch.vtensor.literal"() <{value = dense<[[[1., 2.], [3., 4.], [5., 6.], [7., 8.]], [[1., 2.], [3., 4.], [5., 6.], [7., 8.]], [[1., 2.], [3., 4.], [5., 6.], [7., 9.]]]> : tensor<3x4x2xf32>}> : () -> !torch.vtensor<[3,4,2],f32>
+  %o = "torch.vtensor.literal"() <{value = dense<[[[1., 2., 3.], [4., 5., 6.]], [[1., 2., 3.], [4., 5., 6.]], [[1., 2., 3.], [4., 5., 6.]], [[1., 2., 3.], [4., 5., 7.]]]> : tensor<4x2x3xf32>}> : () -> !torch.vtensor<[4,2,3],f32>
+  %none = "torch.constant.none"() : () -> !torch.none
+  %e0 = "torch.constant.str"() <{value = "btd,dhk->bhtk"}> : () -> !torch.str
+  %l0 = "torch.prim.ListConstruct"(%x, %w) : (!torch.vtensor<[2,?,3],f32>, !torch.vtensor<[3,4,2],f32>) -> !torch.list<vtensor>
+  %p = "torch.aten.einsum"(%e0, %l0, %none) : (!torch.str, !torch.list<vtensor>, !torch.none) -> !torch.vtensor<[2,4,?,2],f32>
+  %s = "torch.aten.relu"(%p) : (!torch.vtensor<[2,4,?,2],f32>) -> !torch.vtensor<[2,4,?,2],f32>
+  %e1 = "torch.constant.str"() <{value = "bhtk,hkd->btd"}> : () -> !torch.str
+  %l1 = "torch.prim.ListConstruct"(%s, %o) : (!torch.vtensor<[2,4,?,2],f32>, !torch.vtensor<[4,2,3],f32>) -> !torch.list<vtensor>
+  %y = "torch.aten.einsum"(%e1, %l1, %none) : (!torch.str, !torch.list<vtensor>, !torch.none) -> !torch.vtensor<[2,?,3],f32>
+  return %y : !torch.vtensor<[2,?,3],f32>
+}
+
+// -----
+
 // What is added or multiplied may repeat the product: no part of the layer.
 // CHECK-LABEL: func.func @repeats
 // CHECK: quant_llm.linear %{{.*}}, %{{[^ ]*}} name("repeats.0")

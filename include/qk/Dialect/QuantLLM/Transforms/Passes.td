@@ -131,6 +131,7 @@ def RaiseLinearPass : Pass<"quant-llm-raise-linear", "::mlir::ModuleOp"> {
                "Globs of the only layer names to raise">,
   ];
   let dependentDialects = ["::mlir::arith::ArithDialect",
+                           "::mlir::linalg::LinalgDialect",
                            "::mlir::tensor::TensorDialect",
                            "::qk::quant_llm::QuantLLMDialect"];
 }

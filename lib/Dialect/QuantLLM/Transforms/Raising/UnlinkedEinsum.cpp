@@ -47,17 +47,25 @@ qk::quant_llm::findUnlinkedEinsum(StringRef equation,
       contraction.rhsContracted.push_back(j);
     }
   }
-  // Only in this order of the output is it a product as others write it.
+  // What a product gives as others write it: batches, x's rest, the weight's.
   for (int64_t i : llvm::reverse(contraction.lhsBatch))
     expected.insert(expected.begin(), a[i]);
   for (char label : b)
     if (a.find(label) == std::string::npos)
       expected += label;
-  if (expected == y)
-    return findUnlinkedLinear(contraction);
-  if (!viewOfUnlinked(contraction.lhs).isConstant &&
-      !viewOfUnlinked(contraction.rhs).isConstant)
-    return LinearFinding::unrelated();
-  return LinearFinding::rejected("the output of \"" + equation +
-                                 "\" is transposed");
+  std::string sorted[] = {expected, y};
+  for (std::string &labels : sorted)
+    llvm::sort(labels);
+  if (sorted[0] != sorted[1]) {
+    // It sums along a dimension, or takes a diagonal.
+    if (!viewOfUnlinked(contraction.lhs).isConstant &&
+        !viewOfUnlinked(contraction.rhs).isConstant)
+      return LinearFinding::unrelated();
+    return LinearFinding::rejected("the output of \"" + equation +
+                                   "\" isn't that of a product");
+  }
+  if (expected != y)
+    for (char label : y)
+      contraction.resultOrder.push_back(int64_t(expected.find(label)));
+  return findUnlinkedLinear(contraction);
 }

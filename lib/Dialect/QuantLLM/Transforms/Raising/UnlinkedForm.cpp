@@ -80,6 +80,7 @@ private:
   /// Permutations that make of x one whose contracted dimensions are its last,
   /// and of the layer's result `product`; none where they have that order.
   SmallVector<int64_t> xOrder, productOrder;
+  bool isStableHLO = false;
   /// The value whose dimensions, but for that, are those of x less the
   /// contracted ones, then the channels.
   Value product;
@@ -265,7 +266,9 @@ LinearFinding Product::findOrder() {
     llvm::append_range(productOrder,
                        llvm::seq<int64_t>(leading, leading + channels));
     llvm::append_range(productOrder, llvm::seq<int64_t>(batches, leading));
-    Operation *user = product.hasOneUse() ? *product.user_begin() : nullptr;
+    Operation *user = product.hasOneUse() && c.resultOrder.empty()
+                          ? *product.user_begin()
+                          : nullptr;
     if (user && getUnlinkedKind(user) == UnlinkedKind::Transpose)
       if (auto permutation = getTransposePermutation(user);
           permutation && permutation->size() == productOrder.size()) {
@@ -277,8 +280,18 @@ LinearFinding Product::findOrder() {
     if (isRange(productOrder, 0))
       productOrder.clear();
   }
-  bool isStableHLO = getUnlinkedName(op).starts_with("stablehlo.");
-  bool canPermute = isStableHLO && xType.hasStaticShape();
+  if (!c.resultOrder.empty()) {
+    SmallVector<int64_t> before(productOrder);
+    productOrder.clear();
+    for (int64_t dim : c.resultOrder)
+      productOrder.push_back(before.empty() ? dim : before[dim]);
+    if (isRange(productOrder, 0))
+      productOrder.clear();
+  }
+  // Tensors of torch and ONNX go through builtin ones, which tensor and linalg
+  // arrange whatever their sizes; a StableHLO module stays one.
+  isStableHLO = getUnlinkedName(op).starts_with("stablehlo.");
+  bool canPermute = !isStableHLO || xType.hasStaticShape();
   if (!productOrder.empty() && !canPermute)
     return LinearFinding::rejected("the constant is the left operand, a "
                                    "product W*x; expected x*W");
@@ -294,12 +307,14 @@ LinearFinding Product::findOrder() {
                                    print(type) + " from " + print(xType));
   bool reshapes = xContracted.size() > 1 || wFree.size() > 1;
   if (reshapes && !canPermute)
-    return LinearFinding::rejected(
-        isStableHLO ? "it contracts or makes several dimensions, of tensors of "
-                      "dynamic shape"
-                    : "it contracts or makes several dimensions; lower the "
-                      "module to linalg or StableHLO, where such products are "
-                      "raised");
+    return LinearFinding::rejected("it contracts or makes several dimensions, "
+                                   "of tensors of dynamic shape");
+  bool isSizeUnknown = llvm::any_of(
+      xContracted, [&](int64_t dim) { return xType.isDynamicDim(dim); });
+  if (isSizeUnknown && xContracted.size() > 1)
+    return LinearFinding::rejected("it contracts several dimensions of sizes "
+                                   "that its input's type doesn't say, " +
+                                   print(xType));
   return LinearFinding::unrelated();
 }
 
@@ -331,7 +346,8 @@ LinearFinding Product::findLayer() {
                           epilogue.reshapes,
                           epilogue.sizes,
                           xOrder,
-                          productOrder};
+                          productOrder,
+                          isStableHLO};
   match.yType = RankedTensorType::get(yShape, element);
   match.makeX = [=](OpBuilder &builder) { return rewrite.makeX(builder); };
   match.makeResult = [=](OpBuilder &builder, Value y) {

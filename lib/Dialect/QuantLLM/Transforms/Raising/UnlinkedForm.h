@@ -24,6 +24,9 @@ struct UnlinkedContraction {
   /// The result has the free dimensions of lhs where lhs has them, whatever
   /// batches are among them (numpy's matmul).
   bool keepsOrder = false;
+  /// Where the result has these dimensions in another order: its i-th is the
+  /// resultOrder[i]-th of them. Empty: as said.
+  llvm::SmallVector<int64_t> resultOrder;
   /// What the op itself adds along the last dimension of its result, or null.
   mlir::Value bias;
 };

@@ -8,6 +8,9 @@
 
 #include "UnlinkedOps.h"
 
+#include "mlir/Dialect/Linalg/IR/Linalg.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+
 using namespace mlir;
 using namespace qk::quant_llm;
 
@@ -18,9 +21,19 @@ static Value createUnlinked(OpBuilder &builder, Location location,
 }
 
 /// `value` with dimension order[i] as its i-th.
-static Value transpose(OpBuilder &builder, Location location, Value value,
-                       ArrayRef<int64_t> order) {
+Value UnlinkedRewrite::transpose(OpBuilder &builder, Value value,
+                                 ArrayRef<int64_t> order) const {
   auto type = cast<RankedTensorType>(value.getType());
+  if (!isStableHLO) {
+    SmallVector<OpFoldResult> sizes,
+        from = tensor::getMixedSizes(builder, location, value);
+    for (int64_t dim : order)
+      sizes.push_back(from[dim]);
+    Value empty = tensor::EmptyOp::create(builder, location, sizes,
+                                          type.getElementType());
+    return linalg::TransposeOp::create(builder, location, value, empty, order)
+        ->getResult(0);
+  }
   SmallVector<int64_t> shape;
   for (int64_t dim : order)
     shape.push_back(type.getDimSize(dim));
@@ -56,15 +69,39 @@ static Value toBuiltin(OpBuilder &builder, Value value) {
                         type, value);
 }
 
+Value UnlinkedRewrite::reshape(OpBuilder &builder, Value value,
+                               ArrayRef<int64_t> shape) const {
+  auto from = cast<RankedTensorType>(value.getType());
+  RankedTensorType to = from.clone(shape);
+  if (isStableHLO)
+    return createUnlinked(builder, location, "stablehlo.reshape", to, value);
+  // All but the last of the fewer dimensions are the same.
+  int64_t few = std::min(from.getRank(), to.getRank());
+  int64_t many = std::max(from.getRank(), to.getRank());
+  SmallVector<ReassociationIndices> groups;
+  for (int64_t dim = 0; dim < few; ++dim)
+    groups.push_back({dim});
+  for (int64_t dim = few; dim < many; ++dim)
+    groups.back().push_back(dim);
+  if (to.getRank() < from.getRank())
+    return tensor::CollapseShapeOp::create(builder, location, to, value,
+                                           groups);
+  SmallVector<OpFoldResult> sizes =
+      tensor::getMixedSizes(builder, location, value);
+  sizes.pop_back();
+  for (int64_t size : shape.drop_front(few - 1))
+    sizes.push_back(builder.getIndexAttr(size));
+  return tensor::ExpandShapeOp::create(builder, location, to, value, groups,
+                                       sizes);
+}
+
 Value UnlinkedRewrite::makeX(OpBuilder &builder) const {
   Value value = toBuiltin(builder, x);
   if (!xOrder.empty())
-    value = transpose(builder, location, value, xOrder);
+    value = transpose(builder, value, xOrder);
   auto type = cast<RankedTensorType>(value.getType());
   if (type.getShape() != xType.getShape())
-    value = createUnlinked(
-        builder, location, "stablehlo.reshape",
-        RankedTensorType::get(xType.getShape(), type.getElementType()), value);
+    value = reshape(builder, value, xType.getShape());
   if (type.getElementType() != xType.getElementType())
     value =
         createUnlinked(builder, location, "stablehlo.convert", xType, value);
@@ -91,10 +128,9 @@ Value UnlinkedRewrite::makeResult(OpBuilder &builder, Value y) const {
     unpermuted = RankedTensorType::get(shape, tensor.getElementType());
   }
   if (value.getType() != unpermuted)
-    value = createUnlinked(builder, location, "stablehlo.reshape", unpermuted,
-                           value);
+    value = reshape(builder, value, unpermuted.getShape());
   if (!productOrder.empty())
-    value = transpose(builder, location, value, productOrder);
+    value = transpose(builder, value, productOrder);
   if (tensor != productType && reshapes.empty())
     takeBuiltin(value);
   if (tensor != productType && !(result.use_empty() && sizes.empty()))

@@ -29,11 +29,20 @@ struct UnlinkedRewrite {
   llvm::SmallVector<mlir::OpOperand *> sizes;
   /// How to permute x, and the layer's result to be the product, if at all.
   llvm::SmallVector<int64_t> xOrder = {}, productOrder = {};
+  /// Whether that is done by ops of StableHLO, which the module is of (static
+  /// shapes alone); else by those of linalg and tensor.
+  bool isStableHLO = true;
 
   mlir::Value makeX(mlir::OpBuilder &builder) const;
   mlir::Value makeResult(mlir::OpBuilder &builder, mlir::Value y) const;
 
 private:
+  mlir::Value transpose(mlir::OpBuilder &builder, mlir::Value value,
+                        llvm::ArrayRef<int64_t> order) const;
+  /// `value` in another shape: dimensions after the `leading` first are made
+  /// one, or one is made several.
+  mlir::Value reshape(mlir::OpBuilder &builder, mlir::Value value,
+                      llvm::ArrayRef<int64_t> shape) const;
   /// Lets layers that cast the result to a builtin tensor take it uncast.
   void takeBuiltin(mlir::Value value) const;
 };
