@@ -43,6 +43,23 @@ void qk_assert_fail(const char *message, int64_t size) {
   leave(1, "assertion of the model failed: ", message, size);
 }
 
+void qk_assert_compare_fail(const char *message, int64_t size, int64_t left,
+                            int32_t predicate, int64_t right) {
+  static const char *const signs[] = {"==", "!=", "<", "<=", ">", ">="};
+  // Longer messages are cut by those who protect, too.
+  char text[1024];
+  // An unsigned bound from above is how an index is checked at both ends.
+  const char *least = predicate == 6 || predicate == 7 ? "0 <= " : "";
+  int32_t sign = predicate < 0 || predicate > 9 ? 0
+                 : predicate < 6                ? predicate
+                                                : predicate - 4;
+  int length = std::snprintf(
+      text, sizeof(text), "%.*s: expected %s%lld %s %lld",
+      static_cast<int>(size), message, least, static_cast<long long>(left),
+      signs[sign], static_cast<long long>(right));
+  qk_assert_fail(text, std::min<int64_t>(length, sizeof(text) - 1));
+}
+
 void qk_fail(const char *message, int64_t size) { leave(2, "", message, size); }
 
 int32_t qk_protect(void (*run)(void *), void *argument, char *message,

@@ -29,6 +29,12 @@ extern "C" {
 /// message is printed to stderr and the process exits with status 1.
 void qk_assert_fail(const char *message, int64_t size);
 
+/// The same for an assertion that two integers compare in some way, by the
+/// numbers of arith.cmpi (0 ==, 1 !=, 2 <, 3 <=, 4 >, 5 >=; 6 to 9 the last
+/// four unsigned): the message is followed by ": expected LEFT < RIGHT".
+void qk_assert_compare_fail(const char *message, int64_t size, int64_t left,
+                            int32_t predicate, int64_t right);
+
 /// The same where the runtime itself can't go on (no GPU).
 void qk_fail(const char *message, int64_t size);
 

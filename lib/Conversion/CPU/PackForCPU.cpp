@@ -7,6 +7,7 @@
 #include "../Packing/PackedWeights.h"
 #include "../Packing/RowShapes.h"
 #include "qk/Conversion/CPU/Passes.h"
+#include "qk/Conversion/HostToLLVM/Passes.h"
 #include "qk/Dialect/QuantLLM/IR/QuantLLM.h"
 #include "qk/Target/CPU/KernelBuilder.h"
 
@@ -49,6 +50,7 @@ Value gatherColumns(OpBuilder &b, Location loc, Value rows, Value permutation) {
             tensor::ExtractOp::create(b, loc, rows, ValueRange{row, source});
         linalg::YieldOp::create(b, loc, element);
       });
+  gather->setAttr(inRangeAttrName, b.getUnitAttr());
   return gather.getResult(0);
 }
 
@@ -164,6 +166,11 @@ private:
   LogicalResult evaluate(PackOp op) {
     if (op.getLayout() != cpu::kLayoutName)
       return success();
+    if (op.getScheme().getScheme().isFloat())
+      return op.emitError("layout '")
+             << cpu::kLayoutName
+             << "' holds integer codes, got e4m3; no CPU kernel multiplies it: "
+                "leave the matmul unpacked, which is then computed in f32";
     OpBuilder b(op);
     FailureOr<Value> bytes = packed.get(b, op, bytesOf, pack);
     if (failed(bytes))

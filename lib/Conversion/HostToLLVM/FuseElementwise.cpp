@@ -5,6 +5,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "mlir/Dialect/Affine/IR/AffineOps.h"
+#include "mlir/Dialect/ControlFlow/IR/ControlFlowOps.h"
 #include "mlir/Dialect/Linalg/Transforms/Transforms.h"
 #include "mlir/Dialect/Tensor/Transforms/Transforms.h"
 #include "mlir/Transforms/GreedyPatternRewriteDriver.h"
@@ -37,6 +38,12 @@ static void generalize(func::FuncOp function) {
   }
 }
 
+/// It stays alone, off the thread team and asserting once for each element.
+static bool mayFail(Operation *op) {
+  return op->walk([](cf::AssertOp) { return WalkResult::interrupt(); })
+      .wasInterrupted();
+}
+
 namespace {
 struct FuseElementwise : qk::impl::FuseElementwiseBase<FuseElementwise> {
   void runOnOperation() override {
@@ -46,7 +53,8 @@ struct FuseElementwise : qk::impl::FuseElementwiseBase<FuseElementwise> {
     linalg::ControlFusionFn control = [](OpOperand *fused) {
       Operation *producer = fused->get().getDefiningOp();
       return producer && producer->hasOneUse() &&
-             !isContraction(fused->getOwner()) && !isContraction(producer);
+             !isContraction(fused->getOwner()) && !isContraction(producer) &&
+             !mayFail(producer);
     };
     linalg::populateElementwiseOpsFusionPatterns(patterns, control);
     linalg::populateFoldReshapeOpsByExpansionPatterns(patterns, control);

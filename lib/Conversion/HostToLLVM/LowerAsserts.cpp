@@ -15,6 +15,7 @@ namespace qk {
 using namespace mlir;
 
 static constexpr llvm::StringLiteral hookName = "qk_assert_fail";
+static constexpr llvm::StringLiteral compareHookName = "qk_assert_compare_fail";
 
 /// The message, and where the assertion stands if the module knows.
 static std::string messageOf(cf::AssertOp op) {
@@ -35,14 +36,9 @@ struct LowerAsserts : qk::impl::LowerAssertsBase<LowerAsserts> {
     getOperation().walk([&](cf::AssertOp op) { asserts.push_back(op); });
     if (asserts.empty())
       return;
-    OpBuilder builder = OpBuilder::atBlockBegin(getOperation().getBody());
+    OpBuilder builder(&getContext());
     auto pointer = LLVM::LLVMPointerType::get(&getContext());
-    if (!getOperation().lookupSymbol(hookName)) {
-      auto hook = func::FuncOp::create(
-          builder, getOperation().getLoc(), hookName,
-          builder.getFunctionType({pointer, builder.getI64Type()}, {}));
-      hook.setPrivate();
-    }
+    Type i64 = builder.getI64Type(), i32 = builder.getI32Type();
     for (cf::AssertOp op : asserts) {
       Location loc = op.getLoc();
       std::string message = messageOf(op);
@@ -56,13 +52,54 @@ struct LowerAsserts : qk::impl::LowerAssertsBase<LowerAsserts> {
       Value address = LLVM::AddressOfOp::create(builder, loc, text);
       Value size =
           arith::ConstantIntOp::create(builder, loc, message.size(), 64);
-      func::CallOp::create(builder, loc, hookName, TypeRange(),
-                           ValueRange{address, size});
+      auto compare = op.getArg().getDefiningOp<arith::CmpIOp>();
+      // "expected 3 != 3" would say nothing.
+      if (compare && compare.getLhs().getType().isIntOrIndex() &&
+          !compare.getLhs().getType().isInteger(1) &&
+          compare.getPredicate() != arith::CmpIPredicate::ne) {
+        bool isSigned = compare.getPredicate() < arith::CmpIPredicate::ult;
+        declare(compareHookName, {pointer, i64, i64, i32, i64});
+        auto predicate = static_cast<int64_t>(compare.getPredicate());
+        func::CallOp::create(
+            builder, loc, compareHookName, TypeRange(),
+            ValueRange{
+                address, size, toI64(builder, compare.getLhs(), isSigned),
+                arith::ConstantIntOp::create(builder, loc, predicate, 32),
+                toI64(builder, compare.getRhs(), isSigned)});
+      } else {
+        declare(hookName, {pointer, i64});
+        func::CallOp::create(builder, loc, hookName, TypeRange(),
+                             ValueRange{address, size});
+      }
       op.erase();
     }
   }
 
 private:
+  void declare(StringRef name, ArrayRef<Type> arguments) {
+    if (getOperation().lookupSymbol(name))
+      return;
+    OpBuilder builder = OpBuilder::atBlockBegin(getOperation().getBody());
+    func::FuncOp::create(builder, getOperation().getLoc(), name,
+                         builder.getFunctionType(arguments, {}))
+        .setPrivate();
+  }
+
+  static Value toI64(OpBuilder &builder, Value value, bool isSigned) {
+    Type i64 = builder.getI64Type();
+    Location loc = value.getLoc();
+    if (value.getType().isIndex())
+      return arith::IndexCastOp::create(builder, loc, i64, value);
+    unsigned width = value.getType().getIntOrFloatBitWidth();
+    if (width == 64)
+      return value;
+    if (width > 64)
+      return arith::TruncIOp::create(builder, loc, i64, value);
+    if (!isSigned)
+      return arith::ExtUIOp::create(builder, loc, i64, value);
+    return arith::ExtSIOp::create(builder, loc, i64, value);
+  }
+
   /// One constant per distinct message.
   LLVM::GlobalOp textOf(StringRef message) {
     LLVM::GlobalOp &global = texts[message];

@@ -50,6 +50,7 @@ void qk::buildHostTensorPipeline(OpPassManager &pm) {
   simplify(pm);
   pm.addNestedPass<func::FuncOp>(createSimplifyShapes());
   simplify(pm);
+  pm.addNestedPass<func::FuncOp>(createCheckBounds());
   pm.addNestedPass<func::FuncOp>(createNormalizeContractions());
   // Without dimensions of size one neighbours have the same loops.
   pm.addPass(createLinalgFoldUnitExtentDimsPass());

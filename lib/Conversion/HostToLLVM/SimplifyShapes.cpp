@@ -191,6 +191,7 @@ private:
     auto wider = linalg::GenericOp::create(
         rewriter, op.getLoc(), op.getResultTypes(), inputs, op.getOutputs(),
         maps, op.getIteratorTypesArray());
+    wider->setDiscardableAttrs(op->getDiscardableAttrDictionary());
     rewriter.inlineRegionBefore(op.getRegion(), wider.getRegion(),
                                 wider.getRegion().begin());
     Value element = wider.getBody()->insertArgument(position, extract.getType(),
@@ -257,6 +258,7 @@ private:
     auto narrow = linalg::GenericOp::create(
         rewriter, op.getLoc(), types, op.getInputs(), outputs,
         SmallVector<AffineMap>(maps), op.getIteratorTypesArray());
+    narrow->setDiscardableAttrs(op->getDiscardableAttrDictionary());
     rewriter.inlineRegionBefore(op.getRegion(), narrow.getRegion(),
                                 narrow.getRegion().begin());
     Block *body = narrow.getBody();

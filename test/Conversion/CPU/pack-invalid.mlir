@@ -58,3 +58,13 @@ func.func @pack_bytes() -> tensor<128xi8> {
   %b = quant_llm.pack %c, %s scheme(<u4, group = 4, scale = f16>) layout("cpu-tile64") : tensor<4x10xi4>, tensor<4x3xf16> -> tensor<128xi8>
   return %b : tensor<128xi8>
 }
+
+// -----
+
+func.func @float8() -> tensor<128xi8> {
+  %c = quant_llm.parameter ""::"fc.codes" : tensor<4x10xi8> = dense<33> : tensor<4x10xi8>
+  %s = quant_llm.parameter ""::"fc.scales" : tensor<4x1xf16> = dense<0.5> : tensor<4x1xf16>
+  // expected-error@below {{layout 'cpu-tile64' holds integer codes, got e4m3; no CPU kernel multiplies it: leave the matmul unpacked, which is then computed in f32}}
+  %b = quant_llm.pack %c, %s scheme(<e4m3, group = -1, scale = f16>) layout("cpu-tile64") : tensor<4x10xi8>, tensor<4x1xf16> -> tensor<128xi8>
+  return %b : tensor<128xi8>
+}

@@ -37,6 +37,31 @@ TEST(Assert, GoesToTheInnermostProtection) {
   EXPECT_STREQ(message, "outer");
 }
 
+TEST(Assert, TellsWhatWasCompared) {
+  char message[64];
+  auto compare = [](void *predicate) {
+    qk_assert_compare_fail("sizes differ", 5, -7,
+                           *static_cast<int32_t *>(predicate), 512);
+  };
+  const char *expected[] = {
+      "sizes: expected -7 == 512",     "sizes: expected -7 != 512",
+      "sizes: expected -7 < 512",      "sizes: expected -7 <= 512",
+      "sizes: expected -7 > 512",      "sizes: expected -7 >= 512",
+      "sizes: expected 0 <= -7 < 512", "sizes: expected 0 <= -7 <= 512",
+      "sizes: expected -7 > 512",      "sizes: expected -7 >= 512"};
+  for (int32_t predicate = 0; predicate < 10; ++predicate) {
+    EXPECT_EQ(qk_protect(compare, &predicate, message, sizeof(message)), 1);
+    EXPECT_STREQ(message, expected[predicate]);
+  }
+  // Longer than what either side keeps: cut.
+  auto longer = [](void *) {
+    std::string text(5000, 'x');
+    qk_assert_compare_fail(text.c_str(), 5000, 1, 0, 2);
+  };
+  EXPECT_EQ(qk_protect(longer, nullptr, message, sizeof(message)), 1);
+  EXPECT_EQ(std::string(message), std::string(63, 'x'));
+}
+
 TEST(AssertDeathTest, ExitsWithoutProtection) {
   EXPECT_EXIT(qk_assert_fail("no one here, really", 11),
               ::testing::ExitedWithCode(1),

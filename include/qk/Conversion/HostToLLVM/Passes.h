@@ -45,6 +45,10 @@ inline constexpr llvm::StringLiteral loopKindAttrName = "quant_llm.loop_kind";
 inline constexpr llvm::StringLiteral plainArithmeticAttrName =
     "quant_llm.plain_arithmetic";
 
+/// On a linalg op: UnitAttr. The indices that its body reads tensors at are
+/// known to be in range (a permutation that was checked with its weight).
+inline constexpr llvm::StringLiteral inRangeAttrName = "quant_llm.in_range";
+
 #define GEN_PASS_DECL
 #include "qk/Conversion/HostToLLVM/Passes.h.inc"
 

@@ -109,6 +109,55 @@ def SimplifyShapes : Pass<"quant-llm-simplify-shapes", "mlir::func::FuncOp"> {
                            "mlir::tensor::TensorDialect"];
 }
 
+def CheckBounds : Pass<"quant-llm-check-bounds", "mlir::func::FuncOp"> {
+  let summary = "Assert what a module takes for granted of sizes and indices";
+  let description = [{
+    A mask that is shorter than its tokens, or a token beyond the vocabulary,
+    would make a compiled module read memory that isn't its own: exporters
+    assert some of it, TOSA and ONNX nothing. Where it isn't provable, and the
+    module doesn't assert it itself, this pass asserts
+
+    - that dimensions which one loop of a linalg op runs over, and those beside
+      the joined one of `tensor.concat`, have one size;
+    - that an index of `tensor.extract` or `tensor.insert` that comes from data
+      is in range. Of a linalg op a loop before it finds one that is not, so that
+      the op itself stays as it was; an element that is only ever selected
+      (`arith.select`) is read at a clamped index instead;
+    - that `extract_slice` and `insert_slice` stay inside their tensor, and that
+      what is inserted has the slice's sizes;
+    - that the dimensions `tensor.expand_shape` makes of one have its elements.
+
+    Sizes are value-numbered in one walk; what was asserted once at the
+    function's top is known from there on. Not checked: indices of linalg ops
+    that are not dimensions themselves (a convolution's windows), what is read
+    under a condition inside a linalg op's body, in parallel loops, and by an op
+    with the attribute `quant_llm.in_range`.
+
+    ```mlir
+    func.func @main(%a: tensor<?xf32>, %b: tensor<?xf32>) -> tensor<?xf32> {
+      %0 = linalg.add ins(%a, %b : tensor<?xf32>, tensor<?xf32>) outs(%a : tensor<?xf32>) -> tensor<?xf32>
+      return %0 : tensor<?xf32>
+    }
+    ```
+    ==>
+    ```mlir
+    func.func @main(%a: tensor<?xf32>, %b: tensor<?xf32>) -> tensor<?xf32> {
+      %c0 = arith.constant 0 : index
+      %m = tensor.dim %b, %c0 : tensor<?xf32>
+      %c0_0 = arith.constant 0 : index
+      %n = tensor.dim %a, %c0_0 : tensor<?xf32>
+      %equal = arith.cmpi eq, %m, %n : index
+      cf.assert %equal, "dimension 0 of argument 1 must have the size of dimension 0 of argument 0 in linalg.add"
+      %0 = linalg.add ins(%a, %b : tensor<?xf32>, tensor<?xf32>) outs(%a : tensor<?xf32>) -> tensor<?xf32>
+      return %0 : tensor<?xf32>
+    }
+    ```
+  }];
+  let dependentDialects = ["mlir::arith::ArithDialect",
+                           "mlir::cf::ControlFlowDialect",
+                           "mlir::tensor::TensorDialect"];
+}
+
 def NormalizeContractions
     : Pass<"quant-llm-normalize-contractions", "mlir::func::FuncOp"> {
   let summary = "Bring float contractions to one form: f32, nothing transposed";
@@ -282,7 +331,8 @@ def LowerAsserts : Pass<"quant-llm-lower-asserts", "mlir::ModuleOp"> {
   let description = [{
     Upstream's lowering aborts the process. The runtime's hook lets who runs the
     model report the message, with the location of the assertion where the
-    module has one, and go on.
+    module has one, and go on. Where the condition compares two integers, they
+    are told as well (`qk_assert_compare_fail`).
   }];
   let dependentDialects = ["mlir::arith::ArithDialect",
                            "mlir::func::FuncDialect",

@@ -67,9 +67,10 @@ struct MmaLayout {
   /// nvvm-mma-s8.
   bool int8Activations = false;
 
-  // Counts along K.
-  /// Products of bytes are summed in i32, those of floats in f32.
+  /// Products of integers are summed in i32, those of floats in f32.
   bool hasIntegerSums() const { return int8Activations && !scheme.isFloat(); }
+
+  // Counts along K.
   int64_t atomCodes() const { return int8Activations ? 64 : 32; }
   int64_t groupLength() const { return scheme.groupLength(k); }
   int64_t groups() const { return scheme.groups(k); }
