@@ -11,6 +11,23 @@ PEERS = [("llm-compressor GPTQ", 4, 22.32, .112, 150),
          ("GPTQModel GPTQ", 3, 40.22, .623, 130)]
 
 
+def place(cx, cy, width, taken):
+    """Where a point's label begins, so that it covers no other and no point where
+    that can be had; `taken` are boxes, to which the label's is added."""
+    def box(tx, ty):
+        return tx, ty - 9, tx + width, ty + 3
+
+    def overlap(a, b):
+        return (max(0, min(a[2], b[2]) - max(a[0], b[0])) *
+                max(0, min(a[3], b[3]) - max(a[1], b[1])))
+
+    places = [(tx, cy + 4 + dy) for dy in (0, -12, 12, -24, 24)
+              for tx in (cx + 7, cx - 7 - width)]
+    best = min(places, key=lambda p: sum(overlap(box(*p), b) for b in taken))
+    taken.append(box(*best))
+    return best
+
+
 def draw(results):
     """KL against CPU seconds, both logarithmic, as SVG: bits by colour, other
     tools as open circles."""
@@ -44,14 +61,17 @@ def draw(results):
                    f'x1="{margin}" x2="{width - margin}" stroke="#ddd"/>'
                    f'<text x="{margin - 6}" y="{y(divergence) + 4:.1f}" '
                    f'text-anchor="end">{divergence:g}</text>')
-    for name, bits, divergence, seconds, own in points:
-        at = f'cx="{x(max(seconds, 1)):.1f}" cy="{y(divergence):.1f}" r="4"'
+    at = [(x(max(seconds, 1)), y(divergence))
+          for _, _, divergence, seconds, _ in points]
+    taken = [(cx - 5, cy - 5, cx + 5, cy + 5) for cx, cy in at]
+    for (cx, cy), (name, bits, _, _, own) in zip(at, points):
         colour = colours.get(bits, "#555")
         fill = colour if own else "white"
-        svg.append(f'<circle {at} fill="{fill}" stroke="{colour}"/>'
-                   f'<text x="{x(max(seconds, 1)) + 7:.1f}" '
-                   f'y="{y(divergence) + 4:.1f}">{name.rsplit(", ", 1)[0]}'
-                   f'</text>')
+        text = name.rsplit(", ", 1)[0] if own else name
+        tx, ty = place(cx, cy, 6.3 * len(text), taken)
+        svg.append(f'<circle cx="{cx:.1f}" cy="{cy:.1f}" r="4" fill="{fill}" '
+                   f'stroke="{colour}"/>'
+                   f'<text x="{tx:.1f}" y="{ty:.1f}">{text}</text>')
     for i, (bits, colour) in enumerate(colours.items()):
         svg.append(f'<text x="{margin + 60 * i}" y="{margin - 24}" '
                    f'fill="{colour}">{bits} bits</text>')
@@ -62,3 +82,24 @@ def draw(results):
                f'model</text>')
     svg.append("</svg>\n")
     return "\n".join(svg)
+
+
+def rows_of(page):
+    """qk's rows of weights alone in SmolLM2's table of docs/Accuracy.md, as draw
+    takes them: "4 bits, GPTQ, fast" is "GPTQ, fast, 4 bits"."""
+    with open(page, encoding="utf-8") as file:
+        section = file.read().split("## SmolLM2-135M")[1].split("\n## ")[0]
+    known = {name for name, *_ in PEERS}
+    for line in section.split("\n\n")[2].splitlines()[2:]:
+        name, perplexity, divergence, seconds = [
+            cell.strip() for cell in line.strip("|").split("|")]
+        bits, _, method = name.partition(", ")
+        if method not in known and bits in ("4 bits", "3 bits", "2 bits"):
+            yield (f"{method}, {bits}", float(perplexity), float(divergence),
+                   float(seconds))
+
+
+if __name__ == "__main__":
+    # measure_plot.py docs/Accuracy.md > docs/smollm2.svg
+    import sys
+    print(draw(list(rows_of(sys.argv[1]))))
