@@ -28,7 +28,8 @@ struct CheckBounds : qk::impl::CheckBoundsBase<CheckBounds> {
       return;
     qk::SizeNumbering numbering;
     sizes = &numbering;
-    asserted.clear();
+    inside.clear();
+    expanded.clear();
     SmallVector<Operation *> ops;
     getOperation().getBody().walk<WalkOrder::PreOrder>(
         [&](Operation *op) { ops.push_back(op); });
@@ -199,7 +200,7 @@ private:
       if ((isNumber && !op.getSrcType().isDynamicDim(dim)) ||
           (factors.size() == 1 &&
            sizes->areEqual(sizes->of(factors[0]), size)) ||
-          !isNew(op, {size, numbersOf(factors)}))
+          !isNew(op, expanded, size, factors))
         continue;
       SmallVector<Value> values{op.getSrc()};
       for (OpFoldResult factor : factors)
@@ -237,7 +238,7 @@ private:
     Operation *parent = op->getParentOp();
     auto extract = dyn_cast<tensor::ExtractOp>(op);
     OpBuilder builder(op);
-    auto inside = [&](Operation *before) -> Value {
+    auto isInside = [&](Operation *before) -> Value {
       OpBuilder outer(before);
       Value size = tensor::DimOp::create(outer, op->getLoc(), tensor, dim);
       // Unsigned: a negative index is large.
@@ -252,7 +253,7 @@ private:
       if (qk::isSelected(extract)) {
         Value zero = arith::ConstantIndexOp::create(builder, op->getLoc(), 0);
         Value clamped = arith::SelectOp::create(builder, op->getLoc(),
-                                                inside(parent), index, zero);
+                                                isInside(parent), index, zero);
         extract.getIndicesMutable()[dim].set(clamped);
         return;
       }
@@ -261,7 +262,7 @@ private:
         return;
       builder.setInsertionPoint(parent);
     } else {
-      condition = inside(op);
+      condition = isInside(op);
     }
     cf::AssertOp::create(builder, op->getLoc(), condition,
                          "index out of range in " + describe(tensor, dim));
@@ -288,7 +289,7 @@ private:
       bool isWhole = offset == 0 && stride == 1 &&
                      sizes->areEqual(sizes->of(lengths[dim]), size);
       OpFoldResult parts[] = {offsets[dim], lengths[dim], strides[dim]};
-      if (!isNumber && !isWhole && isNew(op, {size, numbersOf(parts)}))
+      if (!isNumber && !isWhole && isNew(op, inside, size, parts))
         assertInside(op, tensor, dim, offsets[dim], lengths[dim], strides[dim]);
     }
   }
@@ -363,28 +364,22 @@ private:
     cf::AssertOp::create(builder, location, holds, message);
   }
 
-  using Numbers = std::vector<unsigned>;
-  Numbers numbersOf(ArrayRef<OpFoldResult> parts) {
-    Numbers numbers;
-    for (OpFoldResult part : parts)
-      numbers.push_back(sizes->find(sizes->of(part)));
-    return numbers;
-  }
+  /// What was asserted at the function's top, where it holds for the rest: the
+  /// number of a dimension's size, then those of the parts compared with it.
+  using Facts = std::set<std::vector<unsigned>>;
 
-  /// Whether this was not asserted for an op of this kind before; at the
-  /// function's top, where it then holds for the rest.
-  bool isNew(Operation *op, std::pair<unsigned, Numbers> what) {
-    what.first = sizes->find(what.first);
-    const void *kind = isa<tensor::ExpandShapeOp>(op) ? &asserted : nullptr;
-    auto key = std::make_pair(kind, std::move(what));
-    if (asserted.count(key))
-      return false;
-    if (isAtTop(op))
-      asserted.insert(std::move(key));
-    return true;
+  bool isNew(Operation *op, Facts &facts, unsigned size,
+             ArrayRef<OpFoldResult> parts) {
+    std::vector<unsigned> fact{sizes->find(size)};
+    for (OpFoldResult part : parts)
+      fact.push_back(sizes->find(sizes->of(part)));
+    if (!isAtTop(op))
+      return !facts.count(fact);
+    return facts.insert(std::move(fact)).second;
   }
 
   qk::SizeNumbering *sizes = nullptr;
-  std::set<std::pair<const void *, std::pair<unsigned, Numbers>>> asserted;
+  /// Of slices, and of dimensions that are made several.
+  Facts inside, expanded;
 };
 } // namespace

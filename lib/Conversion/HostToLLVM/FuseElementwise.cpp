@@ -5,7 +5,6 @@
 //===----------------------------------------------------------------------===//
 
 #include "mlir/Dialect/Affine/IR/AffineOps.h"
-#include "mlir/Dialect/ControlFlow/IR/ControlFlowOps.h"
 #include "mlir/Dialect/Linalg/Transforms/Transforms.h"
 #include "mlir/Dialect/Tensor/Transforms/Transforms.h"
 #include "mlir/Transforms/GreedyPatternRewriteDriver.h"
@@ -38,23 +37,18 @@ static void generalize(func::FuncOp function) {
   }
 }
 
-/// It stays alone, off the thread team and asserting once for each element.
-static bool mayFail(Operation *op) {
-  return op->walk([](cf::AssertOp) { return WalkResult::interrupt(); })
-      .wasInterrupted();
-}
-
 namespace {
 struct FuseElementwise : qk::impl::FuseElementwiseBase<FuseElementwise> {
   void runOnOperation() override {
     generalize(getOperation());
     RewritePatternSet patterns(&getContext());
-    // A producer with several users would be computed several times.
+    // A producer with several users would be computed several times. One with
+    // effects asserts: for each of its own elements, off the thread team.
     linalg::ControlFusionFn control = [](OpOperand *fused) {
       Operation *producer = fused->get().getDefiningOp();
       return producer && producer->hasOneUse() &&
              !isContraction(fused->getOwner()) && !isContraction(producer) &&
-             !mayFail(producer);
+             isMemoryEffectFree(producer);
     };
     linalg::populateElementwiseOpsFusionPatterns(patterns, control);
     linalg::populateFoldReshapeOpsByExpansionPatterns(patterns, control);

@@ -15,13 +15,6 @@
 
 using namespace mlir;
 
-/// `value` before conversions between index and integers.
-static Value stripCasts(Value value) {
-  while (auto cast = value.getDefiningOp<arith::IndexCastOp>())
-    value = cast.getIn();
-  return value;
-}
-
 static bool isDataArgument(BlockArgument argument) {
   Operation *parent = argument.getOwner()->getParentOp();
   if (auto loop = dyn_cast<LoopLikeOpInterface>(parent)) {
@@ -89,14 +82,14 @@ bool qk::isGuarded(Operation *user, Value index, Value tensor, int64_t dim,
     auto assertion = dyn_cast<cf::AssertOp>(op);
     auto compare =
         assertion ? assertion.getArg().getDefiningOp<arith::CmpIOp>() : nullptr;
-    if (!compare || stripCasts(compare.getLhs()) != stripCasts(index))
+    if (!compare || !sizes.areEqual(sizes.of(OpFoldResult(compare.getLhs())),
+                                    sizes.of(OpFoldResult(index))))
       continue;
     std::optional<int64_t> bound = getConstantIntValue(compare.getRhs());
-    bool isSize =
-        sizes.areEqual(sizes.of(OpFoldResult(stripCasts(compare.getRhs()))),
-                       sizes.of(tensor, dim)) ||
-        (bound && *bound >= 0 && !ShapedType::isDynamic(size) &&
-         *bound <= size);
+    bool isSize = sizes.areEqual(sizes.of(OpFoldResult(compare.getRhs())),
+                                 sizes.of(tensor, dim)) ||
+                  (bound && *bound >= 0 && !ShapedType::isDynamic(size) &&
+                   *bound <= size);
     switch (compare.getPredicate()) {
     case arith::CmpIPredicate::ult:
       below |= isSize;

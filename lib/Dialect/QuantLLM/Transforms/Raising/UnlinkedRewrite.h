@@ -39,8 +39,8 @@ struct UnlinkedRewrite {
 private:
   mlir::Value transpose(mlir::OpBuilder &builder, mlir::Value value,
                         llvm::ArrayRef<int64_t> order) const;
-  /// `value` in another shape: dimensions after the `leading` first are made
-  /// one, or one is made several.
+  /// `value` in another shape: its last dimension made several, or its last
+  /// ones made one.
   mlir::Value reshape(mlir::OpBuilder &builder, mlir::Value value,
                       llvm::ArrayRef<int64_t> shape) const;
   /// Lets layers that cast the result to a builtin tensor take it uncast.
