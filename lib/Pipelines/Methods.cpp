@@ -104,6 +104,7 @@ void qk::buildAwqPipeline(OpPassManager &manager,
   awq.grid = options.grid;
   awq.duo = options.duo;
   awq.clip = options.clip;
+  awq.clipSweeps = options.clipSweeps;
   awq.keep = options.keep;
   awq.layers = options.layers;
   awq.round = options.round;

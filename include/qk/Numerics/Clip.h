@@ -9,15 +9,27 @@
 /// others so much finer that the output error falls. For each row and group,
 /// with f = 1, 1 - 1/grid, … (the first half of the grid, so above 0.5):
 ///
-///   c = clamp(w, -f·m, f·m),  m = max |w| of the group
+///   c = clamp(w, f·min(w, 0), f·max(w, 0)) over the group's weights; of a
+///       symmetric scheme clamp(w, -f·m, f·m), m = max |w|
 ///   loss = d·H_gg·dᵀ,  d = Q(c) - w
 ///
 /// H_gg being the group's diagonal block of the Hessian and Q rounding to
 /// nearest. The c with the smallest loss replaces w; the larger f of equal
 /// ones.
 ///
+/// Each group is then searched again, `sweeps` times one after another, given
+/// the errors e that the row's other groups are left with: by
+///
+///   loss = d·H_gg·dᵀ + 2·d·(H·e)_g
+///
+/// which is the row's error d·H·dᵀ but for what does not depend on the group.
+/// So the row's error never rises (coordinate descent). Inputs of different
+/// groups are correlated, and what one group's clipping adds to an output
+/// another's can take away.
+///
 /// Source: AWQ, arXiv 2306.00978; llm-awq auto_clip.py (which samples tokens
-/// where the block of the Hessian has them all).
+/// where the block of the Hessian has them all, clamps both sides to the same
+/// bound, and looks at each group by itself).
 ///
 //===----------------------------------------------------------------------===//
 
@@ -34,6 +46,8 @@ struct ClipOptions {
   QuantizerOptions quantizer;
   /// Steps between 1 and 0, of which half are tried; at least 1.
   int64_t grid = 20;
+  /// Searches of each group given the others' errors; 0: AWQ's.
+  int64_t sweeps = 0;
 
   Status validate() const;
 };

@@ -158,6 +158,11 @@ struct AwqPipelineOptions : RoundingPipelineOptions<AwqPipelineOptions> {
                    llvm::cl::init(false)};
   Option<bool> clip{*this, "clip", llvm::cl::desc("Search clipped ranges"),
                     llvm::cl::init(true)};
+  Option<int64_t> clipSweeps{
+      *this, "clip-sweeps",
+      llvm::cl::desc("Searches of each clipped range given the errors of the "
+                     "row's other groups; 0: each by itself, as the paper"),
+      llvm::cl::init(2)};
   Option<double> keep{
       *this, "keep",
       llvm::cl::desc("Share of the input channels, those fed most, whose "

@@ -43,6 +43,13 @@ static LogicalResult checkWeights(Operation *op, OperandRange weights,
   return success();
 }
 
+static LogicalResult checkSweeps(Operation *op, int64_t sweeps) {
+  if (sweeps < 0)
+    return op->emitOpError()
+           << "expected sweeps to be at least 0, got " << sweeps;
+  return success();
+}
+
 static LogicalResult checkGrid(Operation *op, int64_t grid) {
   if (grid >= 1)
     return success();
@@ -197,7 +204,9 @@ LogicalResult ClipOp::verify() {
                          lastSize(getWeight()), "K of the weight")))
       return failure();
   // (C2)
-  return checkGrid(*this, getGrid());
+  if (failed(checkGrid(*this, getGrid())))
+    return failure();
+  return checkSweeps(*this, getSweeps());
 }
 
 LogicalResult RetargetOp::verify() {
@@ -292,8 +301,7 @@ LogicalResult RoundCompensatedOp::verify() {
   auto block = static_cast<int64_t>(getBlock());
   if (block < 1)
     return emitOpError() << "expected block to be at least 1, got " << block;
-  auto sweeps = static_cast<int64_t>(getSweeps());
-  if (sweeps < 0)
-    return emitOpError() << "expected sweeps to be at least 0, got " << sweeps;
+  if (failed(checkSweeps(*this, getSweeps())))
+    return failure();
   return success();
 }

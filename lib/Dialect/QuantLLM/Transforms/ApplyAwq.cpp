@@ -32,7 +32,8 @@ struct ApplyAwq
   void runOnOperation() override {
     ModuleOp module = getOperation();
     FailureOr<ScaledLayers> which = parseScaledLayers(module, layers);
-    if (failed(which) || failed(checkGrid(module, grid)) || failed(checkKeep()))
+    if (failed(which) || failed(checkGrid(module, grid)) ||
+        failed(checkClipSweeps()) || failed(checkKeep()))
       return signalPassFailure();
     FailureOr<MethodLayers> found =
         collect(getMethod(LayerMethod::Method::Rtn));
@@ -50,6 +51,14 @@ struct ApplyAwq
   }
 
 private:
+  LogicalResult checkClipSweeps() {
+    if (clipSweeps < 0)
+      return emitError(getOperation().getLoc())
+             << "expected clip-sweeps to be at least 0, got "
+             << static_cast<int64_t>(clipSweeps);
+    return success();
+  }
+
   LogicalResult checkKeep() {
     Location location = getOperation().getLoc();
     if (!(keep >= 0 && keep < 1))
@@ -143,9 +152,9 @@ private:
       RoundingScheme rounding = methods.getScheme(layer);
       OpBuilder builder(&getContext());
       setInsertionPointAfterAll(builder, {weight, hessian});
-      weight = ClipOp::create(builder, layer.uses.front()->getLoc(),
-                              weight.getType(), weight, hessian,
-                              rounding.scheme, grid, rounding.symmetric);
+      weight = ClipOp::create(
+          builder, layer.uses.front()->getLoc(), weight.getType(), weight,
+          hessian, rounding.scheme, grid, clipSweeps, rounding.symmetric);
     }
     rounder.round(layer, weight, method);
   }

@@ -2,6 +2,9 @@
 // RUN: qk-opt --quant-llm-apply-awq="recipe-only group-size=4 duo layers=norms clip=false" %s | FileCheck %s --check-prefix=NORMS
 // RUN: qk-opt --pass-pipeline="builtin.module(quant-llm-apply-awq{recipe-only bits=3 group-size=4}, quant-llm-apply-gptq{inherit=bits,group-size})" %s | FileCheck %s --check-prefix=CHAIN
 
+// RUN: qk-opt --quant-llm-apply-awq="recipe-only group-size=4 clip-sweeps=0" %s | FileCheck %s --check-prefix=PAPER
+// PAPER: quant_llm.clip {{.*}} grid = 20 :
+
 // RUN: qk-opt --quant-llm-apply-awq="recipe-only group-size=4 keep=0.01" %s | FileCheck %s --check-prefix=KEEP
 // RUN: qk-opt --pass-pipeline="builtin.module(quant-llm-apply-awq{recipe-only group-size=4 keep=0.01}, quant-llm-apply-gptq{inherit=bits,group-size})" %s | FileCheck %s --check-prefix=KEEPCHAIN
 
@@ -36,7 +39,7 @@
 // CHECK-DAG: %[[SV:.*]] = quant_llm.scale_columns %[[WV]] by %[[S]]
 // CHECK-DAG: quant_llm.round_to_nearest %[[SQ]]
 // CHECK-DAG: quant_llm.round_to_nearest %[[SK]]
-// CHECK-DAG: %[[CV:.*]] = quant_llm.clip %[[SV]], %[[HS]] scheme(<u4, group = 4, scale = f16>) grid = 20
+// CHECK-DAG: %[[CV:.*]] = quant_llm.clip %[[SV]], %[[HS]] scheme(<u4, group = 4, scale = f16>) grid = 20 sweeps = 2 :
 // CHECK-DAG: quant_llm.round_to_nearest %[[CV]]
 // CHECK: quant_llm.matmul {{.*}} name("o")
 

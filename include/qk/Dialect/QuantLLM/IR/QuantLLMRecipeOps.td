@@ -284,29 +284,35 @@ def QuantLLM_ClipOp
   let description = [{
     For each row n and group, the factor f in 1, 1 - 1/grid, ... (the first
     half of the grid, so above 0.5) with the smallest
-    d H_gg d^T, d = Q(c) - w, c = clamp(w, -f*m, f*m), m = max |w| of the
-    group, H_gg the group's diagonal block of the Hessian, Q rounding to
-    nearest by `scheme`; strictly smaller only. result = c (AWQ,
-    arXiv 2306.00978, auto_clip).
+    d H_gg d^T, d = Q(c) - w, c = clamp(w, f*min(w, 0), f*max(w, 0)) (with
+    `symmetric` clamp(w, -f*m, f*m), m = max |w|) of the group, H_gg the
+    group's diagonal block of the Hessian, Q rounding to nearest by `scheme`;
+    strictly smaller only. result = c (AWQ, arXiv 2306.00978, auto_clip).
+
+    Then, `sweeps` times, f of each group in turn is searched again by
+    d H_gg d^T + 2 d (H e)_g, e being the errors of the row's other groups: what
+    the group changes of the whole row's error (coordinate descent).
 
     ```mlir
     func.func @clip(%w: tensor<4x8xf32>, %h: tensor<8x8xf32>) -> tensor<4x8xf32> {
-      %0 = quant_llm.clip %w, %h scheme(<u4, group = 4, scale = f16>) grid = 20 : tensor<4x8xf32>, tensor<8x8xf32>
+      %0 = quant_llm.clip %w, %h scheme(<u4, group = 4, scale = f16>) grid = 20 sweeps = 2 : tensor<4x8xf32>, tensor<8x8xf32>
       return %0 : tensor<4x8xf32>
     }
     ```
 
     Constraints:
     - (C1) the sides of the Hessian equal K of the weight.
-    - (C2) grid is at least 1.
+    - (C2) grid is at least 1, sweeps at least 0.
   }];
   let arguments = (ins QuantLLM_Weight:$weight, QuantLLM_Hessian:$hessian,
                        QuantLLM_SchemeAttr:$scheme, I64Attr:$grid,
+                       DefaultValuedAttr<I64Attr, "0">:$sweeps,
                        UnitAttr:$symmetric);
   let results = (outs QuantLLM_Weight:$result);
   let assemblyFormat = [{
     $weight `,` $hessian `scheme` `(` $scheme `)` `grid` `=` custom<Integer>($grid)
-    (`symmetric` $symmetric^)? attr-dict `:` type($weight) `,` type($hessian)
+    (`sweeps` `=` custom<Integer>($sweeps)^)? (`symmetric` $symmetric^)?
+    attr-dict `:` type($weight) `,` type($hessian)
   }];
   let hasVerifier = 1;
 }

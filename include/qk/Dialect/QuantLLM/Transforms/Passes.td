@@ -338,6 +338,9 @@ def ApplyAwqPass : Pass<"quant-llm-apply-awq", "::mlir::ModuleOp"> {
     Option<"duo", "duo", "bool", "false",
            "Factors from the weights' magnitudes too">,
     Option<"clip", "clip", "bool", "true", "Search clipped ranges">,
+    Option<"clipSweeps", "clip-sweeps", "int64_t", "2",
+           "Searches of each clipped range given the errors of the row's other "
+           "groups; 0: each by itself, as the paper">,
     Option<"keep", "keep", "double", "0",
            "Share of the input channels, those fed most, whose weights stay in "
            "f16; then nothing is scaled or clipped">,

@@ -170,6 +170,7 @@ FailureOr<std::vector<float>> RecipeEvaluator::evaluateClip(ClipOp op,
   search.quantizer.scheme = op.getScheme().getScheme();
   search.quantizer.symmetric = op.getSymmetric();
   search.grid = op.getGrid();
+  search.sweeps = op.getSweeps();
   auto result = numerics::clip(weight->data(), type.getDimSize(0),
                                type.getDimSize(1), hessian->data(), search);
   if (!result)

@@ -16,7 +16,7 @@ import random
 import struct
 import sys
 
-K, GROUP, TOKENS, GRID = 20, 8, 64, 10
+K, GROUP, TOKENS, GRID, SWEEPS = 20, 8, 64, 10, 2
 ROWS = {"q": 6, "v": 5}
 ALPHA, DAMPING, RETARGET = 0.6, 0.01, 0.5
 CASES = {
@@ -25,6 +25,8 @@ CASES = {
     "saliency": ("f32", "u3", False, ("salient", "round")),
     "saliency-duo": ("f32", "u3", True, ("salient duo", "round")),
     "clip": ("f32", "u3", False, ("clip", "round")),
+    "clip-symmetric": ("f32", "u3", True, ("clip", "round")),
+    "clip-sweeps": ("f32", "u3", False, ("clip sweeps", "round")),
     "chain": ("f32", "u3", False, ("salient", "clip", "compensate")),
     "smoothed-gptq": ("bf16", "u4", True, ("smooth", "compensate")),
     "retarget": ("f16", "u4", False, ("retarget", "compensate")),
@@ -163,21 +165,49 @@ def saliency(absmean, hessian, weights, bits, symmetric, duo):
     return ordered[0][1]
 
 
-def clip_bounds(row, g, hessian, bits, symmetric):
-    """Bounds of a group whose losses can't be told apart in f32, best first."""
-    largest = max(abs(row[k]) for k in g)
+def clip_ranges(row, g, hessian, bits, symmetric, others=None, close=1e-4):
+    """Ranges of a group whose losses can't be told apart in f32, best first, each with
+    what rounding within it changes. `others`: the Hessian times the errors of the row's
+    other groups."""
+    low = min(0.0, min(row[k] for k in g))
+    high = max(0.0, max(row[k] for k in g))
+    if symmetric:
+        low, high = min(low, -high), max(high, -low)
     tried = []
     for step in range(GRID // 2):
-        bound = (1 - step / GRID) * largest
-        clipped = [min(max(row[k], -bound), bound) for k in g]
+        f = 1 - step / GRID
+        clipped = [min(max(row[k], f * low), f * high) for k in g]
         d = [a - row[k] for a, k in zip(quantised(clipped, bits, symmetric), g)]
         loss = sum(
             d[i] * hessian[k][l] * d[j] for i, k in enumerate(g) for j, l in enumerate(g)
         )
-        tried.append((loss, bound))
-    least = min(loss for loss, _ in tried)
+        if others:
+            loss += 2 * sum(d[i] * others[i] for i in range(len(g)))
+        tried.append((loss, (f * low, f * high), d))
+    least = min(loss for loss, _, _ in tried)
     # The first of equal ones; a loss that differs little may win in f32.
-    return [bound for loss, bound in tried if loss <= least * (1 + 1e-4)]
+    return [
+        (bounds, d) for loss, bounds, d in tried
+        if loss <= least + close * max(abs(each[0]) for each in tried)
+    ]
+
+
+def swept_ranges(row, hessian, bits, symmetric):
+    """The range of each group after SWEEPS sweeps."""
+    ranges, errors = {}, [0.0] * K
+    for sweep in range(SWEEPS + 1):
+        for n, g in enumerate(groups()):
+            others = None
+            if sweep:
+                rest = [j for j in range(K) if j not in g]
+                others = [sum(hessian[k][j] * errors[j] for j in rest) for k in g]
+            found = clip_ranges(row, g, hessian, bits, symmetric, others, 1e-6)
+            ranges[n], d = found[0]
+            # But for groups of zeros.
+            assert all(other == d for _, other in found), "two are as good: other inputs"
+            for k, change in zip(g, d):
+                errors[k] = change
+    return ranges
 
 
 def invert(a):
@@ -309,11 +339,12 @@ def module_of(case, weights):
                 )
                 current[name] = name + "3"
                 ty[name] = ty[name].replace(element, "f32")
-        if step == "clip":
+        if step.startswith("clip"):
+            sweeps = " sweeps = %d" % SWEEPS if "sweeps" in step else ""
             for name in ROWS:
                 body.append(
-                    "%%%s2 = quant_llm.clip %%%s, %%%s %s grid = %d%s : %s, %s"
-                    % (name, current[name], hessian, scheme, GRID, flag, ty[name], square)
+                    "%%%s2 = quant_llm.clip %%%s, %%%s %s grid = %d%s%s : %s, %s"
+                    % (name, current[name], hessian, scheme, GRID, sweeps, flag, ty[name], square)
                 )
                 current[name] = name + "2"
     xtype = "tensor<?x%dx%s>" % (K, element)
@@ -398,7 +429,7 @@ def check(case, path):
     hessian = statistics["hessian"]
     factors = [1.0] * K
     both = [weights["q"], weights["v"]]
-    clipped = kept = 0
+    clipped = kept = moved = 0
     for step in steps:
         if step == "smooth":
             factors = smoothing(statistics["absmax"], both)
@@ -420,12 +451,15 @@ def check(case, path):
             if "retarget" in steps:
                 target = retargeted(target, scaled, cross)
             zero_of = lambda g: zeros[n][g] if zeros else 2 ** (bits - 1)
+            swept = swept_ranges(target, scaled, bits, symmetric) if "clip sweeps" in steps else None
             for g, columns in enumerate(groups()):
-                bounds = [math.inf]
+                ranges = [(-math.inf, math.inf)]
                 if "clip" in steps:
-                    bounds = clip_bounds(target, columns, scaled, bits, symmetric)
-                for bound in bounds:
-                    values = [min(max(target[k], -bound), bound) for k in columns]
+                    ranges = [found for found, _ in clip_ranges(target, columns, scaled, bits, symmetric)]
+                elif swept:
+                    ranges = [swept[g]]
+                for low, high in ranges:
+                    values = [min(max(target[k], low), high) for k in columns]
                     if parameters_fit(values, scales[n][g], zero_of(g), bits, symmetric):
                         break
                 else:
@@ -433,9 +467,10 @@ def check(case, path):
                         "%s: %s row %d group %d: scale %g, zero point %d do not fit %s"
                         % (case, name, n, g, scales[n][g], zero_of(g), values)
                     )
-                largest = max(abs(target[k]) for k in columns)
-                clipped += bound < largest
-                kept += bound >= largest
+                cut = values != [target[k] for k in columns]
+                clipped += cut
+                kept += not cut
+                moved += bool(swept) and swept[g] != clip_ranges(target, columns, scaled, bits, symmetric)[0][0]
                 for k, value in zip(columns, values):
                     target[k] = value
             order, u = range(K), None
@@ -455,6 +490,8 @@ def check(case, path):
                         target[order[later]] -= err * u[step][later]
     if "clip" in steps and (clipped == 0 or kept == 0):
         sys.exit("expected some groups to be clipped and some not: other inputs")
+    if "clip sweeps" in steps and moved == 0:
+        sys.exit("expected the sweeps to change a range: other inputs")
     print("%s: as restated" % case)
 
 
