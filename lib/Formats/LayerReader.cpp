@@ -85,7 +85,7 @@ Error LayerReader::checkWords(int64_t elements, const char *what) const {
 }
 
 Error LayerReader::readScales(StringRef suffix, ArrayRef<int64_t> shape,
-                              bool transposed, int64_t stride,
+                              function_ref<int64_t(int64_t, int64_t)> indexOf,
                               QuantizedWeight &weight) {
   const Parameter *found = source.find((layer + suffix).str());
   DataType type = found ? found->tensor.type : DataType::F16;
@@ -109,7 +109,7 @@ Error LayerReader::readScales(StringRef suffix, ArrayRef<int64_t> shape,
     return scales.takeError();
   for (int64_t row = 0; row < n; ++row) {
     for (int64_t g = 0; g < groups; ++g) {
-      int64_t at = transposed ? g * stride + row : row * stride + g;
+      int64_t at = indexOf(row, g);
       float value;
       if (type == DataType::F32) {
         value = load<float>(*scales, at);
@@ -126,6 +126,32 @@ Error LayerReader::readScales(StringRef suffix, ArrayRef<int64_t> shape,
     }
   }
   return Error::success();
+}
+
+Error LayerReader::readTransposedScales(QuantizedWeight &weight) {
+  return readScales(
+      ".scales", {groups, n},
+      [&](int64_t row, int64_t group) { return group * n + row; }, weight);
+}
+
+SmallVector<int64_t> LayerReader::sharedShape(StringRef suffix) const {
+  const Parameter *found = source.find((layer + suffix).str());
+  // One for all is a vector, a scalar or a matrix.
+  if (config.scaleRows < 0 && groups == 1 && found &&
+      found->tensor.numElements() == 1)
+    return to_vector(ArrayRef(found->tensor.shape));
+  return {sharedRows(), groups};
+}
+
+Error LayerReader::readSharedScales(StringRef suffix, QuantizedWeight &weight) {
+  return readScales(
+      suffix, sharedShape(suffix),
+      [&](int64_t row, int64_t group) { return sharedIndex(row, group); },
+      weight);
+}
+
+int64_t LayerReader::sharedRows() const {
+  return config.scaleRows < 0 ? 1 : ceilDiv(n, config.scaleRows);
 }
 
 Error LayerReader::applyGroupIndex(const Parameter &index,
@@ -174,7 +200,7 @@ Expected<QuantizedWeight> LayerReader::readGptq(bool &trueZeros) {
   if (!zeros)
     return zeros.takeError();
   QuantizedWeight weight = start(unsignedType(bits));
-  if (Error error = readScales(".scales", {groups, n}, true, n, weight))
+  if (Error error = readTransposedScales(weight))
     return std::move(error);
   for (int64_t row = 0; row < n; ++row)
     for (int64_t column = 0; column < k; ++column)
@@ -219,8 +245,10 @@ Expected<QuantizedWeight> LayerReader::readAwq(bool gemv) {
     Expected<Parameter> words = get(".qweight", DataType::I32, {n, k / 8});
     if (!words)
       return words.takeError();
-    if (Error error =
-            readScales(".scales", {n, 8 * width}, false, 8 * width, weight))
+    if (Error error = readScales(
+            ".scales", {n, 8 * width},
+            [&](int64_t row, int64_t g) { return row * 8 * width + g; },
+            weight))
       return std::move(error);
     for (int64_t row = 0; row < n; ++row)
       for (int64_t column = 0; column < k; ++column)
@@ -243,7 +271,7 @@ Expected<QuantizedWeight> LayerReader::readAwq(bool gemv) {
   Expected<Parameter> words = get(".qweight", DataType::I32, {k, n / 8});
   if (!words)
     return words.takeError();
-  if (Error error = readScales(".scales", {groups, n}, true, n, weight))
+  if (Error error = readTransposedScales(weight))
     return std::move(error);
   for (int64_t column = 0; column < k; ++column)
     for (int64_t word = 0; word < n / 8; ++word)
@@ -291,8 +319,7 @@ Expected<QuantizedWeight> LayerReader::readPacked() {
   if (!words)
     return words.takeError();
   QuantizedWeight weight = start(unsignedType(bits));
-  if (Error error =
-          readScales(".weight_scale", {n, groups}, false, groups, weight))
+  if (Error error = readSharedScales(".weight_scale", weight))
     return std::move(error);
   for (int64_t row = 0; row < n; ++row)
     for (int64_t column = 0; column < k; ++column)
@@ -300,7 +327,8 @@ Expected<QuantizedWeight> LayerReader::readPacked() {
           aligned ? alignedField(*words, row * width, bits, column)
                   : field(*words, row * width, 1, bits, column);
   if (!config.symmetric) {
-    int64_t height = aligned ? ceilDiv(n, 32 / bits) : ceilDiv(n * bits, 32);
+    int64_t rows = sharedRows(), height = aligned ? ceilDiv(rows, 32 / bits)
+                                                  : ceilDiv(rows * bits, 32);
     Expected<Parameter> zeros =
         get(".weight_zero_point", DataType::I32, {height, groups});
     if (!zeros)
@@ -308,12 +336,13 @@ Expected<QuantizedWeight> LayerReader::readPacked() {
     weight.zeroPoints.resize(n * groups);
     for (int64_t row = 0; row < n; ++row)
       for (int64_t g = 0; g < groups; ++g) {
+        int64_t shared = sharedIndex(row, g) / groups;
         int perWord = 32 / bits;
         weight.zeroPoints[row * groups + g] =
-            aligned ? load<uint32_t>(*zeros, row / perWord * groups + g) >>
-                              (bits * (row % perWord)) &
+            aligned ? load<uint32_t>(*zeros, shared / perWord * groups + g) >>
+                              (bits * (shared % perWord)) &
                           ((1u << bits) - 1)
-                    : field(*zeros, g, groups, bits, row);
+                    : field(*zeros, g, groups, bits, shared);
       }
     dropDefaults(weight);
   }
@@ -334,16 +363,11 @@ Expected<QuantizedWeight> LayerReader::readBytes(bool areFloats) {
     return codes.takeError();
   QuantizedWeight weight =
       start(areFloats ? numerics::CodeType::E4M3 : numerics::CodeType::S8);
-  const Parameter *scale = source.find((layer + ".weight_scale").str());
-  // One scale for all is the same for each.
-  bool single = scale && scale->tensor.numElements() == 1 && n * groups != 1;
-  if (single)
-    return fail("expected weight_scale of " +
-                storage::describe(scale->tensor.type, {n, groups}) + ", got " +
-                storage::describe(scale->tensor.type, scale->tensor.shape) +
-                "; one scale for the whole weight isn't read yet");
-  if (Error error =
-          readScales(".weight_scale", {n, groups}, false, groups, weight))
+  // fp8 in blocks has another name for the same.
+  StringRef suffix = source.find((layer + ".weight_scale_inv").str())
+                         ? ".weight_scale_inv"
+                         : ".weight_scale";
+  if (Error error = readSharedScales(suffix, weight))
     return std::move(error);
   std::memcpy(weight.codes.data(), codes->tensor.bytes.data(), n * k);
   if (areFloats) {
@@ -354,13 +378,15 @@ Expected<QuantizedWeight> LayerReader::readBytes(bool areFloats) {
     return weight;
   }
   if (!config.symmetric) {
-    Expected<Parameter> zeros =
-        get(".weight_zero_point", DataType::I8, {n, groups});
+    Expected<Parameter> zeros = get(".weight_zero_point", DataType::I8,
+                                    sharedShape(".weight_zero_point"));
     if (!zeros)
       return zeros.takeError();
     weight.zeroPoints.resize(n * groups);
-    for (int64_t i = 0; i < n * groups; ++i)
-      weight.zeroPoints[i] = load<int8_t>(*zeros, i);
+    for (int64_t row = 0; row < n; ++row)
+      for (int64_t g = 0; g < groups; ++g)
+        weight.zeroPoints[row * groups + g] =
+            load<int8_t>(*zeros, sharedIndex(row, g));
     dropDefaults(weight);
   }
   return weight;

@@ -38,10 +38,22 @@ private:
                               "': " + what);
   }
   llvm::Error checkWords(int64_t elements, const char *what) const;
-  /// Sets scales [N,G] from a tensor [G,N] (`transposed`) or [N,G].
+  /// Sets scales [N,G] from a tensor whose element `indexOf(row, group)` is.
   llvm::Error readScales(llvm::StringRef suffix, llvm::ArrayRef<int64_t> shape,
-                         bool transposed, int64_t stride,
+                         llvm::function_ref<int64_t(int64_t, int64_t)> indexOf,
                          numerics::QuantizedWeight &weight);
+  /// Sets scales [N,G] from `scales` [G,N].
+  llvm::Error readTransposedScales(numerics::QuantizedWeight &weight);
+  /// Sets scales of compressed-tensors: one for scaleRows rows of a group.
+  llvm::Error readSharedScales(llvm::StringRef suffix,
+                               numerics::QuantizedWeight &weight);
+  /// The rows of tensors that have one row for scaleRows of the weight.
+  int64_t sharedRows() const;
+  llvm::SmallVector<int64_t> sharedShape(llvm::StringRef suffix) const;
+  /// The element of such a tensor for a row and a group of the weight.
+  int64_t sharedIndex(int64_t row, int64_t group) const {
+    return row / (config.scaleRows < 0 ? n : config.scaleRows) * groups + group;
+  }
   llvm::Error applyGroupIndex(const storage::Parameter &index,
                               numerics::QuantizedWeight &weight) const;
   numerics::QuantizedWeight start(numerics::CodeType type) const;

@@ -6,8 +6,8 @@
 ///
 /// \file
 /// Reads layers of checkpoints in the formats of GPTQ (v1, v2), AWQ (gemm,
-/// gemv) and compressed-tensors (pack-quantized, int-quantized,
-/// float-quantized). What they are is in `config.json` ("quantization_config"),
+/// gemv), compressed-tensors (pack-quantized, int-quantized, float-quantized)
+/// and fp8 (one scale a tensor or block). What they are is in `config.json` ("quantization_config"),
 /// `quantize_config.json` or `quant_config.json` beside the weights. All files
 /// are taken as hostile.
 ///
@@ -34,7 +34,7 @@ enum class Format {
   PackQuantized,
   /// compressed-tensors, int8.
   IntQuantized,
-  /// compressed-tensors, floats of one byte (e4m3).
+  /// compressed-tensors and fp8, floats of one byte (e4m3).
   FloatQuantized
 };
 
@@ -43,6 +43,8 @@ struct LayerConfig {
   int bits = 4;
   /// -1: the whole row.
   int64_t groupSize = -1;
+  /// Rows that share the scales of their groups; -1: all.
+  int64_t scaleRows = 1;
   bool symmetric = true;
   /// Which layers: a name, "re:" and an llvm::Regex, or "Linear" for all.
   /// Empty: all.

@@ -90,7 +90,7 @@ case([C, "expected an object", "got"], "gptq4", config="[]")
 case([C, "\"quantization_config\" to be an object"], "gptq4", config='{"quantization_config": 4}')
 case([W, "'model.up.qweight' is quantised, but no config.json"], "gptq4", config="{}")
 # Configs.
-case([C, "\"quant_method\" to be gptq, awq or compressed-tensors, got 'exl2'"], "gptq4", config=key("quant_method", "exl2"))
+case([C, "\"quant_method\" to be gptq, awq, compressed-tensors or fp8, got 'exl2'"], "gptq4", config=key("quant_method", "exl2"))
 case([C, "line 1: expected \"bits\" to be one of 2, 3, 4, 8, got"], "gptq4", config=key("bits", 5))
 case([C, "expected \"bits\" to be one of 2, 3, 4, 8, got nothing"], "gptq4", config=lambda c: c.pop("bits"))
 case([C, "\"group_size\" to be -1 or at least 1"], "gptq4", config=key("group_size", 0))
@@ -125,7 +125,7 @@ case([C, "\"targets\" to be an array of names"], "packed4", config=key("config_g
 case([C, "target 're:(' is no regular expression"], "packed4", config=key("config_groups", {"a": {"targets": ["re:("]}}))
 case([C, "expected \"weights\", an object"], "packed4", config=key("config_groups", {"a": {"targets": ["Linear"]}}))
 case([C, "expected weights of type 'int', got 'float'"], "packed4", config=weights_key("type", "float"))
-case([C, "\"strategy\" to be group, channel or tensor, got 'block'"], "packed4", config=weights_key("strategy", "block"))
+case([C, "\"strategy\" to be group, channel, tensor or block, got 'row'"], "packed4", config=weights_key("strategy", "row"))
 case([C, "expected a group_size with strategy 'group', got none"], "packed4", config=weights_key("group_size", None))
 case([W, "'model.up' is quantised, but no group of the config has it as a target"], "packed4",
      config=lambda c: c["config_groups"]["group_0"].__setitem__("targets", ["other"]))
@@ -151,8 +151,20 @@ case(["expected group indices from 0 to 1, got 7 for column 3"], "gptq_order",
 case(["expected group 0 to have 32 columns, got 64"], "gptq_order",
      change=put("model.up.g_idx", np.zeros_like))
 case(["model.up.g_idx", "I32[64]"], "gptq_order", change=put("model.up.g_idx", lambda a: a[:5]))
-case(["one scale for the whole weight isn't read yet"], "int8",
+case(["model.up.weight_scale", "F16[32x1]", "F16[1x1]"], "int8",
      change=put("model.up.weight_scale", lambda a: a[:1]))
+case(["model.up.weight_scale", "F16[1x1]", "F16[32x1]"], "int8", config=weights_key("strategy", "tensor"))
+case(["model.up.weight_scale", "F32[2x2]", "F32[1x2]"], "float8_block",
+     change=put("model.up.weight_scale", lambda a: a[:1]))
+case(["model.up.weight_scale_inv", "F32[2x2]", "F32[4x2]"], "fp8_block", config=key("weight_block_size", [8, 32]))
+case(["model.up.weight_scale'"], "fp8", change=drop("model.up.weight_scale"))
+case([C, "\"block_structure\" to be two numbers of at least 1"], "float8_block",
+     config=weights_key("block_structure", [24, 0]))
+case([C, "expected \"block_structure\", the rows and columns of a block, got none"], "float8_block",
+     config=weights_key("block_structure", None))
+case([C, "\"weight_block_size\" to be two numbers of at least 1"], "fp8_block",
+     config=key("weight_block_size", [24, 32, 1]))
+case([C, "expected \"fmt\" to be e4m3, got 'e5m2'"], "fp8_block", config=key("fmt", "e5m2"))
 case(["layer 'model.up': weight is NaN at row 1, column 2"], "float8",
      change=put("model.up.weight", lambda pair: (np.where(np.arange(64 * 32).reshape(32, 64) == 66, 255, pair[0])
                                                  .astype(np.uint8), pair[1])))

@@ -72,29 +72,36 @@ def awq(values):
 
 
 def checkpoint(name, config, pack, bits=4, group=GROUP, symmetric=False, signed=False,
-               scale=np.float16, order=False, file="config.json"):
+               scale=np.float16, order=False, file="config.json", rows=1):
+    """`rows` share the scales and zero points of their groups; -1: all."""
     tensors, known = {}, {}
     length = K if group < 0 else group
     groups = -(-K // length)
     for layer in ("model.up", "model.down"):
         codes = rng.integers(0, 2**bits, (N, K)).astype(np.uint8)
-        if pack is float8:
+        is_float = pack in (float8, block8)
+        if is_float:
             codes[codes & 127 == 127] = 0
         if signed:
             codes = codes.view(np.int8)
-        default = 0 if signed or pack is float8 else 2**(bits - 1)
+        default = 0 if signed or is_float else 2**(bits - 1)
+        shared = 1 if rows < 0 else -(-N // rows)
+        whole = lambda of_rows: of_rows if rows == 1 else np.repeat(of_rows, N if rows < 0 else rows, 0)[:N]
+        small = lambda of_rows: of_rows.reshape(-1) if rows < 0 else of_rows
         # 0 and the largest are there: a v1 file wraps at 0.
-        zeros = (np.full((N, groups), default) if symmetric
-                 else rng.integers(-9 if signed else 0, 2**bits if not signed else 9, (N, groups)))
-        scales = rng.uniform(.01, .02, (N, groups)).astype(scale)
+        zeros = (np.full((shared, groups), default) if symmetric
+                 else rng.integers((-9 if rows == 1 else 1) if signed else 0, 2**bits if not signed else 9,
+                                    (shared, groups)))
+        scales = rng.uniform(.01, .02, (shared, groups)).astype(scale)
         index = np.arange(K) // length
         if order:
             index = rng.permutation(index)
         tensors |= {f"{layer}.{key}": value for key, value in
-                    pack(codes, scales, zeros, index, bits).items()}
+                    pack(codes, small(scales), zeros, index, bits).items()}
+        zeros, scales = whole(zeros), whole(scales)
         bias = rng.normal(size=N).astype(np.float32)
         tensors[layer + ".bias"] = bias
-        levels = e4m3_values()[codes] if pack is float8 else codes.astype(np.float32)
+        levels = e4m3_values()[codes] if is_float else codes.astype(np.float32)
         weight = scales.astype(np.float32)[:, index] * (levels - zeros[:, index].astype(np.float32))
         known |= {layer + ".codes": codes, layer + ".scales": scales.astype(np.float32),
                   layer + ".zeros": zeros, layer + ".index": index, layer + ".weight": weight,
@@ -151,6 +158,10 @@ def float8(codes, scales, zeros, index, bits):
     return {"weight": (codes, "F8_E4M3"), "weight_scale": scales}
 
 
+def block8(codes, scales, zeros, index, bits):
+    return {"weight": (codes, "F8_E4M3"), "weight_scale_inv": scales}
+
+
 def gptq_config(bits=4, group=GROUP, symmetric=False, **more):
     return {"quant_method": "gptq", "bits": bits, "group_size": group, "sym": symmetric,
             "desc_act": False} | more
@@ -194,3 +205,14 @@ if __name__ == "__main__":
     checkpoint("int8_zeros", compressed("int-quantized", 8, strategy="channel"), int8, 8, -1, False, True)
     checkpoint("float8", compressed("float-quantized", 8, True, strategy="channel"), float8, 8, -1, True)
     checkpoint("float8_groups", compressed("float-quantized", 8, True, **group), float8, 8, GROUP, True)
+    checkpoint("int8_tensor", compressed("int-quantized", 8, True, strategy="tensor"), int8, 8, -1, True, True, rows=-1)
+    checkpoint("int8_tensor_zeros", compressed("int-quantized", 8, strategy="tensor"), int8, 8, -1, False, True, rows=-1)
+    checkpoint("packed_tensor", compressed("pack-quantized", 4, strategy="tensor"), packed(words), 4, -1, rows=-1)
+    checkpoint("float8_tensor", compressed("float-quantized", 8, True, strategy="tensor"), float8, 8, -1, True, rows=-1)
+    # Blocks of 24x32: the last rows are part of one.
+    checkpoint("float8_block", compressed("float-quantized", 8, True, strategy="block", block_structure=[24, 32]),
+               float8, 8, GROUP, True, scale=np.float32, rows=24)
+    fp8 = {"quant_method": "fp8", "activation_scheme": "dynamic"}
+    checkpoint("fp8", fp8, float8, 8, -1, True, scale=np.float32, rows=-1)
+    checkpoint("fp8_block", fp8 | {"fmt": "e4m3", "weight_block_size": [24, 32]}, block8, 8, GROUP, True,
+               scale=np.float32, rows=24)
