@@ -56,7 +56,7 @@ save("index-seeds", "same-file", index({"a": "1.safetensors", "b": "./1.safetens
 save("index-seeds", "escapes", b'{"weight_map":{"a\\u0000":"\\u002e\\u002e/x", "b":"x\\u0000y", "a\\u0000":"x"}}')
 
 for name in ("gptq3", "gptq_v2_4", "gptq_order", "awq_gemm", "awq_gemv", "packed4", "packed3_old",
-             "packed_order", "int8_zeros"):
+             "packed_order", "int8_zeros", "int8_tensor_zeros", "float8_block", "fp8_block"):
     folder = f"{sys.argv[1]}/{name}"
     tensors = {key: np.array(read(e)) for key, e in read_checkpoint(folder).items()
                if key.startswith("model.up") and not key.endswith("bias")}
