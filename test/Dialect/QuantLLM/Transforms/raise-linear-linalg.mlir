@@ -540,3 +540,22 @@ func.func @other_order(%x: tensor<2x5x4x3xf32>) -> tensor<4x2x5xf32> {
   } -> tensor<4x2x5xf32>
   return %y : tensor<4x2x5xf32>
 }
+
+// One element added to all channels is no bias of the layer.
+// CHECK-LABEL: func.func @bias_of_one(
+// CHECK: %[[Y:.*]] = quant_llm.linear %arg0, %{{[^ ]*}} name("bias_of_one.0")
+// CHECK: linalg.generic {{.*}} ins(%[[Y]], %{{.*}} : tensor<3x2xf32>, tensor<1xf32>)
+func.func @bias_of_one(%x: tensor<3x4xf32>) -> tensor<3x2xf32> {
+  %zero = arith.constant 0.0 : f32
+  %w = arith.constant dense<[[1., 2.], [3., 4.], [5., 6.], [7., 8.]]> : tensor<4x2xf32>
+  %b = arith.constant dense<0.5> : tensor<1xf32>
+  %e = tensor.empty() : tensor<3x2xf32>
+  %f = linalg.fill ins(%zero : f32) outs(%e : tensor<3x2xf32>) -> tensor<3x2xf32>
+  %p = linalg.matmul ins(%x, %w : tensor<3x4xf32>, tensor<4x2xf32>) outs(%f : tensor<3x2xf32>) -> tensor<3x2xf32>
+  %y = linalg.generic {indexing_maps = [#id2, affine_map<(d0, d1) -> (0)>, #id2], iterator_types = ["parallel", "parallel"]} ins(%p, %b : tensor<3x2xf32>, tensor<1xf32>) outs(%e : tensor<3x2xf32>) {
+  ^bb0(%a: f32, %c: f32, %out: f32):
+    %s = arith.addf %a, %c : f32
+    linalg.yield %s : f32
+  } -> tensor<3x2xf32>
+  return %y : tensor<3x2xf32>
+}

@@ -292,3 +292,26 @@ func.func private @helper(%x: tensor<3x3xf32>, %w: tensor<3x3xf32>) -> tensor<3x
   %y = linalg.matmul ins(%x, %w : tensor<3x3xf32>, tensor<3x3xf32>) outs(%f : tensor<3x3xf32>) -> tensor<3x3xf32>
   return %y : tensor<3x3xf32>
 }
+
+// -----
+
+func.func @doubles(%x: tensor<3x4xf64>) -> tensor<3x2xf64> {
+  %zero = arith.constant dense<0.0> : tensor<3x2xf64>
+  %w = arith.constant dense<[[1., 2.], [3., 4.], [5., 6.], [7., 8.]]> : tensor<4x2xf64>
+  // expected-remark @below {{not a linear layer: it is computed in f64; expected f32, f16 or bf16: export the model in one of them}}
+  %y = linalg.matmul ins(%x, %w : tensor<3x4xf64>, tensor<4x2xf64>) outs(%zero : tensor<3x2xf64>) -> tensor<3x2xf64>
+  return %y : tensor<3x2xf64>
+}
+
+// -----
+
+func.func @scaled_weight(%x: tensor<1x3x4xf32>) -> tensor<1x3x2xf32> {
+  %w = "tosa.const"() <{values = dense<[[[1., 2.], [3., 4.], [5., 6.], [7., 8.]]]> : tensor<1x4x2xf32>}> : () -> tensor<1x4x2xf32>
+  %s = "tosa.const"() <{values = dense<[[[2., 3.]]]> : tensor<1x1x2xf32>}> : () -> tensor<1x1x2xf32>
+  %z = "tosa.const"() <{values = dense<0.0> : tensor<1xf32>}> : () -> tensor<1xf32>
+  %shift = "tosa.const"() <{values = dense<0> : tensor<1xi8>}> : () -> tensor<1xi8>
+  %m = tosa.mul %w, %s, %shift : (tensor<1x4x2xf32>, tensor<1x1x2xf32>, tensor<1xi8>) -> tensor<1x4x2xf32>
+  // expected-remark @below {{not a linear layer: its weight is computed from constants; expected a constant: fold it before the export}}
+  %y = tosa.matmul %x, %m, %z, %z : (tensor<1x3x4xf32>, tensor<1x4x2xf32>, tensor<1xf32>, tensor<1xf32>) -> tensor<1x3x2xf32>
+  return %y : tensor<1x3x2xf32>
+}

@@ -110,3 +110,16 @@ func.func @sums(%x: tensor<1x2x2xf32>) -> tensor<1x2x2xf32> {
   %y = tosa.add %q, %x : (tensor<1x2x2xf32>, tensor<1x2x2xf32>) -> tensor<1x2x2xf32>
   return %y : tensor<1x2x2xf32>
 }
+
+// One element added to all channels is no bias of the layer.
+// CHECK-LABEL: func.func @bias_of_one(
+// CHECK: %[[Y:.*]] = quant_llm.linear %arg0, %{{[^ ]*}} name("bias_of_one.0")
+// CHECK: tosa.add %[[Y]], %{{.*}} : (tensor<1x2x2xf32>, tensor<1x1x1xf32>)
+func.func @bias_of_one(%x: tensor<1x2x2xf32>) -> tensor<1x2x2xf32> {
+  %zp = "tosa.const"() <{values = dense<0.0> : tensor<1xf32>}> : () -> tensor<1xf32>
+  %w = "tosa.const"() <{values = dense<[[[1., 2.], [-3., 4.]]]> : tensor<1x2x2xf32>}> : () -> tensor<1x2x2xf32>
+  %b = "tosa.const"() <{values = dense<0.5> : tensor<1x1x1xf32>}> : () -> tensor<1x1x1xf32>
+  %p = tosa.matmul %x, %w, %zp, %zp : (tensor<1x2x2xf32>, tensor<1x2x2xf32>, tensor<1xf32>, tensor<1xf32>) -> tensor<1x2x2xf32>
+  %y = tosa.add %p, %b : (tensor<1x2x2xf32>, tensor<1x1x1xf32>) -> tensor<1x2x2xf32>
+  return %y : tensor<1x2x2xf32>
+}

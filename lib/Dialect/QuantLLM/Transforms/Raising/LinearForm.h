@@ -70,6 +70,12 @@ struct LinearFinding {
   }
 };
 
+/// Whether a layer may be computed in elements of this type.
+bool isLayerType(mlir::Type type);
+
+/// What a product with a constant in elements of another type is.
+LinearFinding rejectType(mlir::Type type);
+
 /// A weight that is a view of a constant of fewer elements is none.
 LinearFinding rejectRepeated();
 

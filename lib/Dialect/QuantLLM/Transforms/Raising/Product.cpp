@@ -248,8 +248,19 @@ static LinearFinding arrangeWeight(const Product &product,
                           : rejectPart(weight.root);
 }
 
+bool qk::quant_llm::isLayerType(Type type) {
+  return type.isF32() || type.isF16() || type.isBF16();
+}
+
+LinearFinding qk::quant_llm::rejectType(Type type) {
+  std::string reason = "it is computed in ";
+  llvm::raw_string_ostream(reason) << type;
+  return LinearFinding::rejected(
+      reason + "; expected f32, f16 or bf16: export the model in one of them");
+}
+
 bool qk::quant_llm::setBias(LinearMatch &match, const StridedConstant &bias,
-                            unsigned trailing) {
+                            unsigned trailing, int64_t n) {
   unsigned rank = bias.dims.size();
   SmallVector<unsigned> channels;
   for (unsigned dim = 0; dim < rank; ++dim)
@@ -257,7 +268,12 @@ bool qk::quant_llm::setBias(LinearMatch &match, const StridedConstant &bias,
       channels.push_back(dim);
     else if (!bias.isRepeated(dim))
       return false;
-  if (channels.size() != trailing)
+  // One for several channels is no bias of the layer.
+  int64_t elements = 1;
+  for (unsigned dim : channels)
+    for (const StridedConstant::Factor &factor : bias.dims[dim])
+      elements *= factor.size;
+  if (channels.size() != trailing || elements != n)
     return false;
   PartAttr part;
   if (!bias.isInOrder(channels) && !(part = bias.partOf(channels)))
@@ -272,6 +288,12 @@ LinearFinding qk::quant_llm::findLinearAround(const Product &product) {
   if (!weight)
     return LinearFinding::unrelated();
   Value y = product.op->getResult(0);
+  for (Type type : {getConstant(weight->root)->type.getElementType(),
+                    getElementTypeOrSelf(product.x.getType()),
+                    getElementTypeOrSelf(product.weight.getType()),
+                    getElementTypeOrSelf(y.getType())})
+    if (!isLayerType(type))
+      return rejectType(type);
   bool isOrdered = product.xOrder.empty();
   RankedTensorType xType = typeOf(product.x), yType = typeOf(y);
   if (!isOrdered) {
@@ -309,7 +331,7 @@ LinearFinding qk::quant_llm::findLinearAround(const Product &product) {
     std::optional<StridedConstant> bias = stridesOfConstant(product.init);
     if (bias && !isOrdered)
       bias->permute(inverted(product.resultOrder));
-    if (!bias || !setBias(match, *bias, product.n.size()))
+    if (!bias || !setBias(match, *bias, product.n.size(), *n))
       return LinearFinding::rejected(
           "the product is added to a computed value; expected zeros or a "
           "constant bias");
@@ -324,11 +346,36 @@ LinearFinding qk::quant_llm::findLinearAround(const Product &product) {
                                    "which neither holds the other's values");
   auto &[tail, activation] = *settled;
   if (tail.bias)
-    setBias(match, *tail.bias, tail.trailing);
+    setBias(match, *tail.bias, tail.trailing, *n);
   match.x = activation.source;
   match.result = tail.result;
   setRewrites(match, product, tail, activation, *n, *k);
   return {match, ""};
+}
+
+/// Whether `value`, a matrix or more of them, is computed from constants alone.
+static bool isComputedFromConstants(Value value) {
+  RankedTensorType type = typeOf(value);
+  if (type.getRank() < 2 ||
+      llvm::is_contained(type.getShape().take_back(2), int64_t(1)))
+    return false;
+  constexpr size_t kMost = 64;
+  llvm::SetVector<Value> seen;
+  seen.insert(value);
+  bool hasConstant = false;
+  for (size_t i = 0; i < seen.size(); ++i) {
+    if (getConstant(seen[i])) {
+      hasConstant = true;
+      continue;
+    }
+    Operation *op = seen[i].getDefiningOp();
+    if (!op || !isMemoryEffectFree(op))
+      return false;
+    seen.insert_range(op->getOperands());
+    if (seen.size() > kMost)
+      return false;
+  }
+  return hasConstant;
 }
 
 LinearFinding qk::quant_llm::explainComputed(Value lhs, Value rhs,
@@ -349,6 +396,12 @@ LinearFinding qk::quant_llm::explainComputed(Value lhs, Value rhs,
                    "known only at run time; expected the loop over layers "
                    "unrolled when the model is exported");
   }
+  bool isFixed[] = {isComputedFromConstants(lhs), isComputedFromConstants(rhs)};
+  if (isFixed[0] != isFixed[1])
+    return LinearFinding::rejected(
+        "its weight is computed from constants; expected a constant: fold it "
+        "before the export (of a parametrized module in PyTorch: "
+        "torch.nn.utils.parametrize.remove_parametrizations)");
   // Attention products are batched; an unbatched product of two computed
   // values is a linear layer whose weight isn't known.
   if (isBatched)

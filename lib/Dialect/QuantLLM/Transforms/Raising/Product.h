@@ -56,9 +56,9 @@ LinearFinding explainComputed(mlir::Value lhs, mlir::Value rhs, bool isBatched);
 
 /// Makes the last `trailing` dimensions of `bias` the layer's, where all others
 /// only repeat it; false where they don't, or where that is no part of the
-/// constant.
-bool setBias(LinearMatch &match, const StridedConstant &bias,
-             unsigned trailing);
+/// constant, or has not an element for each of the `n` channels.
+bool setBias(LinearMatch &match, const StridedConstant &bias, unsigned trailing,
+             int64_t n);
 
 /// What follows a product, up to the end of the layer.
 struct Tail {

@@ -90,6 +90,12 @@ static std::optional<Combination> combined(Operation *user, Value value) {
   return Combination{other, AffineMap()};
 }
 
+static int64_t getChannels(RankedTensorType type, unsigned trailing) {
+  ArrayRef<int64_t> sizes = type.getShape().take_back(trailing);
+  return ShapedType::isDynamicShape(sizes) ? ShapedType::kDynamic
+                                           : ShapedType::getNumElements(sizes);
+}
+
 /// Makes what `combination` adds the bias of `tail`, if it is a constant along
 /// the last `trailing` dimensions of a result of rank `rank`.
 static bool addBias(Tail &tail, const Combination &combination, int64_t rank,
@@ -116,7 +122,9 @@ static bool addBias(Tail &tail, const Combination &combination, int64_t rank,
   }
   LinearMatch ignored;
   if (static_cast<int64_t>(bias->dims.size()) != rank ||
-      !setBias(ignored, *bias, trailing))
+      !setBias(
+          ignored, *bias, trailing,
+          getChannels(cast<RankedTensorType>(tail.result.getType()), trailing)))
     return false;
   tail.bias = *bias;
   tail.trailing = trailing;
@@ -169,6 +177,8 @@ std::vector<Tail> qk::quant_llm::findTails(Value y, unsigned trailing,
       continue;
     }
     if (convertedFrom(user) == tail.result) {
+      if (!isLayerType(typeOf(result).getElementType()))
+        break;
       // Widening what is in the layer's type already is the reader's business,
       // unless more of the layer follows.
       bool narrows = typeOf(result).getElementTypeBitWidth() <=

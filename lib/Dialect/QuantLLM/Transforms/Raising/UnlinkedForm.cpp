@@ -366,9 +366,12 @@ LinearFinding Product::find() {
     return LinearFinding::rejected(
         "expected one result of a ranked tensor type");
   for (Value value : {c.lhs, c.rhs, Value(op->getResult(0))})
-    if (!elementType(value).isF32() && !elementType(value).isF16() &&
-        !elementType(value).isBF16())
-      return LinearFinding::unrelated();
+    if (Type type = elementType(value); !isLayerType(type)) {
+      bool isProduct =
+          isa<FloatType>(type) &&
+          viewOfUnlinked(c.lhs).isConstant != viewOfUnlinked(c.rhs).isConstant;
+      return isProduct ? rejectType(type) : LinearFinding::unrelated();
+    }
   for (auto step :
        {&Product::findWeight, &Product::findOrder, &Product::findLayer}) {
     LinearFinding finding = (this->*step)();
