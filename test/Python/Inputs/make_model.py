@@ -30,6 +30,16 @@ elif kind == "sliding":
 elif kind == "gemma":  # GELU by a tanh.
     model = transformers.GemmaForCausalLM(transformers.GemmaConfig(
         num_key_value_heads=2, head_dim=8, **sizes))
+elif kind == "mixtral":  # Experts chosen by a router.
+    model = transformers.MixtralForCausalLM(transformers.MixtralConfig(
+        num_key_value_heads=2, num_local_experts=5, num_experts_per_tok=2,
+        **sizes))
+elif kind == "falcon":  # Eager attention adds alibi twice.
+    model = transformers.FalconForCausalLM(transformers.FalconConfig(
+        vocab_size=96, hidden_size=32, num_hidden_layers=2,
+        num_attention_heads=4, alibi=True, new_decoder_architecture=False,
+        multi_query=False, parallel_attn=False, bias=True,
+        max_position_embeddings=64))
 elif kind == "t5-encoder":  # Half of what its configuration describes.
     model = transformers.T5EncoderModel(transformers.T5Config(
         vocab_size=96, d_model=32, d_kv=8, d_ff=48, num_layers=2, num_heads=4))

@@ -273,3 +273,12 @@ func.func @convolutions(%x: tensor<1x3x5xf32>, %t: !torch.vtensor<[1,3,5],f32>) 
   %3 = "torch.operator"(%t, %tw) <{name = "onnx.Conv"}> : (!torch.vtensor<[1,3,5],f32>, !torch.vtensor<[2,3,1],f32>) -> !torch.vtensor<[1,2,5],f32>
   return
 }
+
+// -----
+
+func.func @doubles(%x: tensor<5x3xf64>) -> tensor<5x3xf64> {
+  %w = "onnx.Constant"() {value = dense<[[1., 2., 3.], [4., 5., 6.], [7., 8., 9.]]> : tensor<3x3xf64>} : () -> tensor<3x3xf64>
+  // expected-remark @below {{not a linear layer: it is computed in f64; expected f32, f16 or bf16: export the model in one of them}}
+  %0 = "onnx.MatMul"(%x, %w) : (tensor<5x3xf64>, tensor<3x3xf64>) -> tensor<5x3xf64>
+  return %0 : tensor<5x3xf64>
+}
