@@ -461,7 +461,17 @@ def decompositions(torch):
         indices = torch.where(chosen, at, 0).sum(-1)
         return values.movedim(-1, dim), indices.movedim(-1, dim)
 
+    def scatter(x, dim, index, value, **reduce):
+        if (reduce or x.dim() == 0 or x.shape[dim] > 1024 or
+                x.movedim(dim, 0)[0].shape != index.movedim(dim, 0)[0].shape):
+            return NotImplemented
+        # Of a router that chooses groups of experts first.
+        at = torch.arange(x.shape[dim])
+        hit = (index.movedim(dim, -1)[..., None] == at).any(-2)
+        return torch.where(hit.movedim(-1, dim), value, x).to(x.dtype)
+
     table = dict(get_decomposition_table())
+    table[torch.ops.aten.scatter.value] = scatter
     table[torch.ops.aten.topk.default] = topk
     table[torch.ops.aten.gelu.default] = gelu
     table[torch.ops.aten.cumsum.default] = cumsum
