@@ -7,9 +7,9 @@
 /// \file
 /// Reads layers of checkpoints in the formats of GPTQ (v1, v2), AWQ (gemm,
 /// gemv), compressed-tensors (pack-quantized, int-quantized, float-quantized)
-/// and fp8 (one scale a tensor or block). What they are is in `config.json` ("quantization_config"),
-/// `quantize_config.json` or `quant_config.json` beside the weights. All files
-/// are taken as hostile.
+/// and fp8 (one scale a tensor or block). What they are is in `config.json`
+/// ("quantization_config"), `quantize_config.json` or `quant_config.json`
+/// beside the weights. All files are taken as hostile.
 ///
 //===----------------------------------------------------------------------===//
 
