@@ -155,13 +155,14 @@ Result<std::vector<float>> clip(const float *w, int64_t n, int64_t k,
 
   const Scheme &scheme = options.quantizer.scheme;
   int64_t length = scheme.groupLength(k), items = (n + kRows - 1) / kRows;
+  // A group without others would be searched for the same again.
+  int64_t sweeps = length < k ? options.sweeps : 0;
   auto rows = uninitialized<float>(length * k),
        block = uninitialized<float>(length * length);
   // Q(c) - w of all groups, in panels [k][kRows].
-  auto errors =
-      uninitialized<float>(options.sweeps > 0 ? items * k * kRows : 0);
+  auto errors = uninitialized<float>(sweeps > 0 ? items * k * kRows : 0);
   std::vector<float> result(n * k);
-  for (int64_t sweep = 0; sweep <= options.sweeps; ++sweep)
+  for (int64_t sweep = 0; sweep <= sweeps; ++sweep)
     for (int64_t begin = 0; begin < k; begin += length) {
       int64_t size = std::min(length, k - begin);
       gatherRows(hessian, k, begin, size, rows.get());
@@ -178,8 +179,7 @@ Result<std::vector<float>> clip(const float *w, int64_t n, int64_t k,
             x[i * kRows + r] =
                 r < present ? w[(first + r) * k + begin + i] : 0.0f;
         float *panel = errors.get() + item * k * kRows,
-              *error =
-                  options.sweeps > 0 ? panel + begin * kRows : others + count;
+              *error = sweeps > 0 ? panel + begin * kRows : others + count;
         if (sweep > 0) {
           std::fill_n(error, count, 0.0f);
           blas::sgemm(blas::NoTrans, blas::NoTrans, size, kRows, k, 1.0f,
