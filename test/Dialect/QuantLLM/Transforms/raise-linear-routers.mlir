@@ -211,3 +211,94 @@ func.func @classifier(%x: tensor<1x5x4xf32>) -> tensor<1x5xi32> {
   %best = tosa.argmax %s {axis = 2 : i32} : (tensor<1x5x3xf32>) -> tensor<1x5xi32>
   return %best : tensor<1x5xi32>
 }
+
+// -----
+
+// The step of a state space: a softplus is a size, no share, though it scales
+// rows of what another layer makes.
+// CHECK-LABEL: func.func @step
+// CHECK-COUNT-2: quant_llm.linear %arg0
+func.func @step(%x: tensor<5x4xf32>) -> tensor<5x3x2xf32> {
+  %g = arith.constant dense<[[-1.0, -1.5, 0.0], [-1.25, 1.75, 1.5], [1.75, 1.0, -0.5], [-1.25, 1.75, -2.0]]> : tensor<4x3xf32>
+  %a = arith.constant dense<[[-1.75, -1.5], [-1.5, 0.75], [-0.75, 0.25], [0.0, -0.5]]> : tensor<4x2xf32>
+  %lz = arith.constant dense<0.0> : tensor<5x3xf32>
+  %l = linalg.matmul ins(%x, %g : tensor<5x4xf32>, tensor<4x3xf32>) outs(%lz : tensor<5x3xf32>) -> tensor<5x3xf32>
+  %yz = arith.constant dense<0.0> : tensor<5x2xf32>
+  %y = linalg.matmul ins(%x, %a : tensor<5x4xf32>, tensor<4x2xf32>) outs(%yz : tensor<5x2xf32>) -> tensor<5x2xf32>
+  %p = math.exp %l : tensor<5x3xf32>
+  %step = math.log1p %p : tensor<5x3xf32>
+  %e = tensor.empty() : tensor<5x3x2xf32>
+  %r = linalg.generic {indexing_maps = [affine_map<(t, c, s) -> (t, c)>, affine_map<(t, c, s) -> (t, s)>, affine_map<(t, c, s) -> (t, c, s)>], iterator_types = ["parallel", "parallel", "parallel"]} ins(%step, %y : tensor<5x3xf32>, tensor<5x2xf32>) outs(%e : tensor<5x3x2xf32>) {
+  ^bb0(%s: f32, %v: f32, %out: f32):
+    %m = arith.mulf %s, %v : f32
+    linalg.yield %m : f32
+  } -> tensor<5x3x2xf32>
+  return %r : tensor<5x3x2xf32>
+}
+
+// -----
+
+// One layer makes the query and a gate. The gate's sigmoid doesn't make a router
+// of the query, which meets another layer's rows in attention's product.
+// CHECK-LABEL: func.func @query_and_gate
+// CHECK-COUNT-2: quant_llm.linear %arg0
+func.func @query_and_gate(%x: tensor<5x4xf32>) -> (tensor<5x5xf32>, tensor<5x2xf32>) {
+  %g = arith.constant dense<[[-1.0, -1.5, 0.0, -1.25], [1.75, 1.5, 1.75, 1.0], [-0.5, -1.25, 1.75, -2.0], [1.0, 1.25, -2.0, 1.5]]> : tensor<4x4xf32>
+  %a = arith.constant dense<[[-1.75, -1.5], [-1.5, 0.75], [-0.75, 0.25], [0.0, -0.5]]> : tensor<4x2xf32>
+  %lz = arith.constant dense<0.0> : tensor<5x4xf32>
+  %l = linalg.matmul ins(%x, %g : tensor<5x4xf32>, tensor<4x4xf32>) outs(%lz : tensor<5x4xf32>) -> tensor<5x4xf32>
+  %kz = arith.constant dense<0.0> : tensor<5x2xf32>
+  %k = linalg.matmul ins(%x, %a : tensor<5x4xf32>, tensor<4x2xf32>) outs(%kz : tensor<5x2xf32>) -> tensor<5x2xf32>
+  %q = tensor.extract_slice %l[0, 0] [5, 2] [1, 1] : tensor<5x4xf32> to tensor<5x2xf32>
+  %gate = tensor.extract_slice %l[0, 2] [5, 2] [1, 1] : tensor<5x4xf32> to tensor<5x2xf32>
+  %p = math.exp %gate : tensor<5x2xf32>
+  %empty = tensor.empty() : tensor<2x5xf32>
+  %kt = linalg.transpose ins(%k : tensor<5x2xf32>) outs(%empty : tensor<2x5xf32>) permutation = [1, 0]
+  %sz = arith.constant dense<0.0> : tensor<5x5xf32>
+  // expected-remark @below {{neither operand is a constant}}
+  %s = linalg.matmul ins(%q, %kt : tensor<5x2xf32>, tensor<2x5xf32>) outs(%sz : tensor<5x5xf32>) -> tensor<5x5xf32>
+  return %s, %p : tensor<5x5xf32>, tensor<5x2xf32>
+}
+
+// -----
+
+// A gate of heads: each by its own sigmoid, which are no shares of a whole.
+// CHECK-LABEL: func.func @heads
+// CHECK-COUNT-2: quant_llm.linear %arg0
+func.func @heads(%x: tensor<5x4xf32>) -> tensor<5x2x2xf32> {
+  %g = arith.constant dense<[[-1.75, -1.5], [-1.5, 0.75], [-0.75, 0.25], [0.0, -0.5]]> : tensor<4x2xf32>
+  %a = arith.constant dense<[[-1.0, -1.5, 0.0, -1.25], [1.75, 1.5, 1.75, 1.0], [-0.5, -1.25, 1.75, -2.0], [1.0, 1.25, -2.0, 1.5]]> : tensor<4x4xf32>
+  %one = arith.constant dense<1.0> : tensor<5x2xf32>
+  %lz = arith.constant dense<0.0> : tensor<5x2xf32>
+  %l = linalg.matmul ins(%x, %g : tensor<5x4xf32>, tensor<4x2xf32>) outs(%lz : tensor<5x2xf32>) -> tensor<5x2xf32>
+  %yz = arith.constant dense<0.0> : tensor<5x4xf32>
+  %y = linalg.matmul ins(%x, %a : tensor<5x4xf32>, tensor<4x4xf32>) outs(%yz : tensor<5x4xf32>) -> tensor<5x4xf32>
+  %v = tensor.expand_shape %y [[0], [1, 2]] output_shape [5, 2, 2] : tensor<5x4xf32> into tensor<5x2x2xf32>
+  %n = arith.negf %l : tensor<5x2xf32>
+  %p = math.exp %n : tensor<5x2xf32>
+  %q = arith.addf %p, %one : tensor<5x2xf32>
+  %s = arith.divf %one, %q : tensor<5x2xf32>
+  %e = tensor.empty() : tensor<5x2x2xf32>
+  %b = linalg.broadcast ins(%s : tensor<5x2xf32>) outs(%e : tensor<5x2x2xf32>) dimensions = [2]
+  %r = arith.mulf %v, %b : tensor<5x2x2xf32>
+  return %r : tensor<5x2x2xf32>
+}
+
+// -----
+
+// One channel's sigmoid weighs a whole result: a shared expert's gate.
+// CHECK-LABEL: func.func @shared
+// CHECK-COUNT-1: quant_llm.linear %arg0
+// CHECK-NOT: quant_llm.linear
+func.func @shared(%x: tensor<1x5x4xf32>) -> tensor<1x5x4xf32> {
+  %g = arith.constant dense<[[[-1.75], [-1.5], [-0.75], [0.25]]]> : tensor<1x4x1xf32>
+  %a = arith.constant dense<[[[-1.0, -1.5, 0.0, -1.25], [1.75, 1.5, 1.75, 1.0], [-0.5, -1.25, 1.75, -2.0], [1.0, 1.25, -2.0, 1.5]]]> : tensor<1x4x4xf32>
+  %zp = "tosa.const"() <{values = dense<0.0> : tensor<1xf32>}> : () -> tensor<1xf32>
+  %shift = "tosa.const"() <{values = dense<0> : tensor<1xi8>}> : () -> tensor<1xi8>
+  // expected-remark @below {{router 'shared.0' stays in float; only= with its name raises it}}
+  %l = tosa.matmul %x, %g, %zp, %zp : (tensor<1x5x4xf32>, tensor<1x4x1xf32>, tensor<1xf32>, tensor<1xf32>) -> tensor<1x5x1xf32>
+  %y = tosa.matmul %x, %a, %zp, %zp : (tensor<1x5x4xf32>, tensor<1x4x4xf32>, tensor<1xf32>, tensor<1xf32>) -> tensor<1x5x4xf32>
+  %s = tosa.sigmoid %l : (tensor<1x5x1xf32>) -> tensor<1x5x1xf32>
+  %r = tosa.mul %y, %s, %shift : (tensor<1x5x4xf32>, tensor<1x5x1xf32>, tensor<1xi8>) -> tensor<1x5x4xf32>
+  return %r : tensor<1x5x4xf32>
+}

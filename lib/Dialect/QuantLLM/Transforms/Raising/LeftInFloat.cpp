@@ -316,7 +316,7 @@ qk::quant_llm::findLeftInFloat(ArrayRef<NamedMatch> layers) {
     auto [n, k] = getSizes(*layer.match);
     StringRef kind = findByName(layer.layer, n, k);
     if (kind.empty() && n <= kMaxExperts &&
-        (areSorted(layer.match->result) || weights.areOf(index)))
+        (areSorted(layer.match->result) || weights.areOf(index, n)))
       kind = kRouter;
     kinds.push_back(kind);
   }
