@@ -90,3 +90,61 @@ func.func @selected(%x: !torch.vtensor<[5,2],f32>) -> !torch.vtensor<[5,3],f32> 
   %y = "torch.aten.linear"(%x, %w1, %none) : (!torch.vtensor<[5,2],f32>, !torch.vtensor<[3,2],f32>, !torch.none) -> !torch.vtensor<[5,3],f32>
   return %y : !torch.vtensor<[5,3],f32>
 }
+
+// -----
+
+// The einsum "bd,hde->bhe" as torch decomposes it: the weight's heads and their
+// channels are merged after a transpose.
+// CHECK-LABEL: func.func @merged(
+// CHECK: %[[W:.*]] = quant_llm.parameter ""::"merged.0.weight" : tensor<6x2xf32> = dense<{{\[\[}}1.000000e+00, 4.000000e+00], [2.000000e+00, 5.000000e+00], [3.000000e+00, 6.000000e+00], [7.000000e+00, 1.000000e+01], [8.000000e+00, 1.100000e+01], [9.000000e+00, 1.200000e+01]]>
+// CHECK: quant_llm.linear %{{.*}}, %[[W]] name("merged.0") : (tensor<1x5x2xf32>, tensor<6x2xf32>) -> tensor<1x5x6xf32>
+func.func @merged(%x: !torch.vtensor<[1,5,2],f32>) -> !torch.vtensor<[1,5,6],f32> {
+  %w = "torch.vtensor.literal"() <{value = dense<[[[1., 2., 3.], [4., 5., 6.]], [[7., 8., 9.], [10., 11., 12.]]]> : tensor<2x2x3xf32>}> : () -> !torch.vtensor<[2,2,3],f32>
+  %c0 = "torch.constant.int"() <{value = 0 : i64}> : () -> !torch.int
+  %c1 = "torch.constant.int"() <{value = 1 : i64}> : () -> !torch.int
+  %c2 = "torch.constant.int"() <{value = 2 : i64}> : () -> !torch.int
+  %c3 = "torch.constant.int"() <{value = 3 : i64}> : () -> !torch.int
+  %c6 = "torch.constant.int"() <{value = 6 : i64}> : () -> !torch.int
+  %none = "torch.constant.none"() : () -> !torch.none
+  %u = "torch.aten.unsqueeze"(%w, %c3) : (!torch.vtensor<[2,2,3],f32>, !torch.int) -> !torch.vtensor<[2,2,3,1],f32>
+  %p = "torch.prim.ListConstruct"(%c1, %c0, %c2, %c3) : (!torch.int, !torch.int, !torch.int, !torch.int) -> !torch.list<int>
+  %t = "torch.aten.permute"(%u, %p) : (!torch.vtensor<[2,2,3,1],f32>, !torch.list<int>) -> !torch.vtensor<[2,2,3,1],f32>
+  %c = "torch.aten.clone"(%t, %none) : (!torch.vtensor<[2,2,3,1],f32>, !torch.none) -> !torch.vtensor<[2,2,3,1],f32>
+  %s = "torch.prim.ListConstruct"(%c1, %c2, %c6) : (!torch.int, !torch.int, !torch.int) -> !torch.list<int>
+  %v = "torch.aten.view"(%c, %s) : (!torch.vtensor<[2,2,3,1],f32>, !torch.list<int>) -> !torch.vtensor<[1,2,6],f32>
+  %y = "torch.aten.bmm"(%x, %v) : (!torch.vtensor<[1,5,2],f32>, !torch.vtensor<[1,2,6],f32>) -> !torch.vtensor<[1,5,6],f32>
+  return %y : !torch.vtensor<[1,5,6],f32>
+}
+
+// -----
+
+// Parts of a list: of one size, and of given sizes. What splits something else
+// stays.
+// CHECK-LABEL: func.func @lists(
+// CHECK: quant_llm.parameter ""::"lists.0.weight" : tensor<2x2xf32> = dense<{{\[\[}}5.000000e+00, 6.000000e+00], [7.000000e+00, 8.000000e+00]]>
+// CHECK: quant_llm.parameter ""::"lists.1.weight" : tensor<1x2xf32> = dense<{{\[\[}}9.000000e+00, 1.000000e+01]]>
+// CHECK: quant_llm.parameter ""::"lists.2.weight" : tensor<3x2xf32> = dense<{{\[\[}}5.000000e+00, 6.000000e+00], [7.000000e+00, 8.000000e+00], [9.000000e+00, 1.000000e+01]]>
+// CHECK-NOT: "torch.aten.split
+// CHECK: "torch.aten.chunk"
+// CHECK-NOT: "torch.aten.split
+// CHECK: quant_llm.linear {{.*}} name("lists.0")
+// CHECK: quant_llm.linear {{.*}} name("lists.1")
+// CHECK: quant_llm.linear {{.*}} name("lists.2")
+func.func @lists(%x: !torch.vtensor<[5,2],f32>) -> (!torch.vtensor<[5,2],f32>, !torch.vtensor<[5,1],f32>, !torch.vtensor<[5,3],f32>, !torch.vtensor<[3,2],f32>) {
+  %w = "torch.vtensor.literal"() <{value = dense<[[1., 2.], [3., 4.], [5., 6.], [7., 8.], [9., 10.]]> : tensor<5x2xf32>}> : () -> !torch.vtensor<[5,2],f32>
+  %c0 = "torch.constant.int"() <{value = 0 : i64}> : () -> !torch.int
+  %c2 = "torch.constant.int"() <{value = 2 : i64}> : () -> !torch.int
+  %c3 = "torch.constant.int"() <{value = 3 : i64}> : () -> !torch.int
+  %none = "torch.constant.none"() : () -> !torch.none
+  %each = "torch.aten.split.Tensor"(%w, %c2, %c0) : (!torch.vtensor<[5,2],f32>, !torch.int, !torch.int) -> !torch.list<vtensor>
+  %a:3 = "torch.prim.ListUnpack"(%each) : (!torch.list<vtensor>) -> (!torch.vtensor<[2,2],f32>, !torch.vtensor<[2,2],f32>, !torch.vtensor<[1,2],f32>)
+  %sizes = "torch.prim.ListConstruct"(%c2, %c3) : (!torch.int, !torch.int) -> !torch.list<int>
+  %of = "torch.aten.split_with_sizes"(%w, %sizes, %c0) : (!torch.vtensor<[5,2],f32>, !torch.list<int>, !torch.int) -> !torch.list<vtensor>
+  %b:2 = "torch.prim.ListUnpack"(%of) : (!torch.list<vtensor>) -> (!torch.vtensor<[2,2],f32>, !torch.vtensor<[3,2],f32>)
+  %chunks = "torch.aten.chunk"(%x, %c2, %c0) : (!torch.vtensor<[5,2],f32>, !torch.int, !torch.int) -> !torch.list<vtensor>
+  %c:2 = "torch.prim.ListUnpack"(%chunks) : (!torch.list<vtensor>) -> (!torch.vtensor<[3,2],f32>, !torch.vtensor<[2,2],f32>)
+  %y0 = "torch.aten.linear"(%x, %a#1, %none) : (!torch.vtensor<[5,2],f32>, !torch.vtensor<[2,2],f32>, !torch.none) -> !torch.vtensor<[5,2],f32>
+  %y1 = "torch.aten.linear"(%x, %a#2, %none) : (!torch.vtensor<[5,2],f32>, !torch.vtensor<[1,2],f32>, !torch.none) -> !torch.vtensor<[5,1],f32>
+  %y2 = "torch.aten.linear"(%x, %b#1, %none) : (!torch.vtensor<[5,2],f32>, !torch.vtensor<[3,2],f32>, !torch.none) -> !torch.vtensor<[5,3],f32>
+  return %y0, %y1, %y2, %c#0 : !torch.vtensor<[5,2],f32>, !torch.vtensor<[5,1],f32>, !torch.vtensor<[5,3],f32>, !torch.vtensor<[3,2],f32>
+}

@@ -282,3 +282,23 @@ func.func @doubles(%x: tensor<5x3xf64>) -> tensor<5x3xf64> {
   %0 = "onnx.MatMul"(%x, %w) : (tensor<5x3xf64>, tensor<3x3xf64>) -> tensor<5x3xf64>
   return %0 : tensor<5x3xf64>
 }
+
+// -----
+
+// Merged, then taken apart elsewhere than where the parts meet: that weight is
+// stored, but not as it is read.
+func.func @recut(%x: !torch.vtensor<[1,5,4],f32>) -> !torch.vtensor<[1,5,3],f32> {
+  %w = "torch.vtensor.literal"() <{value = dense<[[[1., 2., 3.], [4., 5., 6.]], [[7., 8., 9.], [10., 11., 12.]]]> : tensor<2x2x3xf32>}> : () -> !torch.vtensor<[2,2,3],f32>
+  %c0 = "torch.constant.int"() <{value = 0 : i64}> : () -> !torch.int
+  %c1 = "torch.constant.int"() <{value = 1 : i64}> : () -> !torch.int
+  %c2 = "torch.constant.int"() <{value = 2 : i64}> : () -> !torch.int
+  %c3 = "torch.constant.int"() <{value = 3 : i64}> : () -> !torch.int
+  %c4 = "torch.constant.int"() <{value = 4 : i64}> : () -> !torch.int
+  %p = "torch.prim.ListConstruct"(%c2, %c0, %c1) : (!torch.int, !torch.int, !torch.int) -> !torch.list<int>
+  %t = "torch.aten.permute"(%w, %p) : (!torch.vtensor<[2,2,3],f32>, !torch.list<int>) -> !torch.vtensor<[3,2,2],f32>
+  %s = "torch.prim.ListConstruct"(%c1, %c4, %c3) : (!torch.int, !torch.int, !torch.int) -> !torch.list<int>
+  %v = "torch.aten.view"(%t, %s) : (!torch.vtensor<[3,2,2],f32>, !torch.list<int>) -> !torch.vtensor<[1,4,3],f32>
+  // expected-remark @below {{not a linear layer: the weight is computed by 'torch.aten.view'; it must be known when the model is compiled}}
+  %y = "torch.aten.bmm"(%x, %v) : (!torch.vtensor<[1,5,4],f32>, !torch.vtensor<[1,4,3],f32>) -> !torch.vtensor<[1,5,3],f32>
+  return %y : !torch.vtensor<[1,5,3],f32>
+}

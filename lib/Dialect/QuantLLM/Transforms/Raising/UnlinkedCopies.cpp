@@ -23,8 +23,11 @@ static Attribute getPassedKey(Value value) {
   if (!view.isConstant)
     return {};
   Builder builder(value.getContext());
+  SmallVector<Attribute> dims;
+  for (const ShownDims &shown : view.dims)
+    dims.push_back(builder.getDenseI64ArrayAttr(shown));
   return builder.getArrayAttr({getConstantKey(view.root),
-                               builder.getDenseI64ArrayAttr(view.dims),
+                               builder.getArrayAttr(dims),
                                builder.getI64IntegerAttr(view.offset),
                                builder.getDenseI64ArrayAttr(view.shape)});
 }

@@ -37,19 +37,17 @@ bool qk::quant_llm::setBias(LinearMatch &match, Value value, int64_t size) {
   int64_t shown = 1, contiguous = 1;
   bool isWhole = view.offset == 0;
   for (int64_t dim = type.getRank(); dim-- > 0;) {
-    int64_t from = view.dims[dim];
-    if (from == kRepeated) {
-      if (shown != size && type.getDimSize(dim) != 1)
-        return false;
-      continue;
+    if (view.dims[dim].empty() && shown != size && type.getDimSize(dim) != 1)
+      return false;
+    for (int64_t from : llvm::reverse(view.dims[dim])) {
+      if (view.shape[from] == 1)
+        continue;
+      sizes.insert(sizes.begin(), view.shape[from]);
+      strides.insert(strides.begin(), all[from]);
+      isWhole &= all[from] == contiguous;
+      contiguous *= view.shape[from];
+      shown *= view.shape[from];
     }
-    if (view.shape[from] == 1)
-      continue;
-    sizes.insert(sizes.begin(), view.shape[from]);
-    strides.insert(strides.begin(), all[from]);
-    isWhole &= all[from] == contiguous;
-    contiguous *= view.shape[from];
-    shown *= view.shape[from];
   }
   if (shown != size)
     return false;

@@ -121,8 +121,13 @@ static bool areDims(ArrayRef<int64_t> dims, RankedTensorType type) {
 LinearFinding Product::rejectComputed() {
   // Products of two computed values are attention's, mostly batched or of
   // what no weight looks like.
-  if (!c.rhsBatch.empty() || getTensorType(c.rhs).getRank() != 2)
-    return LinearFinding::unrelated();
+  if (!c.rhsBatch.empty() || getTensorType(c.rhs).getRank() != 2) {
+    bool isLeft = isMadeOfConstants(c.lhs);
+    if (isLeft == isMadeOfConstants(c.rhs))
+      return LinearFinding::unrelated();
+    Value root = viewOfUnlinked(isLeft ? c.lhs : c.rhs, /*parts=*/true).root;
+    return LinearFinding::rejected(explainNotConstant(root));
+  }
   return LinearFinding::rejected(explainNotConstant(weight.root));
 }
 
@@ -132,8 +137,6 @@ static PartAttr partOf(const UnlinkedView &view, ArrayRef<int64_t> n,
   SmallVector<int64_t> sizes, strides, all = view.getStrides();
   for (ArrayRef<int64_t> dims : {n, k})
     for (int64_t dim : dims) {
-      if (dim == kRepeated)
-        return {};
       sizes.push_back(view.shape[dim]);
       strides.push_back(all[dim]);
     }
@@ -159,7 +162,7 @@ LinearFinding Product::findWeight() {
   wBatch = swapped ? c.lhsBatch : c.rhsBatch;
   RankedTensorType xType = getTensorType(x), wType = getTensorType(w);
   for (int64_t dim : wBatch)
-    if (dim >= 0 && dim < wType.getRank() && weight.dims[dim] != kRepeated &&
+    if (dim >= 0 && dim < wType.getRank() && !weight.dims[dim].empty() &&
         wType.getDimSize(dim) != 1)
       return LinearFinding::rejected("the weight has a batch dimension; "
                                      "expected one weight for all batches");
@@ -186,17 +189,22 @@ LinearFinding Product::findWeight() {
     pairs.emplace_back(xDim, wDim);
   llvm::sort(pairs);
   SmallVector<int64_t> n, k;
+  bool repeats = false;
+  auto show = [&](int64_t dim, SmallVectorImpl<int64_t> &dims) {
+    repeats |= weight.dims[dim].empty() && wType.getDimSize(dim) != 1;
+    llvm::append_range(dims, weight.dims[dim]);
+  };
   for (auto [xDim, wDim] : pairs)
-    k.push_back(weight.dims[wDim]);
+    show(wDim, k);
   for (int64_t dim : wFree)
-    n.push_back(weight.dims[dim]);
+    show(dim, n);
+  if (repeats)
+    return rejectRepeated();
   SmallVector<int64_t> nk(n), kn(k), all;
   llvm::append_range(nk, k);
   llvm::append_range(kn, n);
   // Dimensions of one element are anywhere.
-  auto isOne = [&](int64_t dim) {
-    return dim != kRepeated && weight.shape[dim] == 1;
-  };
+  auto isOne = [&](int64_t dim) { return weight.shape[dim] == 1; };
   llvm::erase_if(nk, isOne);
   llvm::erase_if(kn, isOne);
   for (int64_t dim = 0; dim < static_cast<int64_t>(weight.shape.size()); ++dim)
@@ -207,8 +215,7 @@ LinearFinding Product::findWeight() {
   if (!isNK && !isKN) {
     match.weightPart = partOf(weight, n, k);
     if (!match.weightPart)
-      return llvm::is_contained(nk, kRepeated) ? rejectRepeated()
-                                               : rejectPart(weight.root);
+      return rejectPart(weight.root);
   }
   match.n = match.k = 1;
   for (int64_t dim : n)

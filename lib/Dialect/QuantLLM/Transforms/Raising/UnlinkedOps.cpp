@@ -84,8 +84,12 @@ UnlinkedKind qk::quant_llm::getUnlinkedKind(Operation *op) {
       .Cases({"onnx.Reshape", "onnx.Unsqueeze", "onnx.Squeeze", "onnx.Flatten"},
              Kind::Reshape)
       .Cases({"stablehlo.slice", "torch.aten.slice.Tensor",
-              "torch.aten.select.int"},
+              "torch.aten.select.int", "torch.prim.ListUnpack"},
              Kind::Slice)
+      .Cases({"torch.aten.split_with_sizes", "torch.aten.split_with_sizes_copy",
+              "torch.aten.split.sizes", "torch.aten.split.Tensor",
+              "torch.aten.unsafe_split.Tensor", "torch.aten.chunk"},
+             Kind::Split)
       .Cases({"stablehlo.add", "torch.aten.add.Tensor", "onnx.Add"}, Kind::Add)
       .Cases({"stablehlo.multiply", "torch.aten.mul.Scalar",
               "torch.aten.mul.Tensor", "onnx.Mul"},

@@ -36,8 +36,10 @@ enum class UnlinkedKind {
   Broadcast,
   /// Changes the shape of its first operand, in row-major order.
   Reshape,
-  /// Takes a rectangular part of its first operand.
+  /// Takes a rectangular part of its first operand, or is such parts of it.
   Slice,
+  /// A list of the parts that a tensor is cut into.
+  Split,
   Add,
   Multiply,
   /// A product of tensors.

@@ -15,6 +15,7 @@
 #include "UnlinkedViews.h"
 
 #include "mlir/IR/BuiltinAttributes.h"
+#include "llvm/ADT/StringSwitch.h"
 
 using namespace mlir;
 using namespace qk::quant_llm;
@@ -105,21 +106,81 @@ static std::optional<UnlinkedSlice> getTorchSelect(Operation *op,
   return slice;
 }
 
+/// Sizes along dimension `dim` of the parts that `op`, one of torch's splits of
+/// a tensor of `size` elements there, makes.
+static std::optional<SmallVector<int64_t>> getTorchParts(Operation *op,
+                                                         int64_t size) {
+  StringRef name = getUnlinkedName(op);
+  std::optional<SmallVector<int64_t>> given = getIntegers(op->getOperand(1));
+  if (!given)
+    return std::nullopt;
+  bool isList =
+      llvm::StringSwitch<bool>(name)
+          .Cases({"torch.aten.split_with_sizes",
+                  "torch.aten.split_with_sizes_copy", "torch.aten.split.sizes"},
+                 true)
+          .Default(false);
+  if (isList)
+    return given;
+  bool isChunk = name == "torch.aten.chunk";
+  if ((!isChunk && name != "torch.aten.split.Tensor" &&
+       name != "torch.aten.unsafe_split.Tensor") ||
+      given->size() != 1 || given->front() < 1)
+    return std::nullopt;
+  int64_t each = given->front();
+  if (isChunk)
+    each = size / each + (size % each != 0);
+  SmallVector<int64_t> parts;
+  for (int64_t left = size; left > 0; left -= each)
+    parts.push_back(std::min(left, each));
+  return parts;
+}
+
+/// One of the tensors that a list is unpacked to, the list the parts of one:
+/// `split(x, sizes, dim)`.
+static std::optional<UnlinkedSlice> getTorchPart(OpResult value) {
+  Operation *split = value.getOwner()->getOperand(0).getDefiningOp();
+  if (!split || split->isRegistered() || split->getNumOperands() != 3)
+    return std::nullopt;
+  RankedTensorType type = getTensorType(split->getOperand(0));
+  std::optional<int64_t> dim =
+      type ? getDim(split->getOperand(2), type) : std::nullopt;
+  if (!dim)
+    return std::nullopt;
+  auto parts = getTorchParts(split, type.getDimSize(*dim));
+  unsigned index = value.getResultNumber();
+  if (!parts || parts->size() != value.getOwner()->getNumResults() ||
+      llvm::any_of(*parts, [&](int64_t part) {
+        return part < 0 || part > type.getDimSize(*dim);
+      }))
+    return std::nullopt;
+  UnlinkedSlice slice = wholeOf(type);
+  slice.source = split->getOperand(0);
+  for (int64_t before : ArrayRef(*parts).take_front(index))
+    slice.starts[*dim] += before;
+  slice.sizes[*dim] = (*parts)[index];
+  return slice;
+}
+
 std::optional<UnlinkedSlice> qk::quant_llm::getUnlinkedSlice(Value value) {
   Operation *op = value.getDefiningOp();
-  if (!op || op->isRegistered() || op->getNumResults() != 1 ||
-      op->getNumOperands() == 0)
-    return std::nullopt;
-  RankedTensorType type = getTensorType(op->getOperand(0));
-  if (!type)
+  if (!op || op->isRegistered() || op->getNumOperands() == 0)
     return std::nullopt;
   StringRef name = getUnlinkedName(op);
+  if (name == "torch.prim.ListUnpack" && op->getNumOperands() == 1)
+    return getTorchPart(cast<OpResult>(value));
+  RankedTensorType type = getTensorType(op->getOperand(0));
+  if (!type || op->getNumResults() != 1)
+    return std::nullopt;
   unsigned operands = op->getNumOperands();
+  std::optional<UnlinkedSlice> slice;
   if (name == "stablehlo.slice")
-    return getStableHLOSlice(op);
-  if (name == "torch.aten.slice.Tensor" && operands == 5)
-    return getTorchSlice(op, type);
-  if (name == "torch.aten.select.int" && operands == 3)
-    return getTorchSelect(op, type);
-  return std::nullopt;
+    slice = getStableHLOSlice(op);
+  else if (name == "torch.aten.slice.Tensor" && operands == 5)
+    slice = getTorchSlice(op, type);
+  else if (name == "torch.aten.select.int" && operands == 3)
+    slice = getTorchSelect(op, type);
+  if (slice)
+    slice->source = op->getOperand(0);
+  return slice;
 }

@@ -18,6 +18,7 @@ using namespace mlir;
 using namespace qk::quant_llm;
 
 using Dims = SmallVector<int64_t>;
+using ViewDims = SmallVector<ShownDims>;
 
 //===----------------------------------------------------------------------===//
 // Dimensions through one op
@@ -74,30 +75,52 @@ static std::optional<Dims> getBroadcastDims(Operation *op, int64_t fromRank,
   return llvm::to_vector(llvm::seq<int64_t>(toRank - fromRank, toRank));
 }
 
-static std::optional<Dims> throughBroadcast(Operation *op, const Dims &dims,
-                                            RankedTensorType from,
-                                            RankedTensorType to) {
+static std::optional<ViewDims> throughBroadcast(Operation *op,
+                                                const ViewDims &dims,
+                                                RankedTensorType from,
+                                                RankedTensorType to) {
   std::optional<Dims> map = getBroadcastDims(op, from.getRank(), to.getRank());
   if (!map || static_cast<int64_t>(map->size()) != from.getRank())
     return std::nullopt;
-  Dims result(to.getRank(), kRepeated);
+  ViewDims result(to.getRank());
   for (auto [source, target] : llvm::enumerate(*map)) {
     if (target < 0 || target >= to.getRank())
       return std::nullopt;
     if (from.getDimSize(source) == to.getDimSize(target) &&
         !from.isDynamicDim(source))
       result[target] = dims[source];
-    else if (from.getDimSize(source) != 1 && dims[source] != kRepeated)
+    else if (from.getDimSize(source) != 1 && !dims[source].empty())
       return std::nullopt;
   }
   return result;
 }
 
-/// Row-major reshapes that add, remove and merge repeated dimensions only.
-static std::optional<Dims>
-throughReshape(const Dims &dims, RankedTensorType from, RankedTensorType to) {
+/// Gives `target`, sizes whose product is that of the dimensions `shown` of
+/// `root`, these in their order; false where one of them would be cut.
+static bool distribute(const ShownDims &shown, ArrayRef<int64_t> root,
+                       ArrayRef<int64_t> target,
+                       MutableArrayRef<ShownDims> to) {
+  size_t next = 0;
+  for (auto [size, dims] : llvm::zip_equal(target, to)) {
+    for (int64_t have = 1; have != size; have *= root[dims.back()]) {
+      if (next == shown.size() || size % have != 0)
+        return false;
+      dims.push_back(shown[next++]);
+      if (root[dims.back()] < 1)
+        return false;
+    }
+  }
+  return next == shown.size();
+}
+
+/// Row-major reshapes that add and remove dimensions of one element, merge
+/// others, and take apart what was merged.
+static std::optional<ViewDims> throughReshape(const ViewDims &dims,
+                                              ArrayRef<int64_t> root,
+                                              RankedTensorType from,
+                                              RankedTensorType to) {
   ArrayRef<int64_t> source = from.getShape(), target = to.getShape();
-  Dims result(target.size(), kRepeated);
+  ViewDims result(target.size());
   // What ends alike stays as it is; that leaves dynamic sizes in front.
   size_t i = source.size(), j = target.size();
   while (i && j && source[i - 1] == target[j - 1] &&
@@ -131,22 +154,22 @@ throughReshape(const Dims &dims, RankedTensorType from, RankedTensorType to) {
       ++aEnd;
     while (bEnd < j && target[bEnd] == 1)
       ++bEnd;
-    std::optional<size_t> shown;
+    ShownDims shown;
+    int64_t elements = 1;
     for (size_t d = a; d < aEnd; ++d) {
-      if (dims[d] == kRepeated || source[d] == 1)
+      if (dims[d].empty() || source[d] == 1)
         continue;
-      if (shown || isDynamic)
+      if (isDynamic)
         return std::nullopt;
-      shown = d;
+      llvm::append_range(shown, dims[d]);
+      elements *= source[d];
     }
-    if (shown) {
-      if (source[*shown] != have)
-        return std::nullopt;
-      auto *same = llvm::find(target.slice(b, bEnd - b), have);
-      if (same == target.slice(b, bEnd - b).end())
-        return std::nullopt;
-      result[same - target.begin()] = dims[*shown];
-    }
+    // Together with dimensions that repeat, they are no product of the root's.
+    if (!shown.empty() &&
+        (elements != have ||
+         !distribute(shown, root, target.slice(b, bEnd - b),
+                     MutableArrayRef(result).slice(b, bEnd - b))))
+      return std::nullopt;
     a = aEnd;
     b = bEnd;
   }
@@ -154,9 +177,10 @@ throughReshape(const Dims &dims, RankedTensorType from, RankedTensorType to) {
 }
 
 /// The view of `op`'s result in terms of the dimensions of its first operand,
-/// which show `dims`.
-static std::optional<Dims> throughOp(Operation *op, UnlinkedKind kind,
-                                     const Dims &dims) {
+/// which show `dims` of `root`.
+static std::optional<ViewDims> throughOp(Operation *op, UnlinkedKind kind,
+                                         const ViewDims &dims,
+                                         ArrayRef<int64_t> root) {
   RankedTensorType from = getTensorType(op->getOperand(0));
   RankedTensorType to = getTensorType(op->getResult(0));
   if (!from || !to || from.getRank() != static_cast<int64_t>(dims.size()))
@@ -176,7 +200,7 @@ static std::optional<Dims> throughOp(Operation *op, UnlinkedKind kind,
     std::optional<Dims> permutation = getTransposePermutation(op);
     if (!permutation)
       return std::nullopt;
-    Dims result;
+    ViewDims result;
     for (int64_t dim : *permutation)
       result.push_back(dims[dim]);
     return result;
@@ -184,7 +208,7 @@ static std::optional<Dims> throughOp(Operation *op, UnlinkedKind kind,
   case UnlinkedKind::Broadcast:
     return throughBroadcast(op, dims, from, to);
   case UnlinkedKind::Reshape:
-    return throughReshape(dims, from, to);
+    return throughReshape(dims, root, from, to);
   default:
     return std::nullopt;
   }
@@ -194,8 +218,11 @@ static std::optional<Dims> throughOp(Operation *op, UnlinkedKind kind,
 // The whole way
 //===----------------------------------------------------------------------===//
 
-static Dims identityDims(int64_t rank) {
-  return llvm::to_vector(llvm::seq<int64_t>(0, rank));
+static ViewDims identityDims(int64_t rank) {
+  ViewDims dims;
+  for (int64_t dim = 0; dim < rank; ++dim)
+    dims.push_back({dim});
+  return dims;
 }
 
 /// `value` as a view of itself.
@@ -241,9 +268,19 @@ bool UnlinkedView::cut(ArrayRef<int64_t> starts, ArrayRef<int64_t> sizes) {
     return false;
   strides = getStrides();
   isPart = true;
-  for (auto [dim, start, size] : llvm::zip_equal(dims, starts, sizes)) {
-    if (dim == kRepeated)
+  for (auto [shown, start, size] : llvm::zip_equal(dims, starts, sizes)) {
+    if (shown.empty())
       continue;
+    int64_t dim = shown.front();
+    if (shown.size() > 1) {
+      // Cutting is along one dimension; all of several is all of each.
+      int64_t all = 1;
+      for (int64_t each : shown)
+        all *= shape[each];
+      if (start != 0 || size != all)
+        return false;
+      continue;
+    }
     if (start < 0 || size < 1 || start > shape[dim] - size)
       return false;
     offset += start * strides[dim];
@@ -316,7 +353,7 @@ static UnlinkedView viewOf(Value value, unsigned depth) {
     source.dims = view.dims;
     return source;
   }
-  std::optional<Dims> dims = throughOp(op, kind, source.dims);
+  std::optional<ViewDims> dims = throughOp(op, kind, source.dims, source.shape);
   if (!dims) {
     // A weight that is cut or computed is better explained by where it is from.
     if (!source.isConstant)
@@ -331,7 +368,7 @@ static std::optional<UnlinkedView> viewOfSlice(Value value, unsigned depth) {
   std::optional<UnlinkedSlice> slice = getUnlinkedSlice(value);
   if (!slice)
     return std::nullopt;
-  UnlinkedView source = viewOf(value.getDefiningOp()->getOperand(0), depth + 1);
+  UnlinkedView source = viewOf(slice->source, depth + 1);
   if (!source.isConstant || !source.cut(slice->starts, slice->sizes))
     return std::nullopt;
   if (slice->dropped >= 0)

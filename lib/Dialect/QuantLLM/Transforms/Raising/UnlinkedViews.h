@@ -16,24 +16,24 @@
 
 namespace qk::quant_llm {
 
-/// A dimension along which a view repeats what it shows, or that has one
-/// element.
-inline constexpr int64_t kRepeated = -1;
+/// Dimensions of the root of a view that one dimension of it runs through, the
+/// last one fastest; none where it repeats what it shows, or has one element.
+using ShownDims = llvm::SmallVector<int64_t, 2>;
 
 /// A value seen through casts, conversions between float types, transposes,
 /// broadcasts, reshapes, products with one and private functions that all
 /// callers pass the same constant: element (i0, i1, …) of the value is the
 /// element of `root`, its elements in memory taken as of shape `shape`, whose
-/// index in dimension dims[d] is i_d. Of a part of the root, `shape` is the
-/// part's.
+/// indices in dimensions dims[d] are the digits of i_d. Of a part of the root,
+/// `shape` is the part's.
 struct UnlinkedView {
   /// Where looking through ended: a constant, or what is none.
   mlir::Value root;
   bool isConstant = false;
   /// The root's own shape, or what all of it was reshaped to.
   llvm::SmallVector<int64_t> shape;
-  /// A dimension of that, or kRepeated.
-  llvm::SmallVector<int64_t> dims;
+  /// Dimensions of that.
+  llvm::SmallVector<ShownDims> dims;
   /// Where the constant is cut (stablehlo.slice, torch's slice, select and
   /// split): the number of the first element, and how far apart neighbours in
   /// each dimension of `shape` are in memory.
@@ -44,7 +44,8 @@ struct UnlinkedView {
   /// Those, also of a whole.
   llvm::SmallVector<int64_t> getStrides() const;
   /// Cuts `sizes` elements from `starts` on out of the dimensions of the value.
-  /// False where it doesn't have as many, or repeated ones are cut.
+  /// False where it doesn't have as many, or one of several of the root's is
+  /// cut.
   bool cut(llvm::ArrayRef<int64_t> starts, llvm::ArrayRef<int64_t> sizes);
 };
 
@@ -52,16 +53,17 @@ struct UnlinkedView {
 /// and for a part of one unless `parts`.
 UnlinkedView viewOfUnlinked(mlir::Value value, bool parts = false);
 
-/// What a slice takes of each dimension of its first operand: one without a
-/// step, at a place that is known.
+/// What a slice takes of each dimension of a tensor: one without a step, at a
+/// place that is known.
 struct UnlinkedSlice {
+  mlir::Value source;
   llvm::SmallVector<int64_t> starts, sizes;
   /// The dimension that the result doesn't have, or -1.
   int64_t dropped = -1;
 };
 
-/// The slice of `value`'s defining op's first operand that `value` is; nullopt
-/// for anything else.
+/// The slice of another tensor that `value` is, also as one of the parts that
+/// torch's split and chunk cut it into; nullopt for anything else.
 std::optional<UnlinkedSlice> getUnlinkedSlice(mlir::Value value);
 
 /// Gives a private function that is called with different constants for a
@@ -78,6 +80,10 @@ getTransposePermutation(mlir::Operation *op);
 /// Why `root`, where a view of a weight ended, is no constant, and what to do
 /// about it.
 std::string explainNotConstant(mlir::Value root);
+
+/// Whether `value`, a matrix or more of them, is computed from constant tensors
+/// alone.
+bool isMadeOfConstants(mlir::Value value);
 
 } // namespace qk::quant_llm
 
