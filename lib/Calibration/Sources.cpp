@@ -71,13 +71,19 @@ public:
     // What is wrong with samples or the model is so either way.
     if (failed(chosen->prepare(module, layers)))
       return failure();
-    emitRemark(module.getLoc())
-        << "calibrated in one run, and weights are not retargeted: " << reason;
+    // What the user would do about the error, which nobody asked for here.
+    StringRef why = reason;
+    why.consume_front("can't calibrate block by block: ");
+    why.consume_back("; leave out sequential");
+    emitRemark(module.getLoc()) << "calibrated in one run, not block by block, "
+                                   "and weights are not retargeted: "
+                                << why;
     return success();
   }
   FailureOr<const quant_llm::LayerStatistics *> get(StringRef layer) override {
     return chosen->get(layer);
   }
+  bool saidCrossIsMissing() const override { return !whole; }
   void release(StringRef layer) override { chosen->release(layer); }
   ArrayRef<std::string> order() const override { return chosen->order(); }
   bool wantsRounded(StringRef layer) const override {

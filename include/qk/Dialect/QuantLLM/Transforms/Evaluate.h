@@ -71,6 +71,9 @@ public:
   virtual mlir::FailureOr<const LayerStatistics *>
   get(llvm::StringRef layer) = 0;
 
+  /// Whether the source said itself why statistics have no cross moments.
+  virtual bool saidCrossIsMissing() const { return false; }
+
   /// Called once for a layer, when nothing will ask for its statistics again:
   /// after the last rounding whose recipe names it.
   virtual void release(llvm::StringRef layer) {}

@@ -220,7 +220,7 @@ FailureOr<bool> RecipeEvaluator::lacksCross(RetargetOp op) {
     return failure();
   if (*statistics && !(*statistics)->cross.empty())
     return false;
-  if (!std::exchange(saidCrossIsMissing, true))
+  if (!std::exchange(saidCrossIsMissing, true) && !source->saidCrossIsMissing())
     op.emitRemark() << "weights are not retargeted: the statistics of layer '"
                     << statistic.getLayer()
                     << "' have no cross moment of float and quantised inputs; "
