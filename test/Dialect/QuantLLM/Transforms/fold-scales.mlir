@@ -178,6 +178,35 @@ func.func @gelu(%x: tensor<2x4xf32>) -> tensor<2x3xf32> {
 
 // -----
 
+#ids = affine_map<(d0, d1) -> (d0)>
+#id = affine_map<(d0, d1) -> (d0, d1)>
+
+// A model without norms before its layers: they read the residual stream, which
+// is the reason, rather than the embedding that it starts at.
+// CHECK-LABEL: @residual_stream
+// CHECK: quant_llm.scale_columns %{{.*}} by inverse
+func.func @residual_stream(%ids: tensor<4xi64>) -> tensor<4x8xf32> {
+  %s = quant_llm.parameter ""::"s" : tensor<8xf32> = dense<[1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0]> : tensor<8xf32>
+  %w = quant_llm.parameter ""::"a.weight" : tensor<8x8xf32> = dense<1.0> : tensor<8x8xf32>
+  %table = quant_llm.parameter ""::"table" : tensor<16x8xf32> = dense<1.0> : tensor<16x8xf32>
+  %e = tensor.empty() : tensor<4x8xf32>
+  %x = linalg.generic {indexing_maps = [#ids, #id], iterator_types = ["parallel", "parallel"]} ins(%ids : tensor<4xi64>) outs(%e : tensor<4x8xf32>) {
+  ^bb0(%i: i64, %o: f32):
+    %row = arith.index_cast %i : i64 to index
+    %column = linalg.index 1 : index
+    %v = tensor.extract %table[%row, %column] : tensor<16x8xf32>
+    linalg.yield %v : f32
+  } -> tensor<4x8xf32>
+  // expected-remark@+1 {{the scale of the input of 'a' stays an op that runs: 'arith.addf' reads it too}}
+  %xa = quant_llm.scale_columns %x by inverse %s : tensor<4x8xf32>, tensor<8xf32>
+  %y = quant_llm.linear %xa, %w name("a") : (tensor<4x8xf32>, tensor<8x8xf32>) -> tensor<4x8xf32>
+  // expected-note@+1 {{here}}
+  %r = arith.addf %x, %y : tensor<4x8xf32>
+  return %r : tensor<4x8xf32>
+}
+
+// -----
+
 #id = affine_map<(d0, d1) -> (d0, d1)>
 #last = affine_map<(d0, d1) -> (d1)>
 

@@ -225,7 +225,9 @@ FoldFinding FoldPlanner::plan(ArrayRef<OpOperand *> uses) {
       works = succeeded(
           divide(use->get(), channelsOfLastDim(type.getRank(), channels)));
   }
-  if (works && succeeded(checkUses(0))) {
+  // What else reads a value near the layers is a better reason than what lies
+  // behind it: of a residual stream, not the embedding that it starts at.
+  if (succeeded(checkUses(0)) && works) {
     finding.plan = state.plan;
     return finding;
   }
