@@ -223,16 +223,16 @@ parseFormat(StringRef name, ArrayRef<formats::LayerToWrite> layers) {
 LogicalResult qk::writeCheckpoint(ModuleOp module,
                                   const CheckpointOptions &options) {
   formats::CheckpointToWrite job;
-  Collector collector(module, job);
-  if (failed(collector.collectLayers()) || failed(collector.collectTensors()))
-    return failure();
-  auto target = parseFormat(options.format, job.layers);
-  if (!target)
+  // The name first: layers say only what a format with several is.
+  if (!parseFormat(options.format, {}))
     return emitError(module.getLoc())
            << "expected a format of gptq, gptq_v2, awq, compressed-tensors, "
               "pack-quantized, int-quantized, float-quantized, got '"
            << options.format << "'";
-  job.target = *target;
+  Collector collector(module, job);
+  if (failed(collector.collectLayers()) || failed(collector.collectTensors()))
+    return failure();
+  job.target = *parseFormat(options.format, job.layers);
   job.output = options.output;
   job.source = options.source;
   if (job.source.empty()) {
