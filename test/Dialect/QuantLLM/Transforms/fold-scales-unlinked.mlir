@@ -103,3 +103,82 @@ func.func @torch_stops(%x: !torch.vtensor<[5,4],f32>) -> (tensor<5x3xf32>, tenso
   %yb = quant_llm.linear %3, %fc name("b") : (tensor<5x4xf32>, tensor<3x4xf32>) -> tensor<5x3xf32>
   return %ya, %yb : tensor<5x3xf32>, tensor<5x3xf32>
 }
+
+// -----
+
+// torch before its decompositions: one layer makes gate and up, which a list
+// holds. Its rows of up alone are scaled.
+// CHECK-LABEL: @torch_list
+// CHECK: %[[S:.*]] = quant_llm.parameter ""::"s"
+// CHECK: %[[W:.*]] = quant_llm.parameter ""::"gate_up.weight"
+// CHECK-NOT: quant_llm.scale_columns
+// CHECK: quant_llm.linear {{.*}} name("gate_up")
+// CHECK-NOT: quant_llm.scale_columns
+// CHECK: return
+func.func @torch_list(%x: tensor<5x4xf32>) -> tensor<5x3xf32> {
+  %s = quant_llm.parameter ""::"s" : tensor<2xf32> = dense<[2.0, 4.0]> : tensor<2xf32>
+  %w = quant_llm.parameter ""::"gate_up.weight" : tensor<4x4xf32> = dense<1.0> : tensor<4x4xf32>
+  %w2 = quant_llm.parameter ""::"down.weight" : tensor<3x2xf32> = dense<1.0> : tensor<3x2xf32>
+  %y = quant_llm.linear %x, %w name("gate_up") : (tensor<5x4xf32>, tensor<4x4xf32>) -> tensor<5x4xf32>
+  %t = "torch_c.from_builtin_tensor"(%y) : (tensor<5x4xf32>) -> !torch.vtensor<[5,4],f32>
+  %c2 = "torch.constant.int"() <{value = 2 : i64}> : () -> !torch.int
+  %last = "torch.constant.int"() <{value = -1 : i64}> : () -> !torch.int
+  %sizes = "torch.prim.ListConstruct"(%c2, %c2) : (!torch.int, !torch.int) -> !torch.list<int>
+  %list = "torch.aten.split_with_sizes"(%t, %sizes, %last) : (!torch.vtensor<[5,4],f32>, !torch.list<int>, !torch.int) -> !torch.list<vtensor>
+  %p:2 = "torch.prim.ListUnpack"(%list) : (!torch.list<vtensor>) -> (!torch.vtensor<[5,2],f32>, !torch.vtensor<[5,2],f32>)
+  %g = "torch.aten.silu"(%p#0) : (!torch.vtensor<[5,2],f32>) -> !torch.vtensor<[5,2],f32>
+  %m = "torch.aten.mul.Tensor"(%g, %p#1) : (!torch.vtensor<[5,2],f32>, !torch.vtensor<[5,2],f32>) -> !torch.vtensor<[5,2],f32>
+  %0 = "torch_c.to_builtin_tensor"(%m) : (!torch.vtensor<[5,2],f32>) -> tensor<5x2xf32>
+  // expected-remark@+1 {{the scale of the input of 'down' is folded into 'gate_up'}}
+  %1 = quant_llm.scale_columns %0 by inverse %s : tensor<5x2xf32>, tensor<2xf32>
+  %r = quant_llm.linear %1, %w2 name("down") : (tensor<5x2xf32>, tensor<3x2xf32>) -> tensor<5x3xf32>
+  return %r : tensor<5x3xf32>
+}
+
+// -----
+
+// The list is of tokens: to scale one part of it is to scale the other.
+// CHECK-LABEL: @torch_list_of_tokens
+// CHECK: quant_llm.scale_columns %{{.*}} by inverse
+func.func @torch_list_of_tokens(%x: tensor<6x4xf32>) -> (tensor<3x3xf32>, !torch.vtensor<[3,2],f32>) {
+  %s = quant_llm.parameter ""::"s" : tensor<2xf32> = dense<[2.0, 4.0]> : tensor<2xf32>
+  %w = quant_llm.parameter ""::"up.weight" : tensor<2x4xf32> = dense<1.0> : tensor<2x4xf32>
+  %w2 = quant_llm.parameter ""::"down.weight" : tensor<3x2xf32> = dense<1.0> : tensor<3x2xf32>
+  %y = quant_llm.linear %x, %w name("up") : (tensor<6x4xf32>, tensor<2x4xf32>) -> tensor<6x2xf32>
+  %t = "torch_c.from_builtin_tensor"(%y) : (tensor<6x2xf32>) -> !torch.vtensor<[6,2],f32>
+  %c2 = "torch.constant.int"() <{value = 2 : i64}> : () -> !torch.int
+  %c0 = "torch.constant.int"() <{value = 0 : i64}> : () -> !torch.int
+  // expected-note@+2 {{here}}
+  %list = "torch.aten.chunk"(%t, %c2, %c0) : (!torch.vtensor<[6,2],f32>, !torch.int, !torch.int) -> !torch.list<vtensor>
+  %p:2 = "torch.prim.ListUnpack"(%list) : (!torch.list<vtensor>) -> (!torch.vtensor<[3,2],f32>, !torch.vtensor<[3,2],f32>)
+  %0 = "torch_c.to_builtin_tensor"(%p#0) : (!torch.vtensor<[3,2],f32>) -> tensor<3x2xf32>
+  // expected-remark@+1 {{the scale of the input of 'down' stays an op that runs: the other parts of a list would change, too}}
+  %1 = quant_llm.scale_columns %0 by inverse %s : tensor<3x2xf32>, tensor<2xf32>
+  %r = quant_llm.linear %1, %w2 name("down") : (tensor<3x2xf32>, tensor<3x2xf32>) -> tensor<3x3xf32>
+  return %r, %p#1 : tensor<3x3xf32>, !torch.vtensor<[3,2],f32>
+}
+
+// -----
+
+// Both parts are summed, so both would be scaled: channels of one layer's
+// result are read in two orders.
+// CHECK-LABEL: @torch_list_summed
+// CHECK: quant_llm.scale_columns %{{.*}} by inverse
+func.func @torch_list_summed(%x: tensor<5x4xf32>) -> tensor<5x3xf32> {
+  %s = quant_llm.parameter ""::"s" : tensor<2xf32> = dense<[2.0, 4.0]> : tensor<2xf32>
+  %w = quant_llm.parameter ""::"gate_up.weight" : tensor<4x4xf32> = dense<1.0> : tensor<4x4xf32>
+  %w2 = quant_llm.parameter ""::"down.weight" : tensor<3x2xf32> = dense<1.0> : tensor<3x2xf32>
+  %y = quant_llm.linear %x, %w name("gate_up") : (tensor<5x4xf32>, tensor<4x4xf32>) -> tensor<5x4xf32>
+  // expected-note@+1 {{here}}
+  %t = "torch_c.from_builtin_tensor"(%y) : (tensor<5x4xf32>) -> !torch.vtensor<[5,4],f32>
+  %c1 = "torch.constant.int"() <{value = 1 : i64}> : () -> !torch.int
+  %c2 = "torch.constant.int"() <{value = 2 : i64}> : () -> !torch.int
+  %list = "torch.aten.split.Tensor"(%t, %c2, %c1) : (!torch.vtensor<[5,4],f32>, !torch.int, !torch.int) -> !torch.list<vtensor>
+  %p:2 = "torch.prim.ListUnpack"(%list) : (!torch.list<vtensor>) -> (!torch.vtensor<[5,2],f32>, !torch.vtensor<[5,2],f32>)
+  %m = "torch.aten.add.Tensor"(%p#0, %p#1, %c1) : (!torch.vtensor<[5,2],f32>, !torch.vtensor<[5,2],f32>, !torch.int) -> !torch.vtensor<[5,2],f32>
+  %0 = "torch_c.to_builtin_tensor"(%m) : (!torch.vtensor<[5,2],f32>) -> tensor<5x2xf32>
+  // expected-remark@+1 {{the scale of the input of 'down' stays an op that runs: its channels are read in two orders}}
+  %1 = quant_llm.scale_columns %0 by inverse %s : tensor<5x2xf32>, tensor<2xf32>
+  %r = quant_llm.linear %1, %w2 name("down") : (tensor<5x2xf32>, tensor<3x2xf32>) -> tensor<5x3xf32>
+  return %r : tensor<5x3xf32>
+}

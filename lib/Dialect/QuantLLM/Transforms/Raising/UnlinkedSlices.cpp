@@ -155,7 +155,7 @@ static std::optional<UnlinkedSlice> getTorchPart(OpResult value) {
       }))
     return std::nullopt;
   UnlinkedSlice slice = wholeOf(type);
-  slice.source = split->getOperand(0);
+  slice.source = &split->getOpOperand(0);
   for (int64_t before : ArrayRef(*parts).take_front(index))
     slice.starts[*dim] += before;
   slice.sizes[*dim] = (*parts)[index];
@@ -181,6 +181,6 @@ std::optional<UnlinkedSlice> qk::quant_llm::getUnlinkedSlice(Value value) {
   else if (name == "torch.aten.select.int" && operands == 3)
     slice = getTorchSelect(op, type);
   if (slice)
-    slice->source = op->getOperand(0);
+    slice->source = &op->getOpOperand(0);
   return slice;
 }

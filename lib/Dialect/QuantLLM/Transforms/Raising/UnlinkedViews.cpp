@@ -368,7 +368,7 @@ static std::optional<UnlinkedView> viewOfSlice(Value value, unsigned depth) {
   std::optional<UnlinkedSlice> slice = getUnlinkedSlice(value);
   if (!slice)
     return std::nullopt;
-  UnlinkedView source = viewOf(slice->source, depth + 1);
+  UnlinkedView source = viewOf(slice->source->get(), depth + 1);
   if (!source.isConstant || !source.cut(slice->starts, slice->sizes))
     return std::nullopt;
   if (slice->dropped >= 0)

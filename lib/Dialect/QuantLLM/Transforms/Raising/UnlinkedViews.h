@@ -56,7 +56,7 @@ UnlinkedView viewOfUnlinked(mlir::Value value, bool parts = false);
 /// What a slice takes of each dimension of a tensor: one without a step, at a
 /// place that is known.
 struct UnlinkedSlice {
-  mlir::Value source;
+  mlir::OpOperand *source = nullptr;
   llvm::SmallVector<int64_t> starts, sizes;
   /// The dimension that the result doesn't have, or -1.
   int64_t dropped = -1;

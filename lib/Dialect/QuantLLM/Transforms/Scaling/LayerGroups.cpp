@@ -133,7 +133,7 @@ void ScoreFinder::visit(Value value, const ChannelMap &map) {
     return;
   }
   // Rotary embeddings cut heads in two and join them.
-  if (std::optional<TensorSlice> slice = getTensorSlice(op)) {
+  if (std::optional<TensorSlice> slice = getTensorSlice(value)) {
     if (slice->dropped.none())
       next(*slice->source, map);
     return;

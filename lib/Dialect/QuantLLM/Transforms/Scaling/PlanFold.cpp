@@ -100,7 +100,7 @@ LogicalResult FoldPlanner::divide(Value value, const ChannelMap &map,
   if (auto linalgOp = dyn_cast<linalg::LinalgOp>(op);
       linalgOp && op->getNumResults() == 1 && linalgOp.hasPureTensorSemantics())
     return divideLinalg(linalgOp, map, offset);
-  if (std::optional<TensorSlice> slice = getTensorSlice(op))
+  if (std::optional<TensorSlice> slice = getTensorSlice(value))
     return divideSlice(*slice, op, map, offset);
   if (op->getNumResults() == 1 && getTensorOpKind(op) != TensorOpKind::Other)
     return divideTensorOp(op, map, offset);
@@ -148,8 +148,15 @@ LogicalResult FoldPlanner::divideSlice(const TensorSlice &slice, Operation *op,
         return fail(op->getLoc(), "only a part of the channels is read");
       digits = *of;
     }
+    // The use is that of the other parts, too, which are to stay as they are.
+    if (slice.isOneOfSeveral && size != all && digits.empty())
+      return fail(op->getLoc(), "the other parts of a list would change, too");
     source.push_back(digits);
   }
+  if (slice.isOneOfSeveral && getConstantChannels(*slice.source, source))
+    return fail(op->getLoc(), "it is a part of a constant");
+  if (slice.isOneOfSeveral && state.consumed.contains(slice.source))
+    return divide(slice.source->get(), source, offset);
   return divideOperand(*slice.source, source, offset);
 }
 
@@ -183,7 +190,10 @@ LogicalResult FoldPlanner::divideLinear(Operation *op, const ChannelMap &map) {
 
 bool FoldPlanner::readsOthers(Value value, OpOperand &use) const {
   auto known = state.divided.find(value);
-  std::optional<TensorSlice> slice = getTensorSlice(use.getOwner());
+  Operation *user = use.getOwner();
+  std::optional<TensorSlice> slice = user->getNumResults() == 1
+                                         ? getTensorSlice(user->getResult(0))
+                                         : std::nullopt;
   if (known == state.divided.end() || !slice || slice->source != &use)
     return false;
   for (auto [dim, digits] : llvm::enumerate(known->second)) {

@@ -82,10 +82,13 @@ struct TensorSlice {
   llvm::SmallVector<int64_t> offsets, sizes;
   /// Dimensions of the source that the result lacks.
   llvm::SmallBitVector dropped;
+  /// The use of the source is that of other parts, too (torch's split).
+  bool isOneOfSeveral = false;
 };
 
-/// For `tensor.extract_slice` and slices of the dialects above.
-std::optional<TensorSlice> getTensorSlice(mlir::Operation *op);
+/// What `value` is a part of, by `tensor.extract_slice` and slices of the
+/// dialects above.
+std::optional<TensorSlice> getTensorSlice(mlir::Value value);
 
 /// Whether `use` asks only for sizes.
 bool readsSizesOnly(mlir::OpOperand &use);

@@ -7,6 +7,7 @@
 #include "TensorOps.h"
 
 #include "../Raising/UnlinkedOps.h"
+#include "../Raising/UnlinkedViews.h"
 
 #include "mlir/Dialect/Shape/IR/Shape.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
@@ -23,10 +24,31 @@ static std::optional<SmallVector<int64_t>> getShapeOperand(Value value) {
   return getIntegers(Attribute(elements));
 }
 
-std::optional<TensorSlice> qk::quant_llm::getTensorSlice(Operation *op) {
-  TensorSlice slice;
-  if (op->getNumOperands() == 0)
+/// One of the tensors that a list is unpacked to, where nothing else reads the
+/// list.
+static std::optional<TensorSlice> getListedSlice(Value value) {
+  Value list = value.getDefiningOp()->getOperand(0);
+  std::optional<UnlinkedSlice> part = getUnlinkedSlice(value);
+  if (!part || !list.hasOneUse())
     return std::nullopt;
+  TensorSlice slice;
+  slice.source = part->source;
+  slice.offsets = part->starts;
+  slice.sizes = part->sizes;
+  slice.dropped.resize(part->sizes.size());
+  slice.isOneOfSeveral = true;
+  return slice;
+}
+
+std::optional<TensorSlice> qk::quant_llm::getTensorSlice(Value value) {
+  Operation *op = value.getDefiningOp();
+  if (!op || op->getNumOperands() == 0)
+    return std::nullopt;
+  if (getUnlinkedName(op) == "torch.prim.ListUnpack")
+    return getListedSlice(value);
+  if (op->getNumResults() != 1)
+    return std::nullopt;
+  TensorSlice slice;
   slice.source = &op->getOpOperand(0);
   RankedTensorType from = getTensorType(op->getOperand(0));
   if (!from)
