@@ -182,3 +182,81 @@ func.func @torch_list_summed(%x: tensor<5x4xf32>) -> tensor<5x3xf32> {
   %r = quant_llm.linear %1, %w2 name("down") : (tensor<5x2xf32>, tensor<3x2xf32>) -> tensor<5x3xf32>
   return %r : tensor<5x3xf32>
 }
+
+// -----
+
+// A number that is written for all tokens and channels stays one number: the
+// scale goes into the rows of up, not into as much data as there are activations.
+// CHECK-LABEL: @splat
+// CHECK: "stablehlo.constant"() <{value = dense<5.000000e-01> : tensor<5x2xf32>}>
+// CHECK-NOT: quant_llm.scale_columns
+// CHECK: quant_llm.scale_rows
+// CHECK-NOT: quant_llm.scale_columns
+// CHECK: return
+func.func @splat(%x: tensor<5x4xf32>, %gate: tensor<5x2xf32>) -> tensor<5x3xf32> {
+  %s = quant_llm.parameter ""::"s" : tensor<2xf32> = dense<[2.0, 4.0]> : tensor<2xf32>
+  %w = quant_llm.parameter ""::"up.weight" : tensor<2x4xf32> = dense<1.0> : tensor<2x4xf32>
+  %w2 = quant_llm.parameter ""::"down.weight" : tensor<3x2xf32> = dense<1.0> : tensor<3x2xf32>
+  %half = "stablehlo.constant"() <{value = dense<0.5> : tensor<5x2xf32>}> : () -> tensor<5x2xf32>
+  %up = quant_llm.linear %x, %w name("up") : (tensor<5x4xf32>, tensor<2x4xf32>) -> tensor<5x2xf32>
+  %g = "stablehlo.multiply"(%half, %gate) : (tensor<5x2xf32>, tensor<5x2xf32>) -> tensor<5x2xf32>
+  %m = "stablehlo.multiply"(%g, %up) : (tensor<5x2xf32>, tensor<5x2xf32>) -> tensor<5x2xf32>
+  // expected-remark@+1 {{the scale of the input of 'down' is folded into 'up'}}
+  %1 = quant_llm.scale_columns %m by inverse %s : tensor<5x2xf32>, tensor<2xf32>
+  %r = quant_llm.linear %1, %w2 name("down") : (tensor<5x2xf32>, tensor<3x2xf32>) -> tensor<5x3xf32>
+  return %r : tensor<5x3xf32>
+}
+
+// -----
+
+// A cache of no tokens before the value's, and a type that is asserted.
+// CHECK-LABEL: @torch_cache
+// CHECK: quant_llm.scale_rows
+// CHECK-NOT: quant_llm.scale_columns
+// CHECK: "torch.aten.cat"
+func.func @torch_cache(%x: tensor<5x4xf32>) -> tensor<5x3xf32> {
+  %s = quant_llm.parameter ""::"s" : tensor<2xf32> = dense<[2.0, 4.0]> : tensor<2xf32>
+  %w = quant_llm.parameter ""::"v.weight" : tensor<2x4xf32> = dense<1.0> : tensor<2x4xf32>
+  %w2 = quant_llm.parameter ""::"o.weight" : tensor<3x2xf32> = dense<1.0> : tensor<3x2xf32>
+  %y = quant_llm.linear %x, %w name("v") : (tensor<5x4xf32>, tensor<2x4xf32>) -> tensor<5x2xf32>
+  %t = "torch_c.from_builtin_tensor"(%y) : (tensor<5x2xf32>) -> !torch.vtensor<[5,2],f32>
+  %none = "torch.constant.none"() : () -> !torch.none
+  %c0 = "torch.constant.int"() <{value = 0 : i64}> : () -> !torch.int
+  "torch.aten._assert_tensor_metadata"(%t, %none, %none, %none, %none, %none) : (!torch.vtensor<[5,2],f32>, !torch.none, !torch.none, !torch.none, !torch.none, !torch.none) -> ()
+  %nothing = "torch.vtensor.literal"() <{value = dense<> : tensor<0xf32>}> : () -> !torch.vtensor<[0],f32>
+  %l = "torch.prim.ListConstruct"(%nothing, %t) : (!torch.vtensor<[0],f32>, !torch.vtensor<[5,2],f32>) -> !torch.list<vtensor>
+  %c = "torch.aten.cat"(%l, %c0) : (!torch.list<vtensor>, !torch.int) -> !torch.vtensor<[5,2],f32>
+  %0 = "torch_c.to_builtin_tensor"(%c) : (!torch.vtensor<[5,2],f32>) -> tensor<5x2xf32>
+  // expected-remark@+1 {{the scale of the input of 'o' is folded into 'v'}}
+  %1 = quant_llm.scale_columns %0 by inverse %s : tensor<5x2xf32>, tensor<2xf32>
+  %r = quant_llm.linear %1, %w2 name("o") : (tensor<5x2xf32>, tensor<3x2xf32>) -> tensor<5x3xf32>
+  return %r : tensor<5x3xf32>
+}
+
+// -----
+
+// Joined along the channels, which no map follows; and something that is added
+// to a product of matrices.
+// CHECK-LABEL: @torch_joined
+// CHECK-COUNT-2: quant_llm.scale_columns %{{.*}} by inverse
+func.func @torch_joined(%a: !torch.vtensor<[5,1],f32>, %x: !torch.vtensor<[1,5,5],f32>, %v: !torch.vtensor<[1,5,2],f32>) -> (tensor<5x3xf32>, tensor<1x5x3xf32>) {
+  %s = quant_llm.parameter ""::"s" : tensor<2xf32> = dense<[2.0, 4.0]> : tensor<2xf32>
+  %s2 = quant_llm.parameter ""::"s2" : tensor<2xf32> = dense<[2.0, 4.0]> : tensor<2xf32>
+  %w = quant_llm.parameter ""::"a.weight" : tensor<3x2xf32> = dense<1.0> : tensor<3x2xf32>
+  %w2 = quant_llm.parameter ""::"b.weight" : tensor<3x2xf32> = dense<1.0> : tensor<3x2xf32>
+  %c1 = "torch.constant.int"() <{value = 1 : i64}> : () -> !torch.int
+  %l = "torch.prim.ListConstruct"(%a, %a) : (!torch.vtensor<[5,1],f32>, !torch.vtensor<[5,1],f32>) -> !torch.list<vtensor>
+  // expected-note@+1 {{here}}
+  %c = "torch.aten.cat"(%l, %c1) : (!torch.list<vtensor>, !torch.int) -> !torch.vtensor<[5,2],f32>
+  %0 = "torch_c.to_builtin_tensor"(%c) : (!torch.vtensor<[5,2],f32>) -> tensor<5x2xf32>
+  // expected-remark@+1 {{stays an op that runs: division does not go through 'torch.aten.cat'}}
+  %1 = quant_llm.scale_columns %0 by inverse %s : tensor<5x2xf32>, tensor<2xf32>
+  %r = quant_llm.linear %1, %w name("a") : (tensor<5x2xf32>, tensor<3x2xf32>) -> tensor<5x3xf32>
+  // expected-note@+1 {{here}}
+  %b = "torch.aten.baddbmm"(%v, %x, %v, %c1, %c1) : (!torch.vtensor<[1,5,2],f32>, !torch.vtensor<[1,5,5],f32>, !torch.vtensor<[1,5,2],f32>, !torch.int, !torch.int) -> !torch.vtensor<[1,5,2],f32>
+  %2 = "torch_c.to_builtin_tensor"(%b) : (!torch.vtensor<[1,5,2],f32>) -> tensor<1x5x2xf32>
+  // expected-remark@+1 {{stays an op that runs: something is added to a product}}
+  %3 = quant_llm.scale_columns %2 by inverse %s2 : tensor<1x5x2xf32>, tensor<2xf32>
+  %t = quant_llm.linear %3, %w2 name("b") : (tensor<1x5x2xf32>, tensor<3x2xf32>) -> tensor<1x5x3xf32>
+  return %r, %t : tensor<5x3xf32>, tensor<1x5x3xf32>
+}

@@ -81,6 +81,7 @@ private:
   mlir::LogicalResult divideTensorSum(mlir::Operation *op, ChannelRef map,
                                       double offset);
   mlir::LogicalResult divideTensorProduct(mlir::Operation *op, ChannelRef map);
+  mlir::LogicalResult divideConcatenation(mlir::Operation *op, ChannelRef map);
   mlir::LogicalResult divideTensorContraction(mlir::Operation *op,
                                               ChannelRef map);
   mlir::LogicalResult divideRepeated(mlir::OpOperand &operand, ChannelRef map,

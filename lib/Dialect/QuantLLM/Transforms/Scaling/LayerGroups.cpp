@@ -113,6 +113,21 @@ void ScoreFinder::follow(OpOperand *operand, ChannelMap map) {
   }
 }
 
+/// Of a tensor of `type`, of which parts are cut or that is a part itself, all
+/// that lies along the dimensions of the channels in `map`: which of them are
+/// meant doesn't matter, only which layer they come from.
+static ChannelMap alongChannels(const ChannelMap &map, RankedTensorType type) {
+  ChannelMap all(map.size());
+  if (!type || type.getRank() != static_cast<int64_t>(map.size()))
+    return map;
+  for (auto [dim, digits] : llvm::enumerate(map))
+    if (!digits.empty() && !type.isDynamicDim(dim))
+      all[dim].push_back({type.getDimSize(dim), 1});
+    else
+      all[dim] = digits;
+  return all;
+}
+
 void ScoreFinder::visit(Value value, const ChannelMap &map) {
   if (llvm::all_of(map, [](const DimDigits &d) { return d.empty(); }))
     return;
@@ -125,6 +140,9 @@ void ScoreFinder::visit(Value value, const ChannelMap &map) {
     if (getTensorType(operand.get()))
       worklist.emplace_back(operand.get(), at);
   };
+  auto nextPart = [&](OpOperand &operand) {
+    next(operand, alongChannels(map, getTensorType(operand.get())));
+  };
   if (std::optional<LayoutSource> source = getReshapeSource(value, map))
     return next(*source->operand, source->map);
   if (isa<LinearOp, MatmulOp>(op)) {
@@ -134,18 +152,23 @@ void ScoreFinder::visit(Value value, const ChannelMap &map) {
   }
   // Rotary embeddings cut heads in two and join them.
   if (std::optional<TensorSlice> slice = getTensorSlice(value)) {
-    if (slice->dropped.none())
-      next(*slice->source, map);
-    return;
+    ChannelMap whole;
+    for (auto [from, dim] = std::pair(map.begin(), 0u);
+         dim < slice->dropped.size(); ++dim)
+      whole.push_back(slice->dropped.test(dim) || from == map.end()
+                          ? DimDigits()
+                          : *from++);
+    OpOperand &source = *slice->source;
+    return next(source, alongChannels(whole, getTensorType(source.get())));
   }
   if (isa<tensor::ConcatOp>(op)) {
     for (OpOperand &operand : op->getOpOperands())
-      next(operand, map);
+      nextPart(operand);
     return;
   }
   if (auto insert = dyn_cast<tensor::InsertSliceOp>(op)) {
-    next(insert.getSourceMutable(), map);
-    return next(insert.getDestMutable(), map);
+    nextPart(insert.getSourceMutable());
+    return nextPart(insert.getDestMutable());
   }
   if (std::optional<ElementAccess> repeated = getTensorLayout(value, map))
     return next(*repeated->tensor, repeated->map);
@@ -153,7 +176,7 @@ void ScoreFinder::visit(Value value, const ChannelMap &map) {
     bool joins = getTensorOpKind(op) == TensorOpKind::Concatenation;
     for (OpOperand *operand : getTensorOperands(op)) {
       if (joins)
-        next(*operand, map);
+        nextPart(*operand);
       else if (auto access = getRepeatedOperand(*operand, map))
         next(*operand, access->map);
     }

@@ -70,8 +70,13 @@ LogicalResult FoldPlanner::divideOperand(OpOperand &operand,
   if (!isOnLastDim(view->map) && !rows)
     return fail(operand.getOwner()->getLoc(),
                 "the channels are not the last dimension of a constant");
-  if (!getTensorType(view->root).hasStaticShape())
+  RankedTensorType type = getTensorType(view->root);
+  if (!type.hasStaticShape())
     return fail(operand.getOwner()->getLoc(), "a constant of a dynamic shape");
+  // A number that is written once and would be data of all tokens.
+  if (type.getNumElements() > channels && getUniformNumber(operand.get()))
+    return fail(operand.getOwner()->getLoc(),
+                "one number is multiplied with all channels");
   state.plan.constants.push_back({&operand, map, offset});
   return success();
 }

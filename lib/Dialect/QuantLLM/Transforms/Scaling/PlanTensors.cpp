@@ -6,6 +6,8 @@
 
 #include "FoldPlanner.h"
 
+#include "../Raising/UnlinkedOps.h"
+
 using namespace mlir;
 using namespace qk::quant_llm;
 
@@ -75,6 +77,8 @@ LogicalResult FoldPlanner::divideTensorContraction(Operation *op,
                                                    const ChannelMap &map) {
   // The operand with most of the channels: attention's values, which heads may
   // share, rather than its weights.
+  if (getUnlinkedName(op) == "torch.aten.baddbmm")
+    return fail(op->getLoc(), "something is added to a product");
   std::optional<ElementAccess> best;
   int64_t least = 0;
   for (const ContractedSide &side : getContractedSides(op)) {
@@ -93,6 +97,27 @@ LogicalResult FoldPlanner::divideTensorContraction(Operation *op,
   if (!best)
     return fail(op->getLoc(), "its indices can't be followed");
   return divideAccess(*best);
+}
+
+/// Tensors that are joined along no dimension of the channels: a cache's and
+/// new tokens.
+LogicalResult FoldPlanner::divideConcatenation(Operation *op,
+                                               const ChannelMap &map) {
+  std::optional<int64_t> dim = getConcatenatedDim(op);
+  SmallVector<OpOperand *> operands = getTensorOperands(op);
+  if (!dim || operands.empty() || !map[*dim].empty())
+    return failThrough(op);
+  for (OpOperand *operand : operands) {
+    RankedTensorType type = getTensorType(operand->get());
+    // A cache of no tokens yet, which torch lets be of any rank.
+    if (llvm::is_contained(type.getShape(), 0))
+      state.consumed.insert(operand);
+    else if (type.getRank() != static_cast<int64_t>(map.size()))
+      return failThrough(op);
+    else if (failed(divideOperand(*operand, map)))
+      return failure();
+  }
+  return success();
 }
 
 LogicalResult FoldPlanner::divideTensorOp(Operation *op, const ChannelMap &map,
@@ -124,6 +149,8 @@ LogicalResult FoldPlanner::divideTensorOp(Operation *op, const ChannelMap &map,
       if (failed(divideRepeated(*operand, map)))
         return failure();
     return success();
+  case TensorOpKind::Concatenation:
+    return divideConcatenation(op, map);
   default:
     return failThrough(op);
   }

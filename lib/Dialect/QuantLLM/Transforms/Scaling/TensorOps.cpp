@@ -72,10 +72,11 @@ TensorOpKind qk::quant_llm::getTensorOpKind(Operation *op) {
              Kind::Homogeneous)
       .Cases({"onnx.Neg", "onnx.Abs", "onnx.Relu"}, Kind::Homogeneous)
       .Cases({"stablehlo.dot_general", "stablehlo.dot", "torch.aten.matmul",
-              "torch.aten.bmm", "torch.aten.mm", "onnx.MatMul",
-              "torch.aten.scaled_dot_product_attention"},
+              "torch.aten.bmm", "torch.aten.mm", "torch.aten.baddbmm",
+              "onnx.MatMul", "torch.aten.scaled_dot_product_attention"},
              Kind::Contraction)
-      .Cases({"stablehlo.concatenate", "onnx.Concat"}, Kind::Concatenation)
+      .Cases({"stablehlo.concatenate", "torch.aten.cat", "onnx.Concat"},
+             Kind::Concatenation)
       .Cases({"torch.aten.layer_norm", "torch.aten.rms_norm",
               "onnx.LayerNormalization"},
              Kind::Norm)
@@ -92,6 +93,13 @@ SmallVector<OpOperand *> qk::quant_llm::getTensorOperands(Operation *op) {
   case TensorOpKind::Contraction:
     return {};
   case TensorOpKind::Concatenation:
+    if (getUnlinkedName(op) != "torch.aten.cat")
+      break;
+    // Its tensors are in a list.
+    if (Operation *list = op->getOperand(0).getDefiningOp();
+        list && getUnlinkedName(list) == "torch.prim.ListConstruct" &&
+        list->hasOneUse())
+      all = list->getOpOperands();
     break;
   case TensorOpKind::Homogeneous:
     all = all.take_front(1);
@@ -112,6 +120,25 @@ SmallVector<OpOperand *> qk::quant_llm::getTensorOperands(Operation *op) {
     if (isTensor(operand))
       operands.push_back(&operand);
   return operands;
+}
+
+std::optional<int64_t> qk::quant_llm::getConcatenatedDim(Operation *op) {
+  RankedTensorType type = getTensorType(op->getResult(0));
+  if (!type)
+    return std::nullopt;
+  std::optional<SmallVector<int64_t>> dim;
+  StringRef name = getUnlinkedName(op);
+  if (auto concat = dyn_cast<tosa::ConcatOp>(op))
+    dim = {static_cast<int64_t>(concat.getAxis())};
+  else if (name == "torch.aten.cat" && op->getNumOperands() == 2)
+    dim = getIntegers(op->getOperand(1));
+  else if (auto number = dyn_cast_or_null<IntegerAttr>(getUnlinkedAttr(
+               op, name == "onnx.Concat" ? "axis" : "dimension")))
+    dim = {number.getValue().getSExtValue()};
+  if (!dim || dim->size() != 1)
+    return std::nullopt;
+  int64_t at = dim->front() < 0 ? dim->front() + type.getRank() : dim->front();
+  return at >= 0 && at < type.getRank() ? std::optional(at) : std::nullopt;
 }
 
 std::optional<double> qk::quant_llm::getUniformNumber(Value value) {
@@ -277,11 +304,14 @@ getSides(const UnlinkedContraction &contraction) {
 
 SmallVector<ContractedSide, 2>
 qk::quant_llm::getContractedSides(Operation *op) {
-  if (getTensorOpKind(op) != TensorOpKind::Contraction ||
-      op->getNumOperands() < 2 || !getTensorType(op->getOperand(0)) ||
-      !getTensorType(op->getOperand(1)))
-    return {};
   StringRef name = getUnlinkedName(op);
+  // Behind what is added to the product.
+  unsigned first = name == "torch.aten.baddbmm" ? 1 : 0;
+  if (getTensorOpKind(op) != TensorOpKind::Contraction ||
+      op->getNumOperands() < first + 2 ||
+      !getTensorType(op->getOperand(first)) ||
+      !getTensorType(op->getOperand(first + 1)))
+    return {};
   if (name == "torch.aten.scaled_dot_product_attention") {
     RankedTensorType v = getTensorType(op->getOperand(2));
     if (!v || v.getRank() < 2)
@@ -301,12 +331,13 @@ qk::quant_llm::getContractedSides(Operation *op) {
   int64_t rank = getTensorType(op->getResult(0)).getRank();
   SmallVector<ContractedSide, 2> sides;
   for (unsigned side : {0u, 1u}) {
-    int64_t own = getTensorType(op->getOperand(side)).getRank();
+    OpOperand &operand = op->getOpOperand(first + side);
+    int64_t own = getTensorType(operand.get()).getRank();
     if (own < 2 || own > rank)
       return {};
     auto dims = llvm::to_vector(llvm::seq<int64_t>(rank - own, rank));
     dims[side == 0 ? own - 1 : own - 2] = -1;
-    sides.push_back({&op->getOpOperand(side), dims});
+    sides.push_back({&operand, dims});
   }
   return sides;
 }

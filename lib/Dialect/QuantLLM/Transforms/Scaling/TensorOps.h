@@ -45,6 +45,10 @@ TensorOpKind getTensorOpKind(mlir::Operation *op);
 /// tensors; of a norm its weight and bias; of a concatenation all parts.
 llvm::SmallVector<mlir::OpOperand *> getTensorOperands(mlir::Operation *op);
 
+/// The dimension along which a concatenation joins tensors; nullopt where it
+/// can't be read.
+std::optional<int64_t> getConcatenatedDim(mlir::Operation *op);
+
 /// The number that an operand always is: a uniform constant, or torch's scalar.
 std::optional<double> getUniformNumber(mlir::Value value);
 
@@ -90,7 +94,7 @@ struct TensorSlice {
 /// dialects above.
 std::optional<TensorSlice> getTensorSlice(mlir::Value value);
 
-/// Whether `use` asks only for sizes.
+/// Whether `use` asks only for sizes, or the type.
 bool readsSizesOnly(mlir::OpOperand &use);
 
 } // namespace qk::quant_llm

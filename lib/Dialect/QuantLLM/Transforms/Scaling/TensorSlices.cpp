@@ -119,7 +119,8 @@ std::optional<TensorSlice> qk::quant_llm::getTensorSlice(Value value) {
 bool qk::quant_llm::readsSizesOnly(OpOperand &use) {
   Operation *op = use.getOwner();
   if (isa<tensor::DimOp, shape::ShapeOfOp>(op) ||
-      getUnlinkedKind(op) == UnlinkedKind::Size)
+      getUnlinkedKind(op) == UnlinkedKind::Size ||
+      getUnlinkedName(op) == "torch.aten._assert_tensor_metadata")
     return true;
   auto linalgOp = dyn_cast<linalg::LinalgOp>(op);
   return linalgOp && linalgOp.isDpsInit(&use) &&
