@@ -74,3 +74,18 @@ func.func @listed(%x: tensor<5x8xf32>, %key: !torch.vtensor<[4,5],f32>) -> !torc
   %s = "torch.aten.mm"(%q, %key) : (!torch.vtensor<[5,4],f32>, !torch.vtensor<[4,5],f32>) -> !torch.vtensor<[5,5],f32>
   return %s : !torch.vtensor<[5,5],f32>
 }
+
+// -----
+
+// Ops that no tool wrote: nothing is followed through them.
+// CHECK-LABEL: @malformed
+// CHECK: quant_llm.clip
+func.func @malformed(%x: tensor<5x8xf32>, %key: !torch.vtensor<[8,5],f32>) -> (tensor<5x4xf32>, !torch.vtensor<[5,5],f32>, !torch.vtensor<[5,5],f32>) {
+  %w = quant_llm.parameter ""::"v.weight" : tensor<4x8xf32> = dense<1.0> : tensor<4x8xf32>
+  %a = quant_llm.linear %x, %w name("v") : (tensor<5x8xf32>, tensor<4x8xf32>) -> tensor<5x4xf32>
+  %c = "torch.aten.cat"() : () -> !torch.vtensor<[5,8],f32>
+  %s = "torch.aten.mm"(%c, %key) : (!torch.vtensor<[5,8],f32>, !torch.vtensor<[8,5],f32>) -> !torch.vtensor<[5,5],f32>
+  %u = "torch.prim.ListUnpack"() : () -> !torch.vtensor<[5,8],f32>
+  %b = "torch.aten.baddbmm"(%u, %key) : (!torch.vtensor<[5,8],f32>, !torch.vtensor<[8,5],f32>) -> !torch.vtensor<[5,5],f32>
+  return %a, %s, %b : tensor<5x4xf32>, !torch.vtensor<[5,5],f32>, !torch.vtensor<[5,5],f32>
+}

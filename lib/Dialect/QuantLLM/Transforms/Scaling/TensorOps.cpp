@@ -93,7 +93,7 @@ SmallVector<OpOperand *> qk::quant_llm::getTensorOperands(Operation *op) {
   case TensorOpKind::Contraction:
     return {};
   case TensorOpKind::Concatenation:
-    if (getUnlinkedName(op) != "torch.aten.cat")
+    if (getUnlinkedName(op) != "torch.aten.cat" || op->getNumOperands() == 0)
       break;
     // Its tensors are in a list.
     if (Operation *list = op->getOperand(0).getDefiningOp();
