@@ -74,7 +74,8 @@ LogicalResult FoldPlanner::divideOperand(OpOperand &operand,
   if (!type.hasStaticShape())
     return fail(operand.getOwner()->getLoc(), "a constant of a dynamic shape");
   // A number that is written once and would be data of all tokens.
-  if (type.getNumElements() > channels && getUniformNumber(operand.get()))
+  if (!rows && type.getNumElements() > type.getShape().back() &&
+      getUniformNumber(operand.get()))
     return fail(operand.getOwner()->getLoc(),
                 "one number is multiplied with all channels");
   state.plan.constants.push_back({&operand, map, offset});

@@ -75,10 +75,10 @@ LogicalResult FoldPlanner::divideTensorProduct(Operation *op,
 
 LogicalResult FoldPlanner::divideTensorContraction(Operation *op,
                                                    const ChannelMap &map) {
-  // The operand with most of the channels: attention's values, which heads may
-  // share, rather than its weights.
   if (getUnlinkedName(op) == "torch.aten.baddbmm")
     return fail(op->getLoc(), "something is added to a product");
+  // The operand with most of the channels: attention's values, which heads may
+  // share, rather than its weights.
   std::optional<ElementAccess> best;
   int64_t least = 0;
   for (const ContractedSide &side : getContractedSides(op)) {
