@@ -69,11 +69,7 @@ QK_EXPORT int qkKernelCompile(QkContext *context, const QkKernel *options,
     kernel.name = options->name;
   kernel.threads = !options->sequential;
   std::string triple = llvm::sys::getDefaultTargetTriple();
-  if (llvm::Triple(triple).getArch() == llvm::Triple::x86_64)
-    kernel.levels = {Level::AVX512VNNI, Level::AVXVNNI, Level::AVX2,
-                     Level::Portable};
-  else
-    kernel.levels = {Level::Portable};
+  kernel.levels = standaloneLevels(llvm::Triple(triple));
 
   std::unique_ptr<MLIRContext> own = context->makeContext();
   OwningOpRef<ModuleOp> module = buildStandaloneKernel(own.get(), kernel);

@@ -14,10 +14,12 @@
 #include "mlir/Target/LLVMIR/Dialect/All.h"
 #include "qk/Conversion/HostToLLVM/Passes.h"
 #include "qk/Conversion/HostToLLVM/StorageTypes.h"
+#include "qk/Dialect/Kernel/Kernel.h"
 #include "qk/Runtime/CPULevel.h"
 #include "qk/Runtime/Runtime.h"
 #include "qk/Storage/MappedFile.h"
 #include "qk/Storage/ParameterStore.h"
+#include "qk/Target/CPU/KernelBuilder.h"
 #include "llvm/ExecutionEngine/Orc/JITTargetMachineBuilder.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/TargetSelect.h"
@@ -188,6 +190,26 @@ static void keepFreedMemory() {
   (void)done;
 }
 
+/// Kernels of another architecture's level have instructions that LLVM, asked
+/// for this machine, stops at.
+static llvm::Error checkLevels(ModuleOp module) {
+  const llvm::Triple host(llvm::sys::getProcessTriple());
+  const cpu::Architecture ours = cpu::architectureOf(host);
+  for (auto function : module.getOps<LLVM::LLVMFuncOp>()) {
+    auto named = function->getAttrOfType<StringAttr>(kernel::kLevelAttr);
+    auto level = named ? cpu::parseLevel(named.getValue()) : std::nullopt;
+    if (!level || *level == cpu::Level::Portable ||
+        cpu::architecture(*level) == ours)
+      continue;
+    return makeError("kernel '" + function.getSymName() +
+                     "' was compiled for " + named.getValue() +
+                     ", this machine is " + host.getArchName() +
+                     "; lower the model without isa= (for all of a machine's "
+                     "levels), or with an isa= that the machine has");
+  }
+  return llvm::Error::success();
+}
+
 llvm::Expected<std::unique_ptr<Executable>>
 Executable::compile(ModuleOp module, const ExecutableOptions &options) {
   Operation *foreign = nullptr;
@@ -201,6 +223,8 @@ Executable::compile(ModuleOp module, const ExecutableOptions &options) {
   if (foreign)
     return makeError("the module is not lowered: it contains '" +
                      foreign->getName().getStringRef() + "'");
+  if (llvm::Error error = checkLevels(module))
+    return std::move(error);
   std::unique_ptr<Executable> executable(new Executable);
   if (llvm::Error error = executable->readEntries(module))
     return std::move(error);

@@ -13,55 +13,65 @@
 #include <cstring>
 #include <string>
 
+#if defined(__aarch64__) && defined(__linux__)
+#include <asm/hwcap.h>
+#include <sys/auxv.h>
+#endif
+
 namespace {
 
-int32_t machineLevel() {
+/// Bit i: the machine can run code for level i. (No chain: one with avx512-vnni
+/// may lack avx-vnni.)
+int32_t machineLevels() {
+  int32_t levels = 1;
 #if defined(__x86_64__)
   __builtin_cpu_init();
   if (!__builtin_cpu_supports("avx2") || !__builtin_cpu_supports("fma") ||
       !__builtin_cpu_supports("f16c"))
-    return 0;
+    return levels;
+  levels |= 1 << 1;
+  if (__builtin_cpu_supports("avxvnni"))
+    levels |= 1 << 2;
   if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
       __builtin_cpu_supports("avx512vl") &&
       __builtin_cpu_supports("avx512dq") &&
       __builtin_cpu_supports("avx512vnni"))
-    return 3;
-  return __builtin_cpu_supports("avxvnni") ? 2 : 1;
-#else
-  return 0;
+    levels |= 1 << 3;
+#elif defined(__aarch64__) && defined(__linux__)
+  if (!(getauxval(AT_HWCAP) & HWCAP_ASIMDDP))
+    return levels;
+  levels |= 1 << 4;
+  if (getauxval(AT_HWCAP2) & HWCAP2_I8MM)
+    levels |= 1 << 5;
 #endif
+  return levels;
 }
 
-int32_t allowedLevel() {
-  int32_t level = machineLevel();
+/// Those of them that QK_CPU_LEVEL allows.
+int32_t allowedLevels() {
+  int32_t levels = machineLevels();
   if (const char *text = std::getenv("QK_CPU_LEVEL")) {
     char *end = nullptr;
     long wanted = std::strtol(text, &end, 10);
-    if (end != text && *end == '\0' && wanted >= 0 && wanted < level)
-      level = static_cast<int32_t>(wanted);
+    if (end != text && *end == '\0' && wanted >= 0 && wanted < 31)
+      levels &= (int32_t(1) << (wanted + 1)) - 1;
   }
-  return level;
+  return levels;
 }
 
-/// Whether the machine can run code for `level`.
-bool hasLevel(int32_t level) {
-  if (level > qk_cpu_level())
-    return false;
-#if defined(__x86_64__)
-  // Not implied by the level above it.
-  if (level == 2)
-    return __builtin_cpu_supports("avxvnni");
-#endif
-  return true;
+int32_t availableLevels() {
+  static const int32_t levels = allowedLevels();
+  return levels;
 }
 
-constexpr int32_t kLevels = 4;
+constexpr int32_t kLevels = 6;
 
 /// The names of `--lower-to-cpu="isa=..."`, of those levels that `chosen`
 /// takes.
 template <typename Chosen> std::string namesOf(Chosen chosen) {
-  static const char *const names[kLevels] = {"portable", "avx2", "avx-vnni",
-                                             "avx512-vnni"};
+  static const char *const names[kLevels] = {"portable",     "avx2",
+                                             "avx-vnni",     "avx512-vnni",
+                                             "neon-dotprod", "neon-i8mm"};
   std::string text;
   for (int32_t level = kLevels - 1; level >= 0; --level)
     if (chosen(level))
@@ -72,13 +82,12 @@ template <typename Chosen> std::string namesOf(Chosen chosen) {
 } // namespace
 
 extern "C" int32_t qk_cpu_level(void) {
-  static const int32_t level = allowedLevel();
-  return level;
+  return qk_best_cpu_level((1 << kLevels) - 1);
 }
 
 extern "C" int32_t qk_best_cpu_level(int32_t levels) {
   for (int32_t level = kLevels - 1; level >= 0; --level)
-    if ((levels >> level & 1) && hasLevel(level))
+    if ((levels & availableLevels()) >> level & 1)
       return level;
   return -1;
 }
@@ -93,7 +102,9 @@ extern "C" int32_t qk_choose_cpu_level(int32_t levels) {
       "the kernels were compiled for %s, this machine has %s; lower the model "
       "without isa= (for all), or with an isa= that the machine has",
       namesOf([&](int32_t level) { return levels >> level & 1; }).c_str(),
-      namesOf(hasLevel).c_str());
+      namesOf([](int32_t level) {
+        return availableLevels() >> level & 1;
+      }).c_str());
   qk_fail(message, static_cast<int64_t>(std::strlen(message)));
   return -1;
 }

@@ -45,7 +45,8 @@ struct Options {
   cl::opt<std::string> activations{
       "activations", cl::desc("int16, int8 or float"), cl::init("int16")};
   cl::opt<std::string> isa{
-      "isa", cl::desc("portable, avx2, avx-vnni or avx512-vnni; default: "
+      "isa", cl::desc("portable, avx2, avx-vnni, avx512-vnni (with --list "
+                      "neon-dotprod or neon-i8mm, too); default: "
                       "the best of this machine")};
   cl::opt<int> threads{"threads", cl::desc("OpenMP threads"), cl::init(1)};
   cl::opt<int64_t> cold{"cold",
@@ -104,8 +105,10 @@ static Level parseISA() {
     return machine;
   auto level = parseLevel(options->isa.getValue());
   if (!level)
-    fail("unknown isa '" + options->isa +
-         "', expected portable, avx2, avx-vnni or avx512-vnni");
+    fail("unknown isa '" + options->isa + "', expected " + levelNames());
+  // What would be chosen can be printed for every machine.
+  if (options->list)
+    return *level;
   if (qk_best_cpu_level(1 << static_cast<int32_t>(*level)) < 0)
     fail("this machine cannot run " + options->isa + ", only up to " +
          std::string(name(machine)));

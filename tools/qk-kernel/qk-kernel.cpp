@@ -62,7 +62,8 @@ struct Options {
   cl::list<std::string> isa{
       "isa",
       cl::desc(
-          "ISA levels in the object: avx512-vnni, avx-vnni, avx2, portable "
+          "ISA levels in the object: avx512-vnni, avx-vnni, avx2; neon-i8mm, "
+          "neon-dotprod; portable "
           "(default: all of the target's, chosen when it runs)"),
       cl::CommaSeparated};
   cl::opt<std::string> target{
@@ -134,20 +135,30 @@ static KernelSpec parseSpec() {
 
 static std::vector<Level> parseLevels(const llvm::Triple &target) {
   std::vector<Level> levels;
+  const Architecture of = architectureOf(target);
+  const std::vector<Level> all = standaloneLevels(target);
+  std::string theirs;
+  for (Level level : all)
+    theirs += (level == all.front()  ? ""
+               : level == all.back() ? " or "
+                                     : ", ") +
+              std::string(name(level));
   for (const std::string &text : options->isa) {
-    Level level = expect(parseLevel(text), "isa", text,
-                         "avx512-vnni, avx-vnni, avx2 or portable");
-    if (level != Level::Portable && target.getArch() != llvm::Triple::x86_64)
-      fail("--isa: " + text + " is a level of x86-64, the target is '" +
-           target.str() + "'; give --isa=portable");
+    Level level = expect(parseLevel(text), "isa", text, levelNames());
+    if (level != Level::Portable && architecture(level) != of)
+      fail(
+          "--isa: " + text + " is a level of " +
+          (architecture(level) == Architecture::X86_64 ? "x86-64" : "AArch64") +
+          ", the target is '" + target.str() + "'; expected " + theirs);
+    if (!llvm::is_contained(all, level))
+      fail("--isa: " + text + " on '" + target.str() +
+           "': what the processor has can be found out on Linux only; "
+           "expected " +
+           theirs);
     if (!llvm::is_contained(levels, level))
       levels.push_back(level);
   }
-  if (!levels.empty())
-    return levels;
-  if (target.getArch() != llvm::Triple::x86_64)
-    return {Level::Portable};
-  return {Level::AVX512VNNI, Level::AVXVNNI, Level::AVX2, Level::Portable};
+  return levels.empty() ? all : levels;
 }
 
 static StandaloneKernel parseKernel(const llvm::Triple &target) {

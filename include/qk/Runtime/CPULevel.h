@@ -19,8 +19,9 @@ extern "C" {
 #endif
 
 /// The best ISA level of this machine: 0 portable, 1 avx2 (with fma and f16c),
-/// 2 avx-vnni, 3 avx512-vnni (with f, bw, vl, dq). The environment variable
-/// QK_CPU_LEVEL (one of these numbers), read once, lowers it.
+/// 2 avx-vnni, 3 avx512-vnni (with f, bw, vl, dq), 4 neon-dotprod, 5 neon-i8mm.
+/// The environment variable QK_CPU_LEVEL (one of these numbers), read once,
+/// lowers it.
 int32_t qk_cpu_level(void);
 
 /// The best of some levels that this machine has, or -1: bit i of `levels` says

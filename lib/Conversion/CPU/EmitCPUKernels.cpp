@@ -16,6 +16,8 @@
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
 #include "mlir/Pass/PassManager.h"
+#include "llvm/TargetParser/Host.h"
+#include "llvm/TargetParser/Triple.h"
 
 namespace qk {
 #define GEN_PASS_DEF_EMITCPUKERNELS
@@ -60,13 +62,24 @@ struct EmitCPUKernels : qk::impl::EmitCPUKernelsBase<EmitCPUKernels> {
       auto level = cpu::parseLevel(text);
       if (!level)
         return getOperation().emitError("unknown isa '")
-               << text << "', expected avx512-vnni, avx-vnni, avx2 or portable";
+               << text << "', expected " << cpu::levelNames();
+      for (cpu::Level other : levels)
+        if (*level != cpu::Level::Portable && other != cpu::Level::Portable &&
+            architecture(*level) != architecture(other))
+          return getOperation().emitError("isa: expected levels of one "
+                                          "architecture, got ")
+                 << name(other) << " and " << name(*level);
       if (!llvm::is_contained(levels, *level))
         levels.push_back(*level);
     }
-    if (levels.empty())
-      levels = {cpu::Level::AVX512VNNI, cpu::Level::AVXVNNI, cpu::Level::AVX2,
-                cpu::Level::Portable};
+    if (!levels.empty())
+      return success();
+    // All of the module's target, else of this machine.
+    auto named = getOperation()->getAttrOfType<StringAttr>(
+        LLVM::LLVMDialect::getTargetTripleAttrName());
+    llvm::Triple target(named ? named.str()
+                              : llvm::sys::getDefaultTargetTriple());
+    llvm::append_range(levels, cpu::levelsOf(cpu::architectureOf(target)));
     return success();
   }
 };

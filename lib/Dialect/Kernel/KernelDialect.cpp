@@ -123,6 +123,22 @@ LogicalResult DotOp::verify() {
 }
 
 //===----------------------------------------------------------------------===//
+// DotBlocksOp
+//===----------------------------------------------------------------------===//
+
+LogicalResult DotBlocksOp::verify() {
+  // dot_blocks_c1
+  int64_t lanes = cast<VectorType>(getAcc().getType()).getNumElements();
+  int64_t bytes = cast<VectorType>(getLhs().getType()).getNumElements();
+  if (lanes % 4 != 0)
+    return emitOpError("expected blocks of 4 lanes, got ") << lanes << " lanes";
+  if (bytes != 4 * lanes)
+    return emitOpError("expected ")
+           << 4 * lanes << " bytes for " << lanes << " lanes, got " << bytes;
+  return success();
+}
+
+//===----------------------------------------------------------------------===//
 // DotPairsOp, AddPairsOp
 //===----------------------------------------------------------------------===//
 

@@ -31,14 +31,24 @@ StringRef levelOf(Operation *op) {
   return level ? level.getValue() : StringRef("portable");
 }
 
+bool isX86(StringRef level) { return level.starts_with("avx"); }
+bool isNEON(StringRef level) { return level.starts_with("neon"); }
+
 Value splat(OpBuilder &b, Location loc, VectorType type, int64_t value) {
   auto element = b.getIntegerAttr(type.getElementType(), value);
   return arith::ConstantOp::create(b, loc,
                                    DenseElementsAttr::get(type, element));
 }
 
+Value intrinsic(OpBuilder &b, Location loc, StringRef name, Type result,
+                ValueRange operands) {
+  return LLVM::CallIntrinsicOp::create(b, loc, result, b.getStringAttr(name),
+                                       operands)
+      .getResult(0);
+}
+
 //===----------------------------------------------------------------------===//
-// unpack: masks and shifts, the same for every level
+// unpack: masks and shifts
 //===----------------------------------------------------------------------===//
 
 /// The first user of `value` if all are in the block that computes it.
@@ -54,21 +64,23 @@ Operation *firstUser(Value value) {
 }
 
 /// Bytes shifted right (left where `by` is negative) as 16-bit words, which is
-/// what vector units have: bits of the neighbour come in.
-Value shiftBytes(OpBuilder &b, Location loc, Value bytes, int64_t by) {
+/// what vector units have: bits of the neighbour come in. NEON shifts bytes.
+Value shiftBytes(OpBuilder &b, Location loc, Value bytes, int64_t by,
+                 bool neon) {
   auto type = cast<VectorType>(bytes.getType());
   if (by == 0)
     return bytes;
   // Odd counts of bytes have no words.
+  const bool single = neon || type.getNumElements() % 2;
   auto words =
-      type.getNumElements() % 2
-          ? type
-          : VectorType::get({type.getNumElements() / 2}, b.getI16Type());
-  Value lanes = vector::BitCastOp::create(b, loc, words, bytes);
+      single ? type
+             : VectorType::get({type.getNumElements() / 2}, b.getI16Type());
+  Value lanes =
+      single ? bytes : Value(vector::BitCastOp::create(b, loc, words, bytes));
   Value amount = splat(b, loc, words, by < 0 ? -by : by);
   lanes = by < 0 ? Value(arith::ShLIOp::create(b, loc, lanes, amount))
                  : Value(arith::ShRUIOp::create(b, loc, lanes, amount));
-  return vector::BitCastOp::create(b, loc, type, lanes);
+  return single ? lanes : Value(vector::BitCastOp::create(b, loc, type, lanes));
 }
 
 Value maskBytes(OpBuilder &b, Location loc, Value bytes, int64_t mask) {
@@ -80,18 +92,34 @@ Value maskBytes(OpBuilder &b, Location loc, Value bytes, int64_t mask) {
 /// Field f of codes of 2 or 4 bits.
 Value wholeBits(OpBuilder &b, UnpackOp op, int64_t f) {
   const int64_t bits = op.getBits(), mask = (int64_t(1) << bits) - 1;
+  const bool neon = isNEON(levelOf(op));
   Value plane = op.getPlanes()[0];
   if (op.getInPlace())
     return maskBytes(b, op.getLoc(), plane, mask << (bits * f));
-  return maskBytes(b, op.getLoc(), shiftBytes(b, op.getLoc(), plane, bits * f),
-                   mask);
+  Value shifted = shiftBytes(b, op.getLoc(), plane, bits * f, neon);
+  // The highest field of a byte shifted by itself is alone.
+  if (neon && bits * (f + 1) == 8)
+    return shifted;
+  return maskBytes(b, op.getLoc(), shifted, mask);
 }
 
 /// Field f of codes of 3 bits: two bits of one plane, one of another.
 Value threeBits(OpBuilder &b, UnpackOp op, int64_t f) {
   Location loc = op.getLoc();
-  Value low = shiftBytes(b, loc, op.getPlanes()[f / 4], 2 * (f % 4));
-  Value high = shiftBytes(b, loc, op.getPlanes()[2], f - 2);
+  const bool neon = isNEON(levelOf(op));
+  Value low = shiftBytes(b, loc, op.getPlanes()[f / 4], 2 * (f % 4), neon);
+  if (neon) {
+    // The high bit and what is above it are inserted above bits 0 and 1.
+    auto type = cast<VectorType>(low.getType());
+    Value above = shiftBytes(b, loc, op.getPlanes()[2], f, neon);
+    if (type.getNumElements() == 16) {
+      Value two = arith::ConstantIntOp::create(b, loc, 2, 32);
+      Value both =
+          intrinsic(b, loc, "llvm.aarch64.neon.vsli", type, {low, above, two});
+      return f == 7 ? both : maskBytes(b, loc, both, 7);
+    }
+  }
+  Value high = shiftBytes(b, loc, op.getPlanes()[2], f - 2, neon);
   // Bits 0 and 1 of low, the others of high: one instruction of three inputs
   // where there is one.
   Value differ = arith::XOrIOp::create(b, loc, low, high);
@@ -128,29 +156,27 @@ struct LowerUnpack : OpRewritePattern<UnpackOp> {
 // dot
 //===----------------------------------------------------------------------===//
 
-Value intrinsic(OpBuilder &b, Location loc, StringRef name, Type result,
-                ValueRange operands) {
-  return LLVM::CallIntrinsicOp::create(b, loc, result, b.getStringAttr(name),
-                                       operands)
-      .getResult(0);
-}
-
-/// Any target: each byte of a 32-bit lane is widened where it is.
-Value portableDot(OpBuilder &b, Location loc, DotOp op) {
-  auto type = cast<VectorType>(op.getAcc().getType());
-  Value u = vector::BitCastOp::create(b, loc, type, op.getLhs());
-  Value s = vector::BitCastOp::create(b, loc, type, op.getRhs());
-  Value acc = op.getAcc();
-  for (int64_t j = 0; j < 4; ++j) {
-    Value uj = u, sj = s;
+/// Any target: each byte of a 32-bit lane is widened where it is. `lhs` and
+/// `rhs` are of i32, four bytes each.
+Value portableDot(OpBuilder &b, Location loc, Value acc, Value lhs, Value rhs,
+                  bool lhsSigned) {
+  auto type = cast<VectorType>(acc.getType());
+  auto signedByte = [&](Value words, int64_t j) -> Value {
+    if (j != 3)
+      words =
+          arith::ShLIOp::create(b, loc, words, splat(b, loc, type, 24 - 8 * j));
+    return arith::ShRSIOp::create(b, loc, words, splat(b, loc, type, 24));
+  };
+  auto unsignedByte = [&](Value words, int64_t j) -> Value {
     if (j != 0)
-      uj = arith::ShRUIOp::create(b, loc, uj, splat(b, loc, type, 8 * j));
-    if (j != 3) {
-      uj = arith::AndIOp::create(b, loc, uj, splat(b, loc, type, 255));
-      sj = arith::ShLIOp::create(b, loc, sj, splat(b, loc, type, 24 - 8 * j));
-    }
-    sj = arith::ShRSIOp::create(b, loc, sj, splat(b, loc, type, 24));
-    Value product = arith::MulIOp::create(b, loc, uj, sj);
+      words = arith::ShRUIOp::create(b, loc, words, splat(b, loc, type, 8 * j));
+    if (j == 3)
+      return words;
+    return arith::AndIOp::create(b, loc, words, splat(b, loc, type, 255));
+  };
+  for (int64_t j = 0; j < 4; ++j) {
+    Value lj = lhsSigned ? signedByte(lhs, j) : unsignedByte(lhs, j);
+    Value product = arith::MulIOp::create(b, loc, lj, signedByte(rhs, j));
     acc = arith::AddIOp::create(b, loc, acc, product);
   }
   return acc;
@@ -185,8 +211,23 @@ struct LowerDot : OpRewritePattern<DotOp> {
     StringRef level = levelOf(op);
     auto type = cast<VectorType>(op.getAcc().getType());
     int64_t lanes = type.getNumElements();
+    auto portable = [&] {
+      auto words = [&](Value bytes) -> Value {
+        return vector::BitCastOp::create(rewriter, loc, type, bytes);
+      };
+      return portableDot(rewriter, loc, op.getAcc(), words(op.getLhs()),
+                         words(op.getRhs()), op.getLhsSigned());
+    };
     Value result;
-    if (level == "avx512-vnni" && lanes == 16)
+    if (op.getLhsSigned())
+      result = isNEON(level) && lanes == 4
+                   ? intrinsic(rewriter, loc, "llvm.aarch64.neon.sdot", type,
+                               op.getOperands())
+                   : portable();
+    else if (level == "neon-i8mm" && lanes == 4)
+      result = intrinsic(rewriter, loc, "llvm.aarch64.neon.usdot", type,
+                         op.getOperands());
+    else if (level == "avx512-vnni" && lanes == 16)
       result = intrinsic(rewriter, loc, "llvm.x86.avx512.vpdpbusd.512", type,
                          op.getOperands());
     else if ((level == "avx512-vnni" || level == "avx-vnni") && lanes == 8)
@@ -195,8 +236,48 @@ struct LowerDot : OpRewritePattern<DotOp> {
     else if (level == "avx2" && lanes == 8)
       result = avx2Dot(rewriter, loc, op);
     else
-      result = portableDot(rewriter, loc, op);
+      result = portable();
     rewriter.replaceOp(op, result);
+    return success();
+  }
+};
+
+//===----------------------------------------------------------------------===//
+// dot_blocks
+//===----------------------------------------------------------------------===//
+
+struct LowerDotBlocks : OpRewritePattern<DotBlocksOp> {
+  using OpRewritePattern::OpRewritePattern;
+
+  LogicalResult matchAndRewrite(DotBlocksOp op,
+                                PatternRewriter &rewriter) const override {
+    Location loc = op.getLoc();
+    auto type = cast<VectorType>(op.getAcc().getType());
+    if (levelOf(op) == "neon-i8mm" && type.getNumElements() == 4) {
+      rewriter.replaceOp(op,
+                         intrinsic(rewriter, loc, "llvm.aarch64.neon.usmmla",
+                                   type, op.getOperands()));
+      return success();
+    }
+    // A word of a row is four of its eight bytes: lane [i][j] of a block takes
+    // words 2i and 2i+1 of lhs and 2j and 2j+1 of rhs.
+    Value lhs = vector::BitCastOp::create(rewriter, loc, type, op.getLhs());
+    Value rhs = vector::BitCastOp::create(rewriter, loc, type, op.getRhs());
+    Value sum = op.getAcc();
+    for (int64_t half = 0; half < 2; ++half) {
+      SmallVector<int64_t> left, right;
+      for (int64_t lane = 0; lane < type.getNumElements(); ++lane) {
+        int64_t block = lane / 4 * 4;
+        left.push_back(block + lane % 4 / 2 * 2 + half);
+        right.push_back(block + lane % 2 * 2 + half);
+      }
+      sum =
+          portableDot(rewriter, loc, sum,
+                      vector::ShuffleOp::create(rewriter, loc, lhs, lhs, left),
+                      vector::ShuffleOp::create(rewriter, loc, rhs, rhs, right),
+                      /*lhsSigned=*/false);
+    }
+    rewriter.replaceOp(op, sum);
     return success();
   }
 };
@@ -242,7 +323,7 @@ struct LowerDotPairs : OpRewritePattern<DotPairsOp> {
     Location loc = op.getLoc();
     auto type = cast<VectorType>(op.getAcc().getType());
     Value sum = op.getAcc();
-    if (levelOf(op) != "portable" && type.getNumElements() == 16) {
+    if (isX86(levelOf(op)) && type.getNumElements() == 16) {
       Value products = intrinsic(rewriter, loc, "llvm.x86.avx2.pmadd.ub.sw",
                                  type, {op.getLhs(), op.getRhs()});
       sum = arith::AddIOp::create(rewriter, loc, opaque(rewriter, loc, sum),
@@ -268,7 +349,7 @@ struct LowerAddPairs : OpRewritePattern<AddPairsOp> {
     Location loc = op.getLoc();
     auto type = cast<VectorType>(op.getAcc().getType());
     Value sum = op.getAcc();
-    if (levelOf(op) != "portable" && type.getNumElements() == 8) {
+    if (isX86(levelOf(op)) && type.getNumElements() == 8) {
       auto pairs = cast<VectorType>(op.getPairs().getType());
       Value both = intrinsic(rewriter, loc, "llvm.x86.avx2.pmadd.wd", type,
                              {op.getPairs(), splat(rewriter, loc, pairs, 1)});
@@ -289,19 +370,21 @@ struct LowerKernel : qk::kernel::impl::QKKernelLowerBase<LowerKernel> {
     WalkResult known = getOperation()->walk([](FunctionOpInterface function) {
       auto level = function->getAttrOfType<StringAttr>(kLevelAttr);
       if (!level ||
-          llvm::is_contained({"portable", "avx2", "avx-vnni", "avx512-vnni"},
+          llvm::is_contained({"portable", "avx2", "avx-vnni", "avx512-vnni",
+                              "neon-dotprod", "neon-i8mm"},
                              level.getValue()))
         return WalkResult::advance();
       function->emitError("unknown ISA level '")
           << level.getValue()
-          << "', expected portable, avx2, avx-vnni or avx512-vnni";
+          << "', expected portable, avx2, avx-vnni, avx512-vnni, neon-dotprod "
+             "or neon-i8mm";
       return WalkResult::interrupt();
     });
     if (known.wasInterrupted())
       return signalPassFailure();
     RewritePatternSet patterns(&getContext());
-    patterns.add<LowerUnpack, LowerDot, LowerDotPairs, LowerAddPairs>(
-        &getContext());
+    patterns.add<LowerUnpack, LowerDot, LowerDotBlocks, LowerDotPairs,
+                 LowerAddPairs>(&getContext());
     walkAndApplyPatterns(getOperation(), std::move(patterns));
   }
 };

@@ -228,8 +228,8 @@ func::FuncOp createLevelFunction(func::FuncOp declaration, const Twine &suffix,
       "llvm.linkage",
       LLVM::LinkageAttr::get(b.getContext(), LLVM::Linkage::Internal));
   if (level != Level::Portable) {
-    function->setAttr("target_cpu",
-                      b.getStringAttr(StringRef(targetCPU(level))));
+    if (std::string_view cpu = targetCPU(level); !cpu.empty())
+      function->setAttr("target_cpu", b.getStringAttr(StringRef(cpu)));
     SmallVector<StringRef> features;
     for (std::string_view feature : targetFeatures(level))
       features.push_back(StringRef(feature));

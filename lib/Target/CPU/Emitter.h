@@ -113,11 +113,38 @@ struct PackedActivations {
   /// float: [0] f32, paddedK a row. Integer: 32-bit words of four s8, paddedK/4
   /// a row, [0] the (high) codes, [1] with int16 the low halves. Rows come in
   /// register tiles: element (k, r) of the tile of R rows that starts at row m
-  /// is at m*paddedK + k*R + r.
+  /// is at m*paddedK + k*R + r; see BlockOrder for what differs in blocks.
   Values planes;
   /// Integer: i32 per segment, tiled alike: the sum of the segment's codes,
   /// times minus the default zero point where the kernel has no zero points.
   Value sums;
+};
+
+/// Whether a register tile's accumulators are blocks of two rows and channels.
+inline bool isBlocked(const KernelChoice &choice, const RegisterTile &tile) {
+  return choice.blocks && tile.rows % 2 == 0;
+}
+
+/// The order of the words of a segment of x in a blocked tile. A block's dot
+/// takes eight codes of a channel, two words of x. Which two is what is least
+/// work for the codes (TileFunction): of two units field f of either, which are
+/// words f and words() + f of the two units', if an iteration takes two; in a
+/// unit by itself words 2i and 2i+1; where such a unit has one word (8 bits)
+/// that one. Pairs follow each other: 2R words, (rows 0 and 1: pair, pair),
+/// (rows 2 and 3: …; a word alone is R words, one a row.
+struct BlockOrder {
+  /// Words of a unit; a power of two.
+  int64_t unitWords = 1;
+  /// Words at the segment's start that are in pairs over two units, and the
+  /// word that has no other; -1: none.
+  int64_t pairedWords = 0, singleWord = -1;
+
+  BlockOrder(const Layout &layout, const RegisterTile &tile, int64_t units)
+      : unitWords(layout.unitK() / 4) {
+    pairedWords = tile.unroll == 2 ? units / 2 * 2 * unitWords : 0;
+    if (unitWords == 1 && units % 2 == 1)
+      singleWord = units - 1;
+  }
 };
 
 /// Segments of a group, and of a row.

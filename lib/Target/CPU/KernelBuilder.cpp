@@ -190,7 +190,10 @@ func::FuncOp buildQuantizerLevel(func::FuncOp declaration,
                           declaration.getFunctionType(), level);
   Block &entry = function.getBody().front();
   Emitter e(OpBuilder::atBlockEnd(&entry), declaration.getLoc(), level);
-  const int64_t lanes = level == Level::AVX512VNNI ? 16 : 8;
+  // At 128 bits several vectors at once: the bytes of four fill one.
+  const bool wide = level == Level::AVX512VNNI ||
+                    architecture(level) == Architecture::AArch64;
+  const int64_t lanes = wide ? 16 : 8;
   Value x = e.asStored(entry.getArgument(0)), codes = entry.getArgument(1),
         scales = entry.getArgument(2);
   Value rows = e.dim(x, 0);

@@ -9,6 +9,7 @@
 #include "qk/Dialect/Kernel/Kernel.h"
 
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+#include "llvm/TargetParser/Triple.h"
 
 using namespace mlir;
 
@@ -136,6 +137,15 @@ void registerKernelDialects(DialectRegistry &registry) {
   registry.insert<arith::ArithDialect, func::FuncDialect, LLVM::LLVMDialect,
                   memref::MemRefDialect, scf::SCFDialect, vector::VectorDialect,
                   kernel::QKKernelDialect>();
+}
+
+Architecture architectureOf(const llvm::Triple &target) {
+  if (target.getArch() == llvm::Triple::x86_64)
+    return Architecture::X86_64;
+  // The layout's words are little-endian; kernels for 32-bit pointers
+  // (aarch64_32) have not been tried.
+  return target.getArch() == llvm::Triple::aarch64 ? Architecture::AArch64
+                                                   : Architecture::Other;
 }
 
 } // namespace qk::cpu

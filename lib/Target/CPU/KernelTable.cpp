@@ -30,8 +30,49 @@ std::string_view name(Level level) {
     return "avx-vnni";
   case Level::AVX512VNNI:
     return "avx512-vnni";
+  case Level::NEONDotProd:
+    return "neon-dotprod";
+  case Level::NEONI8MM:
+    return "neon-i8mm";
   }
   return "";
+}
+
+Architecture architecture(Level level) {
+  switch (level) {
+  case Level::Portable:
+    return Architecture::Other;
+  case Level::AVX2:
+  case Level::AVXVNNI:
+  case Level::AVX512VNNI:
+    return Architecture::X86_64;
+  case Level::NEONDotProd:
+  case Level::NEONI8MM:
+    return Architecture::AArch64;
+  }
+  return Architecture::Other;
+}
+
+std::vector<Level> levelsOf(Architecture architecture) {
+  switch (architecture) {
+  case Architecture::Other:
+    return {Level::Portable};
+  case Architecture::X86_64:
+    return {Level::AVX512VNNI, Level::AVXVNNI, Level::AVX2, Level::Portable};
+  case Architecture::AArch64:
+    return {Level::NEONI8MM, Level::NEONDotProd, Level::Portable};
+  }
+  return {};
+}
+
+std::string levelNames() {
+  std::string text;
+  for (Architecture each : {Architecture::X86_64, Architecture::AArch64})
+    for (Level level : levelsOf(each))
+      if (level != Level::Portable)
+        text += std::string(name(level)) + ", ";
+  text.resize(text.size() - 2);
+  return text + " or " + std::string(name(Level::Portable));
 }
 
 std::string_view name(Activation activation) {
@@ -78,8 +119,8 @@ std::string_view name(ScaleType type) {
 }
 
 std::optional<Level> parseLevel(std::string_view text) {
-  return parse(
-      text, {Level::Portable, Level::AVX2, Level::AVXVNNI, Level::AVX512VNNI});
+  return parse(text, {Level::Portable, Level::AVX2, Level::AVXVNNI,
+                      Level::AVX512VNNI, Level::NEONDotProd, Level::NEONI8MM});
 }
 
 std::optional<Activation> parseActivation(std::string_view text) {
@@ -112,6 +153,9 @@ std::string_view targetCPU(Level level) {
     return "x86-64-v3";
   case Level::AVX512VNNI:
     return "x86-64-v4";
+  case Level::NEONDotProd:
+  case Level::NEONI8MM:
+    return "";
   }
   return "";
 }
@@ -127,6 +171,10 @@ std::vector<std::string_view> targetFeatures(Level level) {
   case Level::AVX512VNNI:
     return {"+avx512f",    "+avx512bw", "+avx512vl", "+avx512dq",
             "+avx512vnni", "+fma",      "+f16c"};
+  case Level::NEONDotProd:
+    return {"+neon", "+dotprod"};
+  case Level::NEONI8MM:
+    return {"+neon", "+dotprod", "+i8mm"};
   }
   return {};
 }
@@ -151,7 +199,63 @@ std::string KernelSpec::symbol() const {
   return result;
 }
 
+/// 32 registers of 128 bits.
+static KernelChoice chooseNEON(const KernelSpec &spec, Level level) {
+  const bool halves = spec.activation == Activation::Int16;
+  KernelChoice choice;
+  choice.lanes = 4;
+  choice.multipliesByLane = true;
+  // As for x86; not measured.
+  choice.prefetchBytes = 8192;
+  if (spec.activation == Activation::Float) {
+    choice.tiles = {{8, 2, 1}, {4, 2, 1}, {1, 8, 1}};
+    choice.reason = "float activations: 16 chains of fmla by lane; unpacking a "
+                    "code is shared by eight rows";
+    return choice;
+  }
+  // What holds codes that are being unpacked comes off the accumulators: three
+  // bits are three planes, two bits four fields.
+  const int bits = spec.scheme.bits();
+  const bool three = bits == 3, few = bits <= 3;
+  const int vectors = few ? 2 : 4;
+  int single = halves ? 2 * vectors : bits == 8 ? 16 : 8;
+  if (three)
+    single = halves ? 2 : 4;
+  const RegisterTile row = {1, single, 1, true};
+  if (level == Level::NEONI8MM) {
+    choice.blocks = true;
+    // Two units an iteration, so that their words pair up before they are
+    // unpacked.
+    const int units = three ? 1 : 2;
+    if (halves)
+      choice.tiles = {{three ? 4 : 8, three ? 2 : 1, units, three},
+                      {2, vectors, units, true},
+                      row};
+    else
+      choice.tiles = {{bits == 8 ? 12 : 8, 2, units, three},
+                      {4, vectors, units, true},
+                      {2, vectors, units, true},
+                      row};
+    choice.reason = "usmmla: a block of two rows and two channels takes 8 "
+                    "codes; 16 blocks, 24 of 8-bit codes, leave registers to "
+                    "unpack two vectors";
+    return choice;
+  }
+  choice.signedCodes = true;
+  choice.codeShift = bits == 8 ? 128 : 0;
+  if (halves)
+    choice.tiles = {{4, 2, 1, three}, row};
+  else
+    choice.tiles = {{few ? 8 : 12, 2, 1, three}, {4, vectors, 1, three}, row};
+  choice.reason =
+      "sdot by lane: a load of x serves four rows; 24 accumulators, "
+      "16 of codes whose unpacking takes registers";
+  return choice;
+}
+
 KernelChoice chooseKernel(const KernelSpec &spec, Level level) {
+  if (architecture(level) == Architecture::AArch64)
+    return chooseNEON(spec, level);
   const bool integer = spec.activation != Activation::Float;
   const bool halves = spec.activation == Activation::Int16;
   const bool wide = level == Level::AVX512VNNI;

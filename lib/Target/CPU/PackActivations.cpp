@@ -58,17 +58,18 @@ public:
   void run(Value lower, Value upper) {
     forRowTiles(e, choice, lower, upper,
                 [&](const RegisterTile &tile, Value m) {
+                  shape = tile;
+                  tileRows = tile.rows;
                   e.forEach(e.index(0), e.index(tile.rows), 1,
-                            [&](Value r) { packRow(tile.rows, m, r); });
+                            [&](Value r) { packRow(m, r); });
                 });
   }
 
 private:
-  void packRow(int64_t tileRows, Value m, Value r) {
+  void packRow(Value m, Value r) {
     row = e.add(m, r);
     firstRow = m;
     inTile = r;
-    this->tileRows = tileRows;
     forEachGroup([&](Value group, int64_t length) {
       if (spec.activation == Activation::Float)
         packFloatGroup(group, length);
@@ -116,9 +117,48 @@ private:
               [&](Value k) { store(zero, k); });
   }
 
-  /// Sixteen codes (the first `valid` of them there) from `source` to the word
-  /// `word`; stores `words` words and gives the codes as i32.
-  Value packCodes(Value source, Value word, int64_t valid, int64_t words) {
+  /// Where words of a segment go: its first word in the row, a word's index in
+  /// the segment (a multiple of four) and, in a blocked tile, the order.
+  struct Target {
+    Value segment, word;
+    const BlockOrder *order = nullptr;
+    /// Whether the word and the next three are in pairs over two units.
+    bool paired = false;
+    /// Of the next four the one that has no other in its pair; -1: none.
+    int64_t single = -1;
+  };
+
+  /// The slot of word `i` behind the target's.
+  Value wordSlot(const Target &target, int64_t i) {
+    const int64_t perRow = layout.paddedK() / 4;
+    if (!target.order || i == target.single)
+      return slot(e.add(target.segment, e.add(target.word, i)), perRow);
+    // In pairs over units a word's bits are moved: the unit's lowest is which
+    // of the pair it is.
+    Value position = e.add(target.word, i);
+    const int64_t words = target.order->unitWords;
+    if (target.paired && words > 1) {
+      Value first = bits(position, ~(2 * words - 1)),
+            field = bits(position, words - 1),
+            unit = arith::DivUIOp::create(e.b, e.loc, bits(position, words),
+                                          e.index(words));
+      position = e.add(e.add(first, e.mul(field, 2)), unit);
+    }
+    // 2R words a pair, two a row.
+    Value pair = bits(position, ~int64_t(1)), which = bits(position, 1);
+    Value at = e.add(e.add(e.mul(pair, tileRows), e.mul(inTile, 2)), which);
+    return e.add(
+        e.add(e.mul(firstRow, perRow), e.mul(target.segment, tileRows)), at);
+  }
+
+  Value bits(Value value, int64_t mask) {
+    return arith::AndIOp::create(e.b, e.loc, value, e.index(mask));
+  }
+
+  /// Sixteen codes (the first `valid` of them there) from `source`; stores
+  /// `words` words and gives the codes as i32.
+  Value packCodes(Value source, const Target &target, int64_t valid,
+                  int64_t words) {
     Type code = codeType(e.b, spec.activation);
     Value codes;
     if (valid == kLanes) {
@@ -134,7 +174,7 @@ private:
         arith::ExtSIOp::create(e.b, e.loc, e.vec(kLanes, e.i32()), codes);
     auto bytes = e.vec(kLanes, e.i8());
     if (spec.activation == Activation::Int8) {
-      storeWords(codes, out.planes[0], word, words);
+      storeWords(codes, out.planes[0], target, words);
       return wide;
     }
     // high = (c + 128) >> 8, low = c - 256*high: both fit s8 for |c| <= 32639.
@@ -144,23 +184,22 @@ private:
     Value high =
         arith::ShRSIOp::create(e.b, e.loc, up, e.splat(type, int64_t(8)));
     storeWords(arith::TruncIOp::create(e.b, e.loc, bytes, high), out.planes[0],
-               word, words);
+               target, words);
     storeWords(arith::TruncIOp::create(e.b, e.loc, bytes, codes), out.planes[1],
-               word, words);
+               target, words);
     return wide;
   }
 
-  void storeWords(Value bytes, Value plane, Value word, int64_t words) {
+  void storeWords(Value bytes, Value plane, const Target &target,
+                  int64_t words) {
     Value four = e.bitcast(bytes, kLanes / 4, e.i32());
-    int64_t perRow = layout.paddedK() / 4;
     if (tileRows == 1 && words == 4) {
-      vector::StoreOp::create(e.b, e.loc, four, plane, slot(word, perRow));
+      vector::StoreOp::create(e.b, e.loc, four, plane, wordSlot(target, 0));
       return;
     }
     for (int64_t i = 0; i < words; ++i) {
       Value value = vector::ExtractOp::create(e.b, e.loc, four, i);
-      memref::StoreOp::create(e.b, e.loc, value, plane,
-                              slot(e.add(word, i), perRow));
+      memref::StoreOp::create(e.b, e.loc, value, plane, wordSlot(target, i));
     }
   }
 
@@ -183,36 +222,56 @@ private:
   void packSegment(Value source, Value word, int64_t length, Value segment) {
     int64_t padded =
         (length + layout.unitK() - 1) / layout.unitK() * layout.unitK();
-    int64_t vectors = length / kLanes * kLanes;
+    const BlockOrder order(layout, shape, padded / layout.unitK());
+    const bool blocked = isBlocked(choice, shape);
+    // Code k of the segment; sixteen are all in pairs over units or none is.
+    auto target = [&](Value quarter, int64_t k) {
+      Target result{word, quarter};
+      if (blocked) {
+        result.order = &order;
+        result.paired = k / 4 < order.pairedWords;
+        if (order.singleWord >= 0)
+          result.single = order.singleWord - k / 4;
+      }
+      return result;
+    };
     Value sum = e.zero(e.vec(kLanes, e.i32()));
-    sum = e.forEach(
-        e.index(0), e.index(vectors), kLanes, ValueRange{sum},
-        [&](Value k, ValueRange carried) -> Values {
-          Value quarter = arith::DivUIOp::create(e.b, e.loc, k, e.index(4));
-          Value codes =
-              packCodes(e.add(source, k), e.add(word, quarter), kLanes, 4);
-          return {arith::AddIOp::create(e.b, e.loc, carried[0], codes)};
-        })[0];
-    for (int64_t k = vectors; k < padded; k += kLanes) {
+    // Whole vectors: in pairs over units, then the others.
+    const int64_t whole = length / kLanes * kLanes,
+                  paired =
+                      std::min(whole, blocked ? order.pairedWords * 4 : whole);
+    for (auto [from, to] :
+         {std::pair(int64_t(0), paired), std::pair(paired, whole)}) {
+      if (from == to)
+        continue;
+      sum = e.forEach(
+          e.index(from), e.index(to), kLanes, ValueRange{sum},
+          [&, first = from](Value k, ValueRange carried) -> Values {
+            Value quarter = arith::DivUIOp::create(e.b, e.loc, k, e.index(4));
+            Value codes =
+                packCodes(e.add(source, k), target(quarter, first), kLanes, 4);
+            return {arith::AddIOp::create(e.b, e.loc, carried[0], codes)};
+          })[0];
+    }
+    for (int64_t k = whole; k < padded; k += kLanes) {
       int64_t words = std::min(kLanes, padded - k) / 4;
       int64_t valid = std::max<int64_t>(0, std::min(kLanes, length - k));
+      Target to = target(e.index(k / 4), k);
       if (valid == 0) {
         Value zero = e.zero(e.i32());
         for (Value plane : out.planes)
           for (int64_t i = 0; i < words; ++i)
-            memref::StoreOp::create(
-                e.b, e.loc, zero, plane,
-                slot(e.add(word, k / 4 + i), layout.paddedK() / 4));
+            memref::StoreOp::create(e.b, e.loc, zero, plane, wordSlot(to, i));
         continue;
       }
-      Value codes =
-          packCodes(e.add(source, k), e.add(word, k / 4), valid, words);
+      Value codes = packCodes(e.add(source, k), to, valid, words);
       sum = arith::AddIOp::create(e.b, e.loc, sum, codes);
     }
     Value total = vector::ReductionOp::create(e.b, e.loc,
                                               vector::CombiningKind::ADD, sum);
     if (!spec.zeroPoints) {
-      int64_t zero = spec.scheme.defaultZeroPoint() + layout.bias();
+      int64_t zero =
+          spec.scheme.defaultZeroPoint() + layout.bias() - choice.codeShift;
       total = arith::MulIOp::create(
           e.b, e.loc, total,
           arith::ConstantIntOp::create(e.b, e.loc, -zero, 32));
@@ -229,6 +288,7 @@ private:
   const PackedActivations &out;
   // The row that is being packed: row = firstRow + inTile.
   Value row, firstRow, inTile;
+  RegisterTile shape;
   int64_t tileRows = 1;
 };
 

@@ -11,6 +11,7 @@
 #include "mlir/Conversion/LLVMCommon/MemRefBuilder.h"
 #include "mlir/Conversion/LLVMCommon/TypeConverter.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+#include "llvm/TargetParser/Triple.h"
 #include "llvm/TargetParser/X86TargetParser.h"
 
 using namespace mlir;
@@ -175,13 +176,81 @@ private:
                   {size}, {constant(1)});
   }
 
-  /// `qk_choose_cpu_level` of this object: what the dispatch asks. Reads the
-  /// processor's features where libgcc and compiler-rt keep them, as
-  /// __builtin_cpu_supports does. -1 where the machine has no level of the
-  /// mask.
+  /// `qk_choose_cpu_level` of this object: what the dispatch asks. -1 where
+  /// the machine has no level of the mask.
   func::FuncOp buildLevelQuery() {
     OpBuilder::InsertionGuard guard(b);
     b.setInsertionPointToStart(module.getBody());
+    const bool isAArch64 = llvm::any_of(kernel.levels, [](Level level) {
+      return architecture(level) == Architecture::AArch64;
+    });
+    return isAArch64 ? buildAArch64Query() : buildX86Query();
+  }
+
+  Value number(int64_t value) {
+    return arith::ConstantIntOp::create(b, loc, value, 32);
+  }
+  Value isZero(Value value) {
+    return arith::CmpIOp::create(b, loc, arith::CmpIPredicate::eq, value,
+                                 number(0));
+  }
+
+  func::FuncOp startQuery() {
+    Type i32 = b.getI32Type();
+    auto query = func::FuncOp::create(b, loc, "qk_choose_cpu_level",
+                                      b.getFunctionType(i32, i32));
+    query.setPrivate();
+    internal(query);
+    b.setInsertionPointToEnd(query.addEntryBlock());
+    return query;
+  }
+
+  /// `level` where it is wanted and nothing of it is lacking, else `worse`.
+  Value choose(Value wanted, Level level, Value lacks, Value worse) {
+    const auto index = static_cast<int32_t>(level);
+    Value notWanted = isZero(
+        arith::AndIOp::create(b, loc, wanted, number(int64_t(1) << index)));
+    Value isThere = isZero(lacks);
+    Value skip = arith::OrIOp::create(
+        b, loc, notWanted,
+        arith::XOrIOp::create(b, loc, isThere,
+                              arith::ConstantIntOp::create(b, loc, 1, 1)));
+    return arith::SelectOp::create(b, loc, skip, worse, number(index));
+  }
+
+  Value lacking(Value has, int64_t mask) {
+    return arith::XOrIOp::create(
+        b, loc, arith::AndIOp::create(b, loc, has, number(mask)), number(mask));
+  }
+
+  /// Linux tells a process its processor's features in the auxiliary vector
+  /// (asm/hwcap.h, sys/auxv.h).
+  func::FuncOp buildAArch64Query() {
+    constexpr int64_t kHwcap = 16, kHwcap2 = 26, kDotProd = int64_t(1) << 20,
+                      kI8MM = int64_t(1) << 13;
+    Type i64 = b.getI64Type();
+    auto getauxval = LLVM::LLVMFuncOp::create(
+        b, loc, "getauxval", LLVM::LLVMFunctionType::get(i64, i64));
+    auto query = startQuery();
+    auto features = [&](int64_t which) -> Value {
+      Value type = constant(which);
+      Value bits = LLVM::CallOp::create(b, loc, getauxval, type).getResult();
+      return arith::TruncIOp::create(b, loc, b.getI32Type(), bits);
+    };
+    Value wanted = query.getArgument(0);
+    Value noDot = lacking(features(kHwcap), kDotProd);
+    Value noMatrix =
+        arith::OrIOp::create(b, loc, noDot, lacking(features(kHwcap2), kI8MM));
+    Value result = choose(wanted, Level::Portable, number(0), number(-1));
+    result = choose(wanted, Level::NEONDotProd, noDot, result);
+    result = choose(wanted, Level::NEONI8MM, noMatrix, result);
+    func::ReturnOp::create(b, loc, result);
+    return query;
+  }
+
+  /// Reads the processor's features where libgcc and compiler-rt keep them, as
+  /// __builtin_cpu_supports does.
+  func::FuncOp buildX86Query() {
     Type i32 = b.getI32Type();
     auto pointer = LLVM::LLVMPointerType::get(b.getContext());
     // struct { unsigned vendor, type, subtype, features[1]; }
@@ -197,25 +266,13 @@ private:
     auto init = LLVM::LLVMFuncOp::create(
         b, loc, "__cpu_indicator_init",
         LLVM::LLVMFunctionType::get(i32, ArrayRef<Type>{}));
-    auto query = func::FuncOp::create(b, loc, "qk_choose_cpu_level",
-                                      b.getFunctionType(i32, i32));
-    query.setPrivate();
-    internal(query);
-    Block *entry = query.addEntryBlock();
-    b.setInsertionPointToEnd(entry);
-    Value wanted = entry->getArgument(0);
-    auto number = [&](int64_t value) -> Value {
-      return arith::ConstantIntOp::create(b, loc, value, 32);
-    };
+    auto query = startQuery();
+    Value wanted = query.getArgument(0);
     auto load = [&](LLVM::GlobalOp global, int32_t index) -> Value {
       Value base = LLVM::AddressOfOp::create(b, loc, global);
       Value at = LLVM::GEPOp::create(b, loc, pointer, i32, base,
                                      ArrayRef<LLVM::GEPArg>{index});
       return LLVM::LoadOp::create(b, loc, i32, at);
-    };
-    auto isZero = [&](Value value) -> Value {
-      return arith::CmpIOp::create(b, loc, arith::CmpIPredicate::eq, value,
-                                   number(0));
     };
     LLVM::CallOp::create(b, loc, init, ValueRange{});
     Value result = number(-1);
@@ -231,18 +288,10 @@ private:
           continue;
         Value has = word == 0 ? load(features, 3)
                               : load(features2, static_cast<int32_t>(word) - 1);
-        Value bits = number(static_cast<int32_t>(mask));
-        Value missing = arith::XOrIOp::create(
-            b, loc, arith::AndIOp::create(b, loc, has, bits), bits);
-        lacks = arith::OrIOp::create(b, loc, lacks, missing);
+        lacks = arith::OrIOp::create(b, loc, lacks,
+                                     lacking(has, static_cast<int32_t>(mask)));
       }
-      Value notWanted = isZero(
-          arith::AndIOp::create(b, loc, wanted, number(int64_t(1) << level)));
-      Value skip = arith::OrIOp::create(
-          b, loc, notWanted,
-          arith::XOrIOp::create(b, loc, isZero(lacks),
-                                arith::ConstantIntOp::create(b, loc, 1, 1)));
-      result = arith::SelectOp::create(b, loc, skip, result, number(level));
+      result = choose(wanted, static_cast<Level>(level), lacks, result);
     }
     func::ReturnOp::create(b, loc, result);
     return query;
@@ -258,6 +307,12 @@ private:
 };
 
 } // namespace
+
+std::vector<Level> standaloneLevels(const llvm::Triple &target) {
+  const Architecture of = architectureOf(target);
+  const bool canAsk = of != Architecture::AArch64 || target.isOSLinux();
+  return levelsOf(canAsk ? of : Architecture::Other);
+}
 
 std::vector<int64_t> StandaloneKernel::workspaceBytesPerRow() const {
   std::vector<int64_t> result;

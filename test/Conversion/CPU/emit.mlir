@@ -2,9 +2,11 @@
 // RUN: qk-opt %s --quant-llm-emit-cpu-kernels=isa=avx2 | FileCheck %s --check-prefix=ONE
 // RUN: qk-opt %s --quant-llm-emit-cpu-kernels=isa=portable | FileCheck %s --check-prefix=PORTABLE
 // RUN: not qk-opt %s --quant-llm-emit-cpu-kernels=isa=avx9 2>&1 | FileCheck %s --check-prefix=UNKNOWN
+// RUN: not qk-opt %s --quant-llm-emit-cpu-kernels=isa=portable,avx2,neon-i8mm 2>&1 | FileCheck %s --check-prefix=MIXED
 // Bodies of declared kernels, per level, and the dispatch between them.
 
-// UNKNOWN: unknown isa 'avx9', expected avx512-vnni, avx-vnni, avx2 or portable
+// UNKNOWN: unknown isa 'avx9', expected avx512-vnni, avx-vnni, avx2, neon-i8mm, neon-dotprod or portable
+// MIXED: isa: expected levels of one architecture, got avx2 and neon-i8mm
 
 // CHECK: func.func private @qk_choose_cpu_level(i32) -> i32
 // CHECK-LABEL: func.func private @kernel(

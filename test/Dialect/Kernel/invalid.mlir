@@ -49,8 +49,24 @@ func.func @dot_c1(%a: vector<16xi32>, %u: vector<32xi8>) {
 
 // -----
 
-// expected-error@below {{unknown ISA level 'sse', expected portable, avx2, avx-vnni or avx512-vnni}}
+// expected-error@below {{unknown ISA level 'sse', expected portable, avx2, avx-vnni, avx512-vnni, neon-dotprod or neon-i8mm}}
 func.func @level() attributes {qk_kernel.level = "sse"} {
+  return
+}
+
+// -----
+
+func.func @dot_blocks_c1(%a: vector<4xi32>, %u: vector<32xi8>) {
+  // expected-error@below {{expected 16 bytes for 4 lanes, got 32}}
+  %0 = qk_kernel.dot_blocks %a, %u, %u : vector<4xi32>, vector<32xi8>
+  return
+}
+
+// -----
+
+func.func @dot_blocks_c1_lanes(%a: vector<2xi32>, %u: vector<8xi8>) {
+  // expected-error@below {{expected blocks of 4 lanes, got 2 lanes}}
+  %0 = qk_kernel.dot_blocks %a, %u, %u : vector<2xi32>, vector<8xi8>
   return
 }
 

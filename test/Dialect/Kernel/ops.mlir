@@ -113,3 +113,87 @@ func.func @pairs_portable(%a: vector<4xi16>, %u: vector<8xi8>, %s: vector<8xi8>,
   %1 = qk_kernel.add_pairs %b, %0 : vector<2xi32>, vector<4xi16>
   return %1 : vector<2xi32>
 }
+
+// NEON shifts bytes: a high nibble is alone.
+// LOWER-LABEL: func.func @unpack4_neon
+// LOWER-SAME: %[[W:.*]]: vector<16xi8>
+// LOWER: %[[LO:.*]] = arith.andi %[[W]], %{{.*}} : vector<16xi8>
+// LOWER: %[[HI:.*]] = arith.shrui %[[W]], %{{.*}} : vector<16xi8>
+// LOWER-NEXT: return %[[LO]], %[[HI]]
+func.func @unpack4_neon(%w: vector<16xi8>) -> (vector<16xi8>, vector<16xi8>) attributes {qk_kernel.level = "neon-dotprod"} {
+  %0:2 = qk_kernel.unpack 4 %w : vector<16xi8> -> 2
+  return %0#0, %0#1 : vector<16xi8>, vector<16xi8>
+}
+
+// The third bit is inserted above two; what is above it is masked, but for the
+// last field, where nothing is.
+// LOWER-LABEL: func.func @unpack3_neon
+// LOWER: llvm.call_intrinsic "llvm.aarch64.neon.vsli"
+// LOWER-NEXT: dense<7>
+// LOWER-NEXT: arith.andi
+// LOWER-COUNT-7: llvm.call_intrinsic "llvm.aarch64.neon.vsli"
+// LOWER-NEXT: return
+func.func @unpack3_neon(%a: vector<16xi8>, %b: vector<16xi8>, %h: vector<16xi8>) -> (vector<16xi8>, vector<16xi8>) attributes {qk_kernel.level = "neon-i8mm"} {
+  %0:8 = qk_kernel.unpack 3 %a, %b, %h : vector<16xi8> -> 8
+  return %0#0, %0#7 : vector<16xi8>, vector<16xi8>
+}
+
+// CHECK-LABEL: func.func @dot_signed
+// CHECK: qk_kernel.dot %{{.*}}, %{{.*}} signed, %{{.*}} : vector<4xi32>, vector<16xi8>
+// LOWER-LABEL: func.func @dot_signed
+// LOWER: llvm.call_intrinsic "llvm.aarch64.neon.sdot"
+func.func @dot_signed(%a: vector<4xi32>, %u: vector<16xi8>, %s: vector<16xi8>) -> vector<4xi32> attributes {qk_kernel.level = "neon-dotprod"} {
+  %0 = qk_kernel.dot %a, %u signed, %s : vector<4xi32>, vector<16xi8>
+  return %0 : vector<4xi32>
+}
+
+// Where there is no such instruction both are shifted with their sign.
+// LOWER-LABEL: func.func @dot_signed_portable
+// LOWER-NOT: llvm.
+// LOWER-NOT: arith.shrui
+// LOWER-COUNT-4: arith.muli
+func.func @dot_signed_portable(%a: vector<8xi32>, %u: vector<32xi8>, %s: vector<32xi8>) -> vector<8xi32> attributes {qk_kernel.level = "avx2"} {
+  %0 = qk_kernel.dot %a, %u signed, %s : vector<8xi32>, vector<32xi8>
+  return %0 : vector<8xi32>
+}
+
+// sdot has no unsigned operand, and usdot came later.
+// LOWER-LABEL: func.func @dot_dotprod
+// LOWER-NOT: llvm.
+// LOWER-COUNT-4: arith.muli
+func.func @dot_dotprod(%a: vector<4xi32>, %u: vector<16xi8>, %s: vector<16xi8>) -> vector<4xi32> attributes {qk_kernel.level = "neon-dotprod"} {
+  %0 = qk_kernel.dot %a, %u, %s : vector<4xi32>, vector<16xi8>
+  return %0 : vector<4xi32>
+}
+// LOWER-LABEL: func.func @dot_i8mm
+// LOWER: llvm.call_intrinsic "llvm.aarch64.neon.usdot"
+func.func @dot_i8mm(%a: vector<4xi32>, %u: vector<16xi8>, %s: vector<16xi8>) -> vector<4xi32> attributes {qk_kernel.level = "neon-i8mm"} {
+  %0 = qk_kernel.dot %a, %u, %s : vector<4xi32>, vector<16xi8>
+  return %0 : vector<4xi32>
+}
+
+// CHECK-LABEL: func.func @blocks
+// CHECK: qk_kernel.dot_blocks %{{.*}}, %{{.*}}, %{{.*}} : vector<4xi32>, vector<16xi8>
+// LOWER-LABEL: func.func @blocks
+// LOWER: llvm.call_intrinsic "llvm.aarch64.neon.usmmla"
+func.func @blocks(%a: vector<4xi32>, %u: vector<16xi8>, %s: vector<16xi8>) -> vector<4xi32> attributes {qk_kernel.level = "neon-i8mm"} {
+  %0 = qk_kernel.dot_blocks %a, %u, %s : vector<4xi32>, vector<16xi8>
+  return %0 : vector<4xi32>
+}
+
+// Elsewhere four bytes of each row at a time: lane [i][j] of a block takes row i
+// of one and row j of the other.
+// LOWER-LABEL: func.func @blocks_portable
+// LOWER-SAME: vector<8xi32>, %[[U:.*]]: vector<32xi8>, %[[S:.*]]: vector<32xi8>
+// LOWER: %[[L:.*]] = vector.bitcast %[[U]]
+// LOWER: %[[R:.*]] = vector.bitcast %[[S]]
+// LOWER: vector.shuffle %[[L]], %[[L]] [0, 0, 2, 2, 4, 4, 6, 6]
+// LOWER: vector.shuffle %[[R]], %[[R]] [0, 2, 0, 2, 4, 6, 4, 6]
+// LOWER-COUNT-4: arith.muli
+// LOWER: vector.shuffle %[[L]], %[[L]] [1, 1, 3, 3, 5, 5, 7, 7]
+// LOWER: vector.shuffle %[[R]], %[[R]] [1, 3, 1, 3, 5, 7, 5, 7]
+// LOWER-COUNT-4: arith.muli
+func.func @blocks_portable(%a: vector<8xi32>, %u: vector<32xi8>, %s: vector<32xi8>) -> vector<8xi32> {
+  %0 = qk_kernel.dot_blocks %a, %u, %s : vector<8xi32>, vector<32xi8>
+  return %0 : vector<8xi32>
+}

@@ -16,8 +16,9 @@ using namespace qk::numerics;
 
 namespace {
 
-constexpr Level kLevels[] = {Level::Portable, Level::AVX2, Level::AVXVNNI,
-                             Level::AVX512VNNI};
+constexpr Level kLevels[] = {Level::Portable,    Level::AVX2,
+                             Level::AVXVNNI,     Level::AVX512VNNI,
+                             Level::NEONDotProd, Level::NEONI8MM};
 
 template <typename Body> void forEachSpec(Body body) {
   for (CodeType code :
@@ -51,6 +52,20 @@ TEST(KernelTable, ChoicesFitTheLayoutAndTheArithmetic) {
         if (i) {
           EXPECT_LT(choice.tiles[i].rows, choice.tiles[i - 1].rows);
         }
+        // Blocks are of two rows, and words pair up over two units at most.
+        if (choice.blocks) {
+          EXPECT_TRUE(choice.tiles[i].rows == 1 ||
+                      choice.tiles[i].rows % 2 == 0);
+          EXPECT_LE(choice.tiles[i].unroll, 2);
+        }
+      }
+      if (choice.blocks) {
+        EXPECT_EQ(choice.lanes, 4);
+        EXPECT_EQ(choice.codeShift, 0);
+      }
+      // A signed byte holds the code.
+      if (choice.signedCodes) {
+        EXPECT_LT((1 << spec.scheme.bits()) - 1 - choice.codeShift, 128);
       }
       EXPECT_EQ(choice.segment % spec.layout().unitK(), 0);
       if (spec.activation != Activation::Float) {
@@ -100,6 +115,24 @@ TEST(KernelTable, NamesParseBack) {
        {Activation::Float, Activation::Int16, Activation::Int8})
     EXPECT_EQ(parseActivation(name(activation)), activation);
   EXPECT_EQ(parseActivation("a16"), std::nullopt);
+}
+
+TEST(KernelTable, LevelsOfAnArchitectureAreItsOwnAndEndPortable) {
+  for (Architecture of :
+       {Architecture::Other, Architecture::X86_64, Architecture::AArch64}) {
+    auto levels = levelsOf(of);
+    ASSERT_FALSE(levels.empty());
+    EXPECT_EQ(levels.back(), Level::Portable);
+    levels.pop_back();
+    for (size_t i = 0; i < levels.size(); ++i) {
+      EXPECT_EQ(architecture(levels[i]), of);
+      if (i) {
+        EXPECT_LT(levels[i], levels[i - 1]);
+      }
+    }
+  }
+  EXPECT_EQ(levelNames(), "avx512-vnni, avx-vnni, avx2, neon-i8mm, "
+                          "neon-dotprod or portable");
 }
 
 TEST(KernelTable, OneRowReadsWholeLinesInOrder) {

@@ -35,8 +35,9 @@ struct LowerToCPUOptions : mlir::PassPipelineOptions<LowerToCPUOptions> {
   ListOption<std::string> isa{
       *this, "isa",
       llvm::cl::desc(
-          "ISA levels to compile kernels for: avx512-vnni, avx-vnni, "
-          "avx2, portable (default: all, dispatched at run time)")};
+          "ISA levels to compile kernels for: avx512-vnni, avx-vnni, avx2; "
+          "neon-i8mm, neon-dotprod; portable (default: all of the target's, "
+          "dispatched at run time)")};
   Option<std::string> activations{
       *this, "activations",
       llvm::cl::desc("what quantised matmuls multiply codes with: int16, int8 "

@@ -79,8 +79,9 @@ def EmitCPUKernels : Pass<"quant-llm-emit-cpu-kernels", "mlir::ModuleOp"> {
   }];
   let options = [
     ListOption<"isa", "isa", "std::string",
-               "ISA levels to compile for: avx512-vnni, avx-vnni, avx2, "
-               "portable (default: all, dispatched at run time)">
+               "ISA levels to compile for: avx512-vnni, avx-vnni, avx2; "
+               "neon-i8mm, neon-dotprod; portable (default: all of the "
+               "target's, dispatched at run time)">
   ];
   let dependentDialects = [
     "mlir::arith::ArithDialect", "mlir::func::FuncDialect",

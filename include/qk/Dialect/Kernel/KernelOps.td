@@ -18,8 +18,8 @@ def QKKernel_Dialect : Dialect {
     The kernel builders emit `vector`, `arith`, `scf` and `memref` ops and the
     few ops here, each of which has one lowering per target. The level that an
     op is lowered for is the string attribute `qk_kernel.level` of the function
-    around it (`portable`, `avx2`, `avx-vnni`, `avx512-vnni`; absent means
-    `portable`). The pass `qk-kernel-lower` applies the lowerings.
+    around it (`portable`, `avx2`, `avx-vnni`, `avx512-vnni`, `neon-dotprod`,
+    `neon-i8mm`; absent means `portable`). The pass `qk-kernel-lower` applies the lowerings.
   }];
 }
 
@@ -81,7 +81,9 @@ def QKKernel_DotOp : QKKernel_Op<"dot", [
   let summary = "four-way dot product of u8 and s8, added to i32 lanes";
   let description = [{
     `result[i] = acc[i] + sum_j zext(lhs[4i+j]) * sext(rhs[4i+j])`, j = 0 … 3,
-    modulo 2^32; nothing saturates. `vpdpbusd` where there is one.
+    modulo 2^32; nothing saturates. `vpdpbusd` or `usdot` where there is one.
+    With `lhs_signed` both are signed (`sdot`); bytes below 128 are the same
+    either way.
 
     ```mlir
     func.func @dot(%acc: vector<16xi32>, %u8: vector<64xi8>, %s8: vector<64xi8>) -> vector<16xi32> {
@@ -93,6 +95,35 @@ def QKKernel_DotOp : QKKernel_Op<"dot", [
     Constraints:
     - (C1) the operands of the product have four times as many lanes as the
       accumulator.
+  }];
+  let arguments = (ins QKKernel_WordVector:$acc, QKKernel_CodeVector:$lhs,
+                   QKKernel_CodeVector:$rhs, UnitAttr:$lhs_signed);
+  let results = (outs QKKernel_WordVector:$result);
+  let assemblyFormat = "$acc `,` $lhs (`signed` $lhs_signed^)? `,` $rhs "
+                       "attr-dict `:` type($acc) `,` type($lhs)";
+  let hasVerifier = 1;
+}
+
+def QKKernel_DotBlocksOp : QKKernel_Op<"dot_blocks", [
+    Pure, AllTypesMatch<["acc", "result"]>,
+    AllTypesMatch<["lhs", "rhs"]>]> {
+  let summary = "dots of eight u8 and eight s8, two by two, added to i32 blocks";
+  let description = [{
+    Every 16 bytes of `lhs` and `rhs` are two rows of eight, every four lanes of
+    the accumulator a block of 2x2:
+    `result[i][j] = acc[i][j] + sum_k zext(lhs[i][k]) * sext(rhs[j][k])`, k = 0
+    … 7, modulo 2^32; nothing saturates. `usmmla` where there is one.
+
+    ```mlir
+    func.func @blocks(%acc: vector<4xi32>, %u8: vector<16xi8>, %s8: vector<16xi8>) -> vector<4xi32> {
+      %r = qk_kernel.dot_blocks %acc, %u8, %s8 : vector<4xi32>, vector<16xi8>
+      return %r : vector<4xi32>
+    }
+    ```
+
+    Constraints:
+    - (C1) the operands of the product have four times as many lanes as the
+      accumulator, which has whole blocks.
   }];
   let arguments = (ins QKKernel_WordVector:$acc, QKKernel_CodeVector:$lhs,
                    QKKernel_CodeVector:$rhs);

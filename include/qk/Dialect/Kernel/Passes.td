@@ -16,8 +16,9 @@ def QKKernelLower : Pass<"qk-kernel-lower"> {
     the level in the `qk_kernel.level` attribute of the function around it.
 
     Preconditions: the level is one of portable, avx2, avx-vnni, avx512-vnni,
-    and a dot's vectors have the level's width (8 lanes for 256 bits, 16 for
-    512), else the op falls back to the portable form. The pass fails for a
+    neon-dotprod, neon-i8mm, and a dot's vectors have the level's width (4 lanes
+    for 128 bits, 8 for 256, 16 for 512), else the op falls back to the portable
+    form. The pass fails for a
     level it does not know.
 
     ```mlir

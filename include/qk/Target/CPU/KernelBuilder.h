@@ -43,6 +43,10 @@
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/IR/BuiltinOps.h"
 
+namespace llvm {
+class Triple;
+} // namespace llvm
+
 namespace qk::cpu {
 
 /// What makes two activation quantisers one function.
@@ -88,6 +92,9 @@ void buildQuantizer(mlir::func::FuncOp declaration, const QuantizerSpec &spec,
 /// holds them: bytes a row of each. Every buffer begins at a multiple of 64.
 llvm::SmallVector<int64_t> workspaceBytesPerRow(const KernelSpec &spec,
                                                 Level level);
+
+/// What the levels of a target are: of its architecture, where that has some.
+Architecture architectureOf(const llvm::Triple &target);
 
 /// Dialects whose ops the builders create.
 void registerKernelDialects(mlir::DialectRegistry &registry);

@@ -23,14 +23,26 @@
 
 namespace qk::cpu {
 
-/// ISA levels in the order that dispatch prefers, worst first. The values are
-/// what the runtime's `qk_cpu_level` returns.
+/// ISA levels; of an architecture's in the order that dispatch prefers, worst
+/// first. The values are what the runtime's `qk_cpu_level` returns.
 enum class Level : int32_t {
   Portable = 0,
   AVX2 = 1,
   AVXVNNI = 2,
-  AVX512VNNI = 3
+  AVX512VNNI = 3,
+  NEONDotProd = 4, ///< sdot (Armv8.2 FEAT_DotProd).
+  NEONI8MM = 5     ///< usdot, usmmla (Armv8.6 FEAT_I8MM).
 };
+
+/// What a level's code is for. Portable is of every architecture.
+enum class Architecture : uint8_t { Other, X86_64, AArch64 };
+Architecture architecture(Level level);
+
+/// The levels of an architecture, best first; Portable is the last.
+std::vector<Level> levelsOf(Architecture architecture);
+
+/// All levels' names as a diagnostic lists them: "a, b or c".
+std::string levelNames();
 
 /// What a kernel multiplies codes with. Int16 and Int8 read codes and scales
 /// that `quant_llm.quantize` made.
@@ -65,6 +77,9 @@ struct RegisterTile {
   int rows = 1;    ///< Rows of x.
   int vectors = 1; ///< Vectors of `lanes` channels.
   int unroll = 1;  ///< Units of K an iteration takes.
+  /// A vector's codes are used up before the next one's are loaded: fewer
+  /// registers, and rows are read once for each vector.
+  bool vectorByVector = false;
 };
 
 /// The kernel's shape at a level.
@@ -85,13 +100,25 @@ struct KernelChoice {
   int prefetchBytes = 0;
   /// Codes after which integer accumulators go to float.
   int64_t segment = 256;
+  /// Several rows: x is read a vector of rows at a time, and a row is one of
+  /// its lanes, which the instruction takes as it is. (Where rows fill
+  /// vectors.)
+  bool multipliesByLane = false;
+  /// The dot takes signed codes: those of up to 4 bits are, those of 8 bits are
+  /// stored with `codeShift` more than a signed byte has.
+  bool signedCodes = false;
+  int64_t codeShift = 0;
+  /// Several rows: accumulators are blocks of two rows and two channels, to
+  /// which one instruction adds the dots of eight codes. See BlockOrder.
+  bool blocks = false;
   std::string reason;
 };
 
 /// The table.
 KernelChoice chooseKernel(const KernelSpec &spec, Level level);
 
-/// `isa=` spellings: portable, avx2, avx-vnni, avx512-vnni.
+/// `isa=` spellings: portable, avx2, avx-vnni, avx512-vnni, neon-dotprod,
+/// neon-i8mm.
 std::string_view name(Level level);
 std::optional<Level> parseLevel(std::string_view text);
 std::string_view name(Activation activation);

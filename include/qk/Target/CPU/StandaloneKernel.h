@@ -23,6 +23,10 @@
 #include <string>
 #include <vector>
 
+namespace llvm {
+class Triple;
+} // namespace llvm
+
 namespace mlir {
 class MLIRContext;
 class ModuleOp;
@@ -48,6 +52,11 @@ struct StandaloneKernel {
   /// quantises it, then what it packs x into.
   std::vector<int64_t> workspaceBytesPerRow() const;
 };
+
+/// The levels that such a kernel can choose from on a target, best first. It
+/// asks the processor on x86-64 and the C library on AArch64 with Linux; on
+/// others portable code is all.
+std::vector<Level> standaloneLevels(const llvm::Triple &target);
 
 /// A module that declares the kernel and defines the C function around it. What
 /// `buildKernelsToLLVMPipeline` takes.

@@ -234,9 +234,9 @@ static int check(int64_t m, int64_t n, int64_t pad) {
 }
 
 int main(void) {
-  static const int64_t shapes[][3] = {{1, 1, 0},  {1, 64, 0},  {1, 49, 3},
-                                      {2, 65, 1}, {3, 130, 0}, {5, 17, 2},
-                                      {6, 63, 0}, {7, 33, 5},  {13, 96, 0}};
+  static const int64_t shapes[][3] = {
+      {1, 1, 0},  {1, 64, 0}, {1, 49, 3}, {2, 65, 1},  {3, 130, 0},
+      {5, 17, 2}, {6, 63, 0}, {7, 33, 5}, {13, 96, 0}, {29, 70, 1}};
   for (size_t i = 0; i < sizeof(shapes) / sizeof(*shapes); ++i)
     if (check(shapes[i][0], shapes[i][1], shapes[i][2]))
       return 1;
