@@ -33,7 +33,9 @@ public:
   Planner(ModelCopy &copy, SegmentPlan &plan, double unknownSize)
       : copy(copy), plan(plan), unknownSize(unknownSize) {}
 
-  LogicalResult findGroups(ArrayRef<std::string> layers);
+  LogicalResult findGroups(ArrayRef<std::string> layers,
+                           const llvm::StringSet<> &rounded,
+                           const StatisticUses &uses);
   void findStreams(const llvm::StringSet<> &residuals);
   void findNeeded();
   void chooseCuts();
@@ -49,6 +51,11 @@ private:
     double bytes = 0;
     bool kept = true;
   };
+  /// What layers read, with the ops that do.
+  using Reads = llvm::StringMap<SmallVector<std::pair<Value, Operation *>>>;
+  LogicalResult findFirst(ArrayRef<std::string> layers, const Reads &reads,
+                          const llvm::StringSet<> &rounded,
+                          const StatisticUses &uses);
   void findLive(Cut &cut) const;
 
   ModelCopy &copy;
@@ -67,15 +74,56 @@ static Value stripCasts(Value x) {
   return x;
 }
 
-LogicalResult Planner::findGroups(ArrayRef<std::string> layers) {
-  // What each layer reads, and what the module itself observes instead.
-  llvm::StringMap<SmallVector<std::pair<Value, Operation *>>> inputs, observed;
+LogicalResult Planner::findFirst(ArrayRef<std::string> layers,
+                                 const Reads &reads,
+                                 const llvm::StringSet<> &rounded,
+                                 const StatisticUses &uses) {
+  llvm::StringSet<> first;
+  auto add = [&](const std::string &layer) {
+    if (reads.contains(layer) && first.insert(layer).second)
+      plan.first.push_back(layer);
+  };
+  Operation *second = nullptr;
+  for (const std::string &layer : layers)
+    for (auto [x, op] : reads.lookup(layer))
+      if (x != reads.at(layer).front().first) {
+        second = second ? second : op;
+        add(layer);
+      }
+  // Nothing runs in parts before they are rounded: what their recipes need of
+  // other layers is the float model's, too.
+  for (size_t i = 0; i < plan.first.size(); ++i)
+    for (const auto &[layer, statistic] : uses)
+      if (layer == plan.first[i])
+        add(statistic);
+  if (!second || llvm::any_of(layers, [&](const std::string &layer) {
+        return reads.contains(layer) && rounded.contains(layer) &&
+               !first.contains(layer);
+      }))
+    return success();
+  return copy.errorAt(second)
+         << "can't calibrate block by block: each layer (the first is '"
+         << plan.first.front()
+         << "') reads several tensors, and would have to be rounded before the "
+            "last of them is known; leave out sequential";
+}
+
+LogicalResult Planner::findGroups(ArrayRef<std::string> layers,
+                                  const llvm::StringSet<> &rounded,
+                                  const StatisticUses &uses) {
+  // What each layer reads, or what the module itself observes instead.
+  Reads reads, observed;
   walkLayers(plan.function, [&](Operation *op, StringRef layer, Value x) {
-    inputs[layer].emplace_back(stripCasts(x), op);
+    reads[layer].emplace_back(stripCasts(x), op);
   });
   plan.function.walk([&](quant_llm::ObserveOp op) {
     observed[op.getLayer()].emplace_back(stripCasts(op.getX()), op);
   });
+  for (auto &own : observed)
+    if (auto read = reads.find(own.getKey()); read != reads.end())
+      read->second = own.second;
+  if (failed(findFirst(layers, reads, rounded, uses)))
+    return failure();
   llvm::StringMap<int64_t> sizes;
   walkLayers(copy.getModule(), [&](Operation *, StringRef layer, Value x) {
     sizes[layer] = cast<RankedTensorType>(x.getType()).getShape().back();
@@ -84,7 +132,9 @@ LogicalResult Planner::findGroups(ArrayRef<std::string> layers) {
   llvm::MapVector<Value, Group> groups;
   std::vector<Group> unreached;
   for (const std::string &layer : layers) {
-    if (!inputs.contains(layer)) {
+    if (llvm::is_contained(plan.first, layer))
+      continue;
+    if (!reads.contains(layer)) {
       if (!sizes.contains(layer))
         return emitError(copy.getLocation())
                << "layer '" << layer << "' is not in the module";
@@ -94,19 +144,10 @@ LogicalResult Planner::findGroups(ArrayRef<std::string> layers) {
       unreached.push_back(group);
       continue;
     }
-    auto own = observed.find(layer);
-    auto &read = own == observed.end() ? inputs[layer] : own->second;
-    for (auto [x, op] : read)
-      if (x != read.front().first)
-        return copy.errorAt(op)
-               << "can't calibrate block by block: layer '" << layer
-               << "' reads several tensors, and would have to be rounded "
-                  "before "
-                  "the last of them is known; leave out sequential";
-    Value input = read.front().first;
+    auto [input, reader] = reads[layer].front();
     if (plan.flow.isCheap(input) ||
         input.getParentBlock() != &plan.function.getBody().front())
-      return copy.errorAt(read.front().second)
+      return copy.errorAt(reader)
              << "can't calibrate block by block: what layer '" << layer
              << "' reads is not computed from the function's inputs directly "
                 "in "
@@ -303,7 +344,7 @@ FailureOr<SegmentPlan> qk::calibration::planSegments(
     return failure();
   plan.flow = std::move(*flow);
   Planner planner(copy, plan, unknownSize);
-  if (failed(planner.findGroups(layers)))
+  if (failed(planner.findGroups(layers, rounded, uses)))
     return failure();
   planner.findStreams(residuals);
   planner.findNeeded();
@@ -321,6 +362,11 @@ void SegmentPlan::print(llvm::raw_ostream &stream) const {
       stream << "]";
     }
   };
+  if (!first.empty()) {
+    stream << "calibration: before step 0, on the float model: [";
+    llvm::interleaveComma(first, stream);
+    stream << "]\n";
+  }
   for (auto [index, step] : llvm::enumerate(steps)) {
     stream << "calibration: step " << index << ":";
     printGroups(step.groups);

@@ -15,6 +15,9 @@
 /// Where a recipe of an earlier layer needs statistics of a later one (scales
 /// folded into the rows of the layer before), those are taken twice: before the
 /// earlier layer is rounded, and, for the later layer's own rounding, after.
+/// A layer that reads several tensors (one weight used in several blocks) would
+/// have to be rounded before the last of them is known: it is in no step, but
+/// rounded before all of them, for what the float model feeds it.
 ///
 //===----------------------------------------------------------------------===//
 
@@ -62,6 +65,9 @@ struct SegmentPlan {
   /// In the order of data flow; those that do not run last.
   std::vector<Group> groups;
   std::vector<Step> steps;
+  /// Layers that read several tensors, then others whose statistics their
+  /// recipes name; in no group.
+  std::vector<std::string> first;
 
   /// One line a step: its layers and what is kept for them.
   void print(llvm::raw_ostream &stream) const;
@@ -74,8 +80,8 @@ using StatisticUses = std::vector<std::pair<std::string, std::string>>;
 /// which those in `rounded` change; of those in `residuals` the stream that
 /// their result is added to is kept, too. `unknownSize` is what sizes that are
 /// not known may be, to tell what a cut keeps. Errors: those of FunctionFlow; a
-/// layer that the module lacks; a rounded layer that reads several tensors (at
-/// the second op).
+/// layer that the module lacks; no rounded layer but such as read several
+/// tensors (at the first's second op).
 mlir::FailureOr<SegmentPlan> planSegments(ModelCopy &copy,
                                           mlir::func::FuncOp function,
                                           llvm::ArrayRef<std::string> layers,

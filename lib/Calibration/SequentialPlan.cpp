@@ -207,6 +207,25 @@ static LogicalResult refineShapes(ModuleOp module) {
   return applyPatternsGreedily(module, std::move(patterns));
 }
 
+/// For the layers that are rounded before anything runs in parts.
+LogicalResult SequentialRun::runFloatModel(ModuleOp original) {
+  floatRun.emplace(options.inputs, options.entry, options.progress,
+                   options.profile);
+  floatRun->setHeldOut(options.heldOut);
+  if (failed(floatRun->prepare(original, plan->first)))
+    return failure();
+  size_t all = plan->first.size();
+  for (const SegmentPlan::Group &group : plan->groups)
+    all += group.layers.size();
+  emitRemark(original.getLoc())
+      << plan->first.size() << " of " << all
+      << " layers are calibrated on the float model and rounded before the "
+         "others, not block by block: layer '"
+      << plan->first.front()
+      << "' reads several tensors, as a weight does that several blocks share";
+  return success();
+}
+
 LogicalResult SequentialRun::prepare(ModuleOp original,
                                      ArrayRef<std::string> layers) {
   if (failed(readUses(original)))
@@ -259,11 +278,14 @@ LogicalResult SequentialRun::prepare(ModuleOp original,
   if (failed(planned))
     return failure();
   plan = std::move(*planned);
+  if (!plan->first.empty() && failed(runFloatModel(original)))
+    return failure();
   compiler.emplace(*copy, rounded);
   auto mapped = MappedBuffers::create();
   if (!mapped)
     return fail(mapped.takeError());
   buffers = std::move(*mapped);
+  inOrder = plan->first;
   for (const SegmentPlan::Group &group : plan->groups) {
     auto entry = std::make_unique<Entry>();
     for (const std::string &layer : group.layers) {

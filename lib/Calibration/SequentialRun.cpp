@@ -123,19 +123,21 @@ LogicalResult SequentialRun::advance() {
   // What was looked at early is out of date.
   for (size_t group : from.early)
     entries[group]->clear();
+  std::vector<std::string> before = plan->first;
   for (size_t group : from.groups)
-    for (const std::string &layer : plan->groups[group].layers)
-      if (rounded.contains(layer) && plan->groups[group].input &&
-          !weights.contains(layer))
-        return emitError(copy->getLocation())
-               << "layer '" << layer
-               << "' was not rounded before the layers after it; expected the "
-                  "order that calibration gave (a mistake in qk)";
-  llvm::SmallDenseSet<Value> before(from.live.begin(), from.live.end());
+    if (plan->groups[group].input)
+      llvm::append_range(before, plan->groups[group].layers);
+  for (const std::string &layer : before)
+    if (rounded.contains(layer) && !finished.contains(layer))
+      return emitError(copy->getLocation())
+             << "layer '" << layer
+             << "' was not rounded before the layers after it; expected the "
+                "order that calibration gave (a mistake in qk)";
+  llvm::SmallDenseSet<Value> known(from.live.begin(), from.live.end());
   SmallVector<Value> computed;
   bool differs = false;
   for (Value value : to.live)
-    if (!before.contains(value)) {
+    if (!known.contains(value)) {
       computed.push_back(value);
       differs |= plan->flow.dependsOnLayers(value);
     }

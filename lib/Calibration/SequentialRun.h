@@ -12,6 +12,7 @@
 #include "SegmentProgram.h"
 #include "Stopwatch.h"
 
+#include "qk/Calibration/CalibrationRun.h"
 #include "qk/Dialect/QuantLLM/Transforms/Evaluate.h"
 #include "qk/Execution/SampleFile.h"
 #include "qk/Numerics/Statistics.h"
@@ -24,7 +25,9 @@ namespace qk::calibration {
 
 /// Statistics of what layers are fed in the model whose earlier layers are
 /// quantised. The model is run in segments (SegmentPlan.h); a layer's rounded
-/// weight is used from the next segment on. Holds the statistics of one step
+/// weight is used from the next segment on. A layer that is fed in several
+/// places is rounded first of all, for what the float model feeds it there, and
+/// the parts run with its rounded weight. Holds the statistics of one step
 /// and, in mapped buffers, what is alive at one cut. Activations stay float:
 /// that a layer's input will be quantised too is not in its statistics.
 class SequentialRun : public quant_llm::StatisticsSource {
@@ -91,6 +94,7 @@ private:
   mlir::LogicalResult chooseEntry();
   mlir::LogicalResult openSamples();
   mlir::LogicalResult fixShapes();
+  mlir::LogicalResult runFloatModel(mlir::ModuleOp original);
   /// Runs the model up to the cut of step `wanted`.
   mlir::LogicalResult reach(size_t wanted);
   /// Runs `body` and adds what it took to `spent`.
@@ -149,6 +153,9 @@ private:
 
   std::vector<std::unique_ptr<Entry>> entries;
   llvm::StringMap<Entry *> byLayer;
+  /// Of the layers that the plan has first.
+  std::optional<CalibrationRun> floatRun;
+  llvm::StringMap<quant_llm::LayerStatistics> floatViews;
 
   /// Seconds; `own` is all that was spent in get().
   struct {

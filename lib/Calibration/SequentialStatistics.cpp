@@ -275,6 +275,17 @@ size_t SequentialRun::stepToRound() const {
 
 FailureOr<const quant_llm::LayerStatistics *>
 SequentialRun::get(StringRef layer) {
+  if (llvm::is_contained(plan->first, layer)) {
+    FailureOr<const quant_llm::LayerStatistics *> known = floatRun->get(layer);
+    if (failed(known) || !*known)
+      return known;
+    quant_llm::LayerStatistics &view = floatViews[layer];
+    view = **known;
+    // No layer is rounded before it: both models feed it the same.
+    if (crossed.contains(layer))
+      view.cross = view.hessian;
+    return &view;
+  }
   auto found = byLayer.find(layer);
   if (found == byLayer.end())
     return nullptr;
@@ -304,6 +315,8 @@ SequentialRun::get(StringRef layer) {
 }
 
 void SequentialRun::release(StringRef layer) {
+  if (llvm::is_contained(plan->first, layer))
+    return floatRun->release(layer);
   auto found = byLayer.find(layer);
   if (found == byLayer.end() || !found->second)
     return;

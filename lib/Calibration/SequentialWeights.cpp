@@ -126,6 +126,10 @@ LogicalResult SequentialRun::setRounded(StringRef layer,
     numerics::transpose(weight.data(), n, k, target);
   else
     std::memcpy(target, weight.data(), weight.size() * sizeof(float));
+  if (llvm::is_contained(plan->first, layer)) {
+    weights[layer] = *tensor;
+    return success();
+  }
   for (const SegmentPlan::Group &group : plan->groups)
     if (llvm::is_contained(group.layers, layer) && failed(reach(group.step)))
       return failure();

@@ -74,6 +74,45 @@ module {
 }
 )";
 
+/// y = b(a(a(x))); both recipes ask for a cross moment.
+constexpr const char *kShared = R"(
+module {
+  func.func @main(%x: tensor<?x2xf32>) -> tensor<?x2xf32> {
+    %w = quant_llm.parameter ""::"a.weight" : tensor<2x2xf32> = dense<[[1.0, 2.0], [3.0, 4.0]]> : tensor<2x2xf32>
+    %v = quant_llm.parameter ""::"b.weight" : tensor<2x2xf32> = dense<1.0> : tensor<2x2xf32>
+    %ha = quant_llm.statistic cross of "a" : tensor<2x2xf32>
+    %ca, %sa = quant_llm.round_compensated %w, %ha scheme(<u4, group = 2, scale = f16>) symmetric static_groups : tensor<2x2xf32>, tensor<2x2xf32> -> tensor<2x2xi4>, tensor<2x1xf16>
+    %hb = quant_llm.statistic cross of "b" : tensor<2x2xf32>
+    %cb, %sb = quant_llm.round_compensated %v, %hb scheme(<u4, group = 2, scale = f16>) symmetric static_groups : tensor<2x2xf32>, tensor<2x2xf32> -> tensor<2x2xi4>, tensor<2x1xf16>
+    %0 = quant_llm.matmul %x, %ca, %sa scheme(<u4, group = 2, scale = f16>) name("a") : (tensor<?x2xf32>, tensor<2x2xi4>, tensor<2x1xf16>) -> tensor<?x2xf32>
+    %1 = quant_llm.matmul %0, %ca, %sa scheme(<u4, group = 2, scale = f16>) name("a") : (tensor<?x2xf32>, tensor<2x2xi4>, tensor<2x1xf16>) -> tensor<?x2xf32>
+    %2 = quant_llm.matmul %1, %cb, %sb scheme(<u4, group = 2, scale = f16>) name("b") : (tensor<?x2xf32>, tensor<2x2xi4>, tensor<2x1xf16>) -> tensor<?x2xf32>
+    return %2 : tensor<?x2xf32>
+  }
+}
+)";
+
+/// y = c(b(a(a(x)))); a's recipe names a statistic of b.
+constexpr const char *kSharedLookingAhead = R"(
+module {
+  func.func @main(%x: tensor<?x2xf32>) -> tensor<?x2xf32> {
+    %w = quant_llm.parameter ""::"a.weight" : tensor<2x2xf32> = dense<[[1.0, 2.0], [3.0, 4.0]]> : tensor<2x2xf32>
+    %v = quant_llm.parameter ""::"b.weight" : tensor<2x2xf32> = dense<1.0> : tensor<2x2xf32>
+    %u = quant_llm.parameter ""::"c.weight" : tensor<2x2xf32> = dense<1.0> : tensor<2x2xf32>
+    %h = quant_llm.statistic hessian of "b" : tensor<2x2xf32>
+    %ca, %sa = quant_llm.round_compensated %w, %h scheme(<u4, group = 2, scale = f16>) symmetric static_groups : tensor<2x2xf32>, tensor<2x2xf32> -> tensor<2x2xi4>, tensor<2x1xf16>
+    %cb, %sb = quant_llm.round_to_nearest %v scheme(<u4, group = 2, scale = f16>) symmetric : tensor<2x2xf32> -> tensor<2x2xi4>, tensor<2x1xf16>
+    %hc = quant_llm.statistic cross of "c" : tensor<2x2xf32>
+    %cc, %sc = quant_llm.round_compensated %u, %hc scheme(<u4, group = 2, scale = f16>) symmetric static_groups : tensor<2x2xf32>, tensor<2x2xf32> -> tensor<2x2xi4>, tensor<2x1xf16>
+    %0 = quant_llm.matmul %x, %ca, %sa scheme(<u4, group = 2, scale = f16>) name("a") : (tensor<?x2xf32>, tensor<2x2xi4>, tensor<2x1xf16>) -> tensor<?x2xf32>
+    %1 = quant_llm.matmul %0, %ca, %sa scheme(<u4, group = 2, scale = f16>) name("a") : (tensor<?x2xf32>, tensor<2x2xi4>, tensor<2x1xf16>) -> tensor<?x2xf32>
+    %2 = quant_llm.matmul %1, %cb, %sb scheme(<u4, group = 2, scale = f16>) name("b") : (tensor<?x2xf32>, tensor<2x2xi4>, tensor<2x1xf16>) -> tensor<?x2xf32>
+    %3 = quant_llm.matmul %2, %cc, %sc scheme(<u4, group = 2, scale = f16>) name("c") : (tensor<?x2xf32>, tensor<2x2xi4>, tensor<2x1xf16>) -> tensor<?x2xf32>
+    return %3 : tensor<?x2xf32>
+  }
+}
+)";
+
 class Sequential : public ::testing::Test {
 protected:
   Sequential()
@@ -138,6 +177,48 @@ TEST_F(Sequential, GivesTheMomentsOfBothModels) {
   auto unknown = source->get("c");
   ASSERT_TRUE(succeeded(unknown));
   EXPECT_EQ(*unknown, nullptr);
+}
+
+TEST_F(Sequential, RoundsFirstWhatSeveralBlocksShare) {
+  open(kShared);
+  ASSERT_TRUE(succeeded(source->prepare(*module, {"b", "a"}))) << message;
+  EXPECT_EQ(message,
+            "1 of 2 layers are calibrated on the float model and rounded "
+            "before the others, not block by block: layer 'a' reads several "
+            "tensors, as a weight does that several blocks share");
+  EXPECT_EQ(source->order(), ArrayRef<std::string>({"a", "b"}));
+  auto a = source->get("a");
+  ASSERT_TRUE(succeeded(a)) << message;
+  // X = [1 2; -3 4] and F = X [1 2; 3 4]^T = [5 11; 5 7]: of all four rows.
+  EXPECT_EQ((*a)->tokens, 4);
+  EXPECT_EQ((*a)->hessian, ArrayRef<float>({15, 20, 20, 47.5}));
+  EXPECT_EQ((*a)->cross, (*a)->hessian);
+  EXPECT_TRUE((*a)->residual.empty());
+  ASSERT_TRUE(succeeded(source->setRounded("a", {1, 1, 0, 2})));
+  source->release("a");
+  EXPECT_TRUE(failed(source->get("a")));
+  auto b = source->get("b");
+  ASSERT_TRUE(succeeded(b)) << message;
+  // F [1 2; 3 4]^T = [27 59; 19 43]; X and its product by [1 1; 0 2]^T, [3 4;
+  // 1 8] and [7 8; 9 16].
+  EXPECT_EQ((*b)->hessian, ArrayRef<float>({65, 100, 100, 160}));
+  EXPECT_EQ((*b)->cross, ArrayRef<float>({180, 260, 400, 580}));
+}
+
+TEST_F(Sequential, RoundsFirstWhatSharedRecipesName) {
+  open(kSharedLookingAhead);
+  ASSERT_TRUE(succeeded(source->prepare(*module, {"b", "a", "c"}))) << message;
+  EXPECT_EQ(source->order(), ArrayRef<std::string>({"a", "b", "c"}));
+  auto b = source->get("b");
+  ASSERT_TRUE(succeeded(b)) << message;
+  // [27 59; 19 43], the float model's.
+  EXPECT_EQ((*b)->hessian, ArrayRef<float>({545, 1205, 1205, 2665}));
+  ASSERT_TRUE(succeeded(source->setRounded("a", {1, 1, 0, 2})));
+  // All that comes first has to be rounded before c's statistics.
+  EXPECT_TRUE(failed(source->get("c")));
+  EXPECT_EQ(message, "layer 'b' was not rounded before the layers after it; "
+                     "expected the order that calibration gave (a mistake in "
+                     "qk)");
 }
 
 TEST_F(Sequential, LooksAheadForEarlierRecipes) {

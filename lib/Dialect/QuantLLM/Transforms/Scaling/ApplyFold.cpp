@@ -30,6 +30,9 @@ public:
   std::vector<std::string> names;
 
 private:
+  /// The constant `root`, divided by the factors of its channels.
+  FailureOr<Value> divide(OpBuilder &builder, Value root, const ChannelMap &map,
+                          double offset);
   /// The factors of a dimension with these digits.
   Value gather(OpBuilder &builder, ArrayRef<ChannelDigit> digits);
   /// The constant as a parameter, which recipes are made of.
@@ -38,6 +41,15 @@ private:
 
   Value factors;
   std::string layer;
+  /// Constants that are divided already: several blocks may share a norm's.
+  struct Divided {
+    Value root;
+    ChannelMap map;
+    double offset;
+    Block *block;
+    Value scaled;
+  };
+  std::vector<Divided> divided;
 };
 
 } // namespace
@@ -99,6 +111,33 @@ FailureOr<Value> Applier::getParameter(OpBuilder &builder, Value constant,
   return value;
 }
 
+FailureOr<Value> Applier::divide(OpBuilder &builder, Value root,
+                                 const ChannelMap &map, double offset) {
+  for (const Divided &known : divided)
+    if (known.root == root && known.map == map && known.offset == offset &&
+        known.block == builder.getBlock()) {
+      hoistBefore(known.scaled, &*builder.getInsertionPoint());
+      return known.scaled;
+    }
+  FailureOr<Value> parameter = getParameter(builder, root, ".input_norm");
+  if (failed(parameter))
+    return failure();
+  Location location = factors.getLoc();
+  Value scaled;
+  if (isOnLastDim(map))
+    scaled = ScaleColumnsOp::create(builder, location, parameter->getType(),
+                                    *parameter, gather(builder, map.back()),
+                                    /*inverse=*/true, llvm::APFloat(offset));
+  else
+    scaled = ScaleRowsOp::create(builder, location, parameter->getType(),
+                                 *parameter, gather(builder, map.front()),
+                                 /*inverse=*/true);
+  if (scaled.getType() != root.getType())
+    scaled = castTo(builder, location, scaled, root.getType());
+  divided.push_back({root, map, offset, builder.getBlock(), scaled});
+  return scaled;
+}
+
 LogicalResult Applier::apply(const FoldPlan::ScaledConstant &constant) {
   // Down to the constant; what lies between is copied, for others may read it.
   ConstantChannels view = *getConstantChannels(*constant.operand, constant.map);
@@ -110,22 +149,10 @@ LogicalResult Applier::apply(const FoldPlan::ScaledConstant &constant) {
   // An element read inside of a body: the constants are outside.
   if (isa<linalg::LinalgOp>(builder.getBlock()->getParentOp()))
     builder.setInsertionPoint(builder.getBlock()->getParentOp());
-  FailureOr<Value> parameter = getParameter(builder, root, ".input_norm");
-  if (failed(parameter))
+  FailureOr<Value> scaled = divide(builder, root, map, constant.offset);
+  if (failed(scaled))
     return failure();
-  Location location = factors.getLoc();
-  Value scaled;
-  if (isOnLastDim(map))
-    scaled = ScaleColumnsOp::create(builder, location, parameter->getType(),
-                                    *parameter, gather(builder, map.back()),
-                                    /*inverse=*/true,
-                                    llvm::APFloat(constant.offset));
-  else
-    scaled = ScaleRowsOp::create(builder, location, parameter->getType(),
-                                 *parameter, gather(builder, map.front()),
-                                 /*inverse=*/true);
-  if (scaled.getType() != root.getType())
-    scaled = castTo(builder, location, scaled, root.getType());
+  Value value = *scaled;
   // The operand at the constant is the last of the path.
   for (OpOperand *operand : llvm::reverse(path.drop_front())) {
     Operation *between = operand->getOwner();
@@ -133,10 +160,10 @@ LogicalResult Applier::apply(const FoldPlan::ScaledConstant &constant) {
     if (isa<linalg::LinalgOp>(between->getParentOp()))
       between = between->getParentOp();
     IRMapping mapping;
-    mapping.map(operand->get(), scaled);
-    scaled = builder.clone(*between, mapping)->getResult(0);
+    mapping.map(operand->get(), value);
+    value = builder.clone(*between, mapping)->getResult(0);
   }
-  constant.operand->set(scaled);
+  constant.operand->set(value);
   return success();
 }
 

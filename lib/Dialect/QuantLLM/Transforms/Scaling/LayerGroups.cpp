@@ -1,4 +1,4 @@
-//===- LayerGroups.cpp - Linears that read one value ----------------------===//
+//===- LayerGroups.cpp - Linears that read the same values ----------------===//
 //
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
@@ -43,44 +43,40 @@ static std::pair<Value, ChannelMap> findRoot(Value value, ChannelMap map) {
 std::vector<LayerGroup>
 qk::quant_llm::collectGroups(std::vector<RecipeLayer> &layers) {
   std::vector<LayerGroup> groups;
-  std::vector<ChannelMap> maps;
+  // By group: the values that each of its layers reads.
+  std::vector<std::vector<std::pair<Value, ChannelMap>>> roots;
   llvm::DenseMap<Value, SmallVector<size_t>> byRoot;
   for (RecipeLayer &layer : layers) {
     LayerGroup single;
     single.channels =
         cast<RankedTensorType>(layer.weight.getType()).getDimSize(1);
     single.layers.push_back(&layer);
-    Value root;
-    ChannelMap map;
-    bool sameRoot = true;
+    std::vector<std::pair<Value, ChannelMap>> read;
     for (Operation *use : layer.uses) {
       OpOperand *input = getFloatInput(use);
       if (!llvm::is_contained(single.inputs, input))
         single.inputs.push_back(input);
       auto type = cast<RankedTensorType>(input->get().getType());
-      auto [from, at] = findRoot(
-          input->get(), channelsOfLastDim(type.getRank(), single.channels));
-      sameRoot &= !root || (root == from && map == at);
-      root = from;
-      map = at;
+      auto root = findRoot(input->get(),
+                           channelsOfLastDim(type.getRank(), single.channels));
+      if (!llvm::is_contained(read, root))
+        read.push_back(root);
     }
-    if (sameRoot) {
-      SmallVector<size_t> &known = byRoot[root];
-      auto same = llvm::find_if(known, [&](size_t i) {
-        return maps[i] == map && groups[i].channels == single.channels;
-      });
-      if (same != known.end()) {
-        LayerGroup &group = groups[*same];
-        group.layers.push_back(&layer);
-        for (OpOperand *input : single.inputs)
-          if (!llvm::is_contained(group.inputs, input))
-            group.inputs.push_back(input);
-        continue;
-      }
+    SmallVector<size_t> &known = byRoot[read.front().first];
+    auto same = llvm::find_if(known, [&](size_t i) {
+      return roots[i] == read && groups[i].channels == single.channels;
+    });
+    if (same == known.end()) {
       known.push_back(groups.size());
+      groups.push_back(std::move(single));
+      roots.push_back(std::move(read));
+      continue;
     }
-    groups.push_back(std::move(single));
-    maps.push_back(map);
+    LayerGroup &group = groups[*same];
+    group.layers.push_back(&layer);
+    for (OpOperand *input : single.inputs)
+      if (!llvm::is_contained(group.inputs, input))
+        group.inputs.push_back(input);
   }
   return groups;
 }

@@ -1,4 +1,5 @@
-//===- LayerGroups.h - Linears that read one value --------------*- C++ -*-===//
+//===- LayerGroups.h - Linears that read the same values ---------*- C++
+//-*-===//
 //
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
@@ -22,19 +23,19 @@
 
 namespace qk::quant_llm {
 
-/// Layers that read one value, in the order of the model.
+/// Layers that read the same values, in the order of the model: one value, or,
+/// where their weights are used in several blocks, one in each.
 struct LayerGroup {
   std::vector<RecipeLayer *> layers;
   int64_t channels = 0;
-  /// The operands by which the layers' ops read the value.
+  /// The operands by which the layers' ops read the values.
   std::vector<mlir::OpOperand *> inputs;
 
   /// Whose statistics stand for all.
   llvm::StringRef name() const { return layers.front()->layer; }
 };
 
-/// Groups `layers`, which must outlive the groups. A layer that is used several
-/// times, on different values, is a group by itself.
+/// Groups `layers`, which must outlive the groups.
 std::vector<LayerGroup> collectGroups(std::vector<RecipeLayer> &layers);
 
 /// The operand by which a `linear` or `matmul` reads its input, seen through
