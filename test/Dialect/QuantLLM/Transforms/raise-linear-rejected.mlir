@@ -315,3 +315,26 @@ func.func @scaled_weight(%x: tensor<1x3x4xf32>) -> tensor<1x3x2xf32> {
   %y = tosa.matmul %x, %m, %z, %z : (tensor<1x3x4xf32>, tensor<1x4x2xf32>, tensor<1xf32>, tensor<1xf32>) -> tensor<1x3x2xf32>
   return %y : tensor<1x3x2xf32>
 }
+
+// -----
+
+// What a body reads of the function's inputs is no constant: a product of two
+// computed values, and no remark.
+func.func @captured(%x: tensor<2x3x4xf32>, %i: tensor<4xindex>) -> tensor<2x3x2xf32> {
+  %zero = arith.constant 0.0 : f32
+  %t = arith.constant dense<[[1., 2.], [3., 4.], [5., 6.], [7., 8.]]> : tensor<4x2xf32>
+  %ew = tensor.empty() : tensor<2x4x2xf32>
+  %w = linalg.generic {indexing_maps = [affine_map<(b, k, n) -> (k, n)>, affine_map<(b, k, n) -> (b, k, n)>], iterator_types = ["parallel", "parallel", "parallel"]} ins(%t : tensor<4x2xf32>) outs(%ew : tensor<2x4x2xf32>) {
+  ^bb0(%a: f32, %o: f32):
+    %k = linalg.index 1 : index
+    %j = tensor.extract %i[%k] : tensor<4xindex>
+    %c0 = arith.constant 0 : index
+    %v = tensor.extract %t[%j, %c0] : tensor<4x2xf32>
+    %p = arith.mulf %a, %v : f32
+    linalg.yield %p : f32
+  } -> tensor<2x4x2xf32>
+  %e = tensor.empty() : tensor<2x3x2xf32>
+  %f = linalg.fill ins(%zero : f32) outs(%e : tensor<2x3x2xf32>) -> tensor<2x3x2xf32>
+  %y = linalg.batch_matmul ins(%x, %w : tensor<2x3x4xf32>, tensor<2x4x2xf32>) outs(%f : tensor<2x3x2xf32>) -> tensor<2x3x2xf32>
+  return %y : tensor<2x3x2xf32>
+}

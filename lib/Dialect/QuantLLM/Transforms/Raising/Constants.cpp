@@ -6,11 +6,17 @@
 
 #include "Constants.h"
 
+#include "UnlinkedOps.h"
+
 #include "qk/Dialect/QuantLLM/IR/QuantLLM.h"
 
+#include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/IR/BuiltinOps.h"
 #include "mlir/IR/DialectResourceBlobManager.h"
 #include "mlir/IR/Matchers.h"
+#include "mlir/Interfaces/SideEffectInterfaces.h"
+#include "mlir/Transforms/RegionUtils.h"
+#include "llvm/ADT/SetVector.h"
 #include "llvm/ADT/StringExtras.h"
 
 using namespace mlir;
@@ -285,4 +291,40 @@ Attribute qk::quant_llm::getGlobalKey(Operation *global) {
 
 bool qk::quant_llm::isConstant(Value value) {
   return getConstant(value).has_value();
+}
+
+/// Whether all that the results of `op` depend on is what it reads.
+static bool isFunctionOfInputs(Operation *op) {
+  // What a function makes of constants is as fixed as they are.
+  if (op->isRegistered())
+    return isMemoryEffectFree(op) || isa<func::CallOp>(op);
+  return op->getNumRegions() == 0 &&
+         (op->getNumOperands() > 0 ||
+          getUnlinkedKind(op) == UnlinkedKind::Constant);
+}
+
+bool qk::quant_llm::isMadeOfConstants(Value value) {
+  // A row or a column is a table of frequencies, say, and no weight.
+  RankedTensorType type = getTensorType(value);
+  if (!type || type.getRank() < 2 ||
+      llvm::is_contained(type.getShape().take_back(2), int64_t(1)))
+    return false;
+  constexpr size_t kMost = 64;
+  llvm::SetVector<Value> seen;
+  seen.insert(value);
+  bool hasTensor = false;
+  for (size_t i = 0; i < seen.size(); ++i) {
+    if (isConstant(seen[i])) {
+      hasTensor = true;
+      continue;
+    }
+    Operation *op = seen[i].getDefiningOp();
+    if (!op || !isFunctionOfInputs(op))
+      return false;
+    seen.insert_range(op->getOperands());
+    getUsedValuesDefinedAbove(op->getRegions(), seen);
+    if (seen.size() > kMost)
+      return false;
+  }
+  return hasTensor;
 }

@@ -108,6 +108,10 @@ mlir::Value createTranspose(mlir::OpBuilder &builder, mlir::Location location,
 /// Whether getConstant() finds one.
 bool isConstant(mlir::Value value);
 
+/// Whether `value`, a matrix or more of them, is computed from constant tensors
+/// alone, by ops of any dialect.
+bool isMadeOfConstants(mlir::Value value);
+
 } // namespace qk::quant_llm
 
 #endif // QK_LIB_DIALECT_QUANTLLM_TRANSFORMS_RAISING_CONSTANTS_H

@@ -353,31 +353,6 @@ LinearFinding qk::quant_llm::findLinearAround(const Product &product) {
   return {match, ""};
 }
 
-/// Whether `value`, a matrix or more of them, is computed from constants alone.
-static bool isComputedFromConstants(Value value) {
-  RankedTensorType type = typeOf(value);
-  if (type.getRank() < 2 ||
-      llvm::is_contained(type.getShape().take_back(2), int64_t(1)))
-    return false;
-  constexpr size_t kMost = 64;
-  llvm::SetVector<Value> seen;
-  seen.insert(value);
-  bool hasConstant = false;
-  for (size_t i = 0; i < seen.size(); ++i) {
-    if (getConstant(seen[i])) {
-      hasConstant = true;
-      continue;
-    }
-    Operation *op = seen[i].getDefiningOp();
-    if (!op || !isMemoryEffectFree(op))
-      return false;
-    seen.insert_range(op->getOperands());
-    if (seen.size() > kMost)
-      return false;
-  }
-  return hasConstant;
-}
-
 LinearFinding qk::quant_llm::explainComputed(Value lhs, Value rhs,
                                              bool isBatched) {
   for (Value operand : {rhs, lhs}) {
@@ -396,7 +371,7 @@ LinearFinding qk::quant_llm::explainComputed(Value lhs, Value rhs,
                    "known only at run time; expected the loop over layers "
                    "unrolled when the model is exported");
   }
-  bool isFixed[] = {isComputedFromConstants(lhs), isComputedFromConstants(rhs)};
+  bool isFixed[] = {isMadeOfConstants(lhs), isMadeOfConstants(rhs)};
   if (isFixed[0] != isFixed[1])
     return LinearFinding::rejected(
         "its weight is computed from constants; expected a constant: fold it "

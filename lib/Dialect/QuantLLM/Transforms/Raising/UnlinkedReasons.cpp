@@ -10,8 +10,6 @@
 #include "Functions.h"
 #include "UnlinkedOps.h"
 
-#include "llvm/ADT/SetVector.h"
-
 using namespace mlir;
 using namespace qk::quant_llm;
 
@@ -104,31 +102,6 @@ static std::string explain(Value root, unsigned depth) {
   }
   return "the weight is computed by '" + name.str() +
          "'; it must be known when the model is compiled";
-}
-
-bool qk::quant_llm::isMadeOfConstants(Value value) {
-  // A row or a column is a table of frequencies, say, and no weight.
-  RankedTensorType type = getTensorType(value);
-  if (!type || type.getRank() < 2 ||
-      llvm::is_contained(type.getShape().take_back(2), int64_t(1)))
-    return false;
-  constexpr size_t kMost = 64;
-  llvm::SetVector<Value> seen;
-  seen.insert(value);
-  bool hasTensor = false;
-  for (size_t i = 0; i < seen.size() && i < kMost; ++i) {
-    Operation *op = seen[i].getDefiningOp();
-    if (isConstant(seen[i])) {
-      hasTensor = true;
-      continue;
-    }
-    if (!op || op->getNumRegions() != 0 ||
-        (op->getNumOperands() == 0 &&
-         getUnlinkedKind(op) != UnlinkedKind::Constant))
-      return false;
-    seen.insert_range(op->getOperands());
-  }
-  return hasTensor && seen.size() <= kMost;
 }
 
 std::string qk::quant_llm::explainNotConstant(Value root) {

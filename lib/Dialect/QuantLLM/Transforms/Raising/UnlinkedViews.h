@@ -81,10 +81,6 @@ getTransposePermutation(mlir::Operation *op);
 /// about it.
 std::string explainNotConstant(mlir::Value root);
 
-/// Whether `value`, a matrix or more of them, is computed from constant tensors
-/// alone.
-bool isMadeOfConstants(mlir::Value value);
-
 } // namespace qk::quant_llm
 
 #endif // QK_LIB_DIALECT_QUANTLLM_TRANSFORMS_RAISING_UNLINKEDVIEWS_H
