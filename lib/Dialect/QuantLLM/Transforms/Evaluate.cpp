@@ -12,6 +12,7 @@
 #include "Evaluation/Report.h"
 #include "Evaluation/ResultWriter.h"
 #include "Evaluation/Tasks.h"
+#include "Evaluation/Warnings.h"
 #include "Recipe.h"
 
 #include "qk/Dialect/QuantLLM/IR/QuantLLM.h"
@@ -195,22 +196,6 @@ FailureOr<TaskRecord> Evaluation::evaluateTensor(const Task &task,
   return record;
 }
 
-/// Scales that f16 had to make larger than they are, in a weight whose others
-/// are not so much larger that their weights don't matter.
-static int64_t countUnderflows(const numerics::QuantizedWeight &weight) {
-  if (weight.scheme.scaleType != numerics::ScaleType::F16)
-    return 0;
-  constexpr float smallest = 0x1p-24f, irrelevant = 1e4f * smallest;
-  int64_t count = 0;
-  for (float scale : weight.scales) {
-    // A group of zeros has 1.
-    if (scale > irrelevant && scale != 1.0f)
-      return 0;
-    count += scale == smallest;
-  }
-  return count;
-}
-
 FailureOr<TaskRecord> Evaluation::evaluate(const Task &rounding,
                                            RecipeEvaluator &evaluator) {
   auto start = std::chrono::steady_clock::now();
@@ -219,12 +204,7 @@ FailureOr<TaskRecord> Evaluation::evaluate(const Task &rounding,
   if (failed(rounded))
     return failure();
 
-  if (int64_t underflows = countUnderflows(rounded->weight))
-    rounding.op->emitWarning()
-        << "layer '" << rounding.layer << "': " << underflows << " of "
-        << rounded->weight.scales.size()
-        << " scales are too small for f16, which loses weights; "
-           "scale-type=bf16 or f32 keeps them";
+  warnOfUnderflows(rounding, rounded->weight);
 
   TaskRecord record;
   ReportEntry &entry = record.report;
@@ -243,12 +223,8 @@ FailureOr<TaskRecord> Evaluation::evaluate(const Task &rounding,
     if (*statistics) {
       entry.tokens = (*statistics)->tokens;
       heldOut = (*statistics)->heldOut;
-      if (rounded->method == "gptq" && (*statistics)->tokens < entry.k)
-        rounding.op->emitWarning()
-            << "layer '" << rounding.layer << "' saw " << *entry.tokens
-            << " tokens, fewer than its " << entry.k
-            << " input channels: the Hessian is rank-deficient and the result "
-               "rests on damping; calibrate with more samples";
+      if (rounded->method == "gptq")
+        warnOfFewTokens(rounding, (*statistics)->tokens, entry.k);
     }
   }
   bool wanted = source && source->wantsRounded(rounding.layer);
@@ -348,6 +324,8 @@ LogicalResult Evaluation::run() {
   tasks = collectTasks(module);
   if (tasks.empty())
     return success();
+  // Before anything that takes time.
+  remarkTails(tasks);
   if (failed(checkStatistics()))
     return failure();
   if (source)
