@@ -7,12 +7,11 @@
 #include "qk/Pipelines/Export.h"
 
 #include "Binding.h"
+#include "Registration.h"
 
 #include "qk/Calibration/Passes.h"
 #include "qk/Conversion/ExportPasses.h"
 #include "qk/Dialect/QuantLLM/Transforms/RaisingPasses.h"
-
-#include "mlir/Pass/PassRegistry.h"
 
 using namespace mlir;
 using namespace qk;
@@ -42,21 +41,21 @@ void qk::buildToOperatorsPipeline(OpPassManager &manager, StringRef form,
 }
 
 void qk::registerExportPipelines() {
-  PassPipelineRegistration<ToOperatorsOptions>(
+  registerPipeline<ToOperatorsOptions>(
       "quant-llm-to-torch",
       "Evaluate recipes and write quantised matmuls as "
       "quant.matmul_rhs_group_quant, as torch-mlir lowers it",
       [](OpPassManager &manager, const ToOperatorsOptions &options) {
         buildToOperatorsPipeline(manager, "torch", options);
       });
-  PassPipelineRegistration<ToOperatorsOptions>(
+  registerPipeline<ToOperatorsOptions>(
       "quant-llm-to-onnx",
       "Evaluate recipes and write quantised matmuls as MatMulNBits or "
       "DequantizeLinear, as torch-mlir imports them",
       [](OpPassManager &manager, const ToOperatorsOptions &options) {
         buildToOperatorsPipeline(manager, "onnx", options);
       });
-  PassPipelineRegistration<ToLinalgOptions>(
+  registerPipeline<ToLinalgOptions>(
       "quant-llm-to-linalg",
       "Evaluate recipes and write quantised matmuls as linalg ops on expanded "
       "groups, as IREE fuses them",

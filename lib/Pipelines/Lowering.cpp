@@ -7,12 +7,11 @@
 #include "qk/Pipelines/Pipelines.h"
 
 #include "Binding.h"
+#include "Registration.h"
 
 #include "qk/Calibration/Passes.h"
 #include "qk/Dialect/QuantLLM/Transforms/RaisingPasses.h"
 #include "qk/Pipelines/Export.h"
-
-#include "mlir/Pass/PassRegistry.h"
 
 using namespace mlir;
 using namespace qk;
@@ -39,17 +38,17 @@ void qk::registerLoweringPipelines(bool shortNames) {
   registerExportPipelines();
   const char *cpu = "Evaluate recipes and lower the module to the LLVM "
                     "dialect, quantised matmuls as calls of CPU kernels";
-  PassPipelineRegistration<LowerToCPUOptions>(
-      "quant-llm-lower-to-cpu", cpu, buildEvaluateAndLowerToCPUPipeline);
+  registerPipeline<LowerToCPUOptions>("quant-llm-lower-to-cpu", cpu,
+                                      buildEvaluateAndLowerToCPUPipeline);
   const char *nvvm = "Evaluate recipes and compile quantised matmuls to GPU "
                      "kernels; the rest becomes host code that launches them "
                      "(host=keep: stays)";
-  PassPipelineRegistration<LowerToNVVMOptions>(
-      "quant-llm-lower-to-nvvm", nvvm, buildEvaluateAndLowerToNVVMPipeline);
+  registerPipeline<LowerToNVVMOptions>("quant-llm-lower-to-nvvm", nvvm,
+                                       buildEvaluateAndLowerToNVVMPipeline);
   if (!shortNames)
     return;
-  PassPipelineRegistration<LowerToCPUOptions>(
-      "lower-to-cpu", cpu, buildEvaluateAndLowerToCPUPipeline);
-  PassPipelineRegistration<LowerToNVVMOptions>(
-      "lower-to-nvvm", nvvm, buildEvaluateAndLowerToNVVMPipeline);
+  registerPipeline<LowerToCPUOptions>("lower-to-cpu", cpu,
+                                      buildEvaluateAndLowerToCPUPipeline);
+  registerPipeline<LowerToNVVMOptions>("lower-to-nvvm", nvvm,
+                                       buildEvaluateAndLowerToNVVMPipeline);
 }

@@ -6,11 +6,11 @@
 
 #include "qk/Pipelines/Pipelines.h"
 
+#include "Registration.h"
+
 #include "qk/Calibration/Passes.h"
 #include "qk/Dialect/QuantLLM/Transforms/Passes.h"
 #include "qk/Dialect/QuantLLM/Transforms/RaisingPasses.h"
-
-#include "mlir/Pass/PassRegistry.h"
 
 using namespace mlir;
 using namespace qk;
@@ -181,28 +181,27 @@ static void buildCalibratePipeline(OpPassManager &manager,
 }
 
 void qk::registerMethodPipelines(bool shortNames) {
-  PassPipelineRegistration<RtnPipelineOptions>(
+  registerPipeline<RtnPipelineOptions>(
       "quant-llm-rtn", "Quantise by round-to-nearest", buildRtnPipeline);
-  PassPipelineRegistration<GptqPipelineOptions>(
-      "quant-llm-gptq", "Quantise by GPTQ (arXiv 2210.17323)",
-      buildGptqPipeline);
+  registerPipeline<GptqPipelineOptions>("quant-llm-gptq",
+                                        "Quantise by GPTQ (arXiv 2210.17323)",
+                                        buildGptqPipeline);
   const char *awq = "Quantise by AWQ (arXiv 2306.00978)";
-  PassPipelineRegistration<AwqPipelineOptions>("quant-llm-awq", awq,
-                                               buildAwqPipeline);
+  registerPipeline<AwqPipelineOptions>("quant-llm-awq", awq, buildAwqPipeline);
   const char *smooth =
       "Quantise weights and activations by SmoothQuant (arXiv 2211.10438)";
-  PassPipelineRegistration<SmoothQuantPipelineOptions>(
-      "quant-llm-smoothquant", smooth, buildSmoothQuantPipeline);
+  registerPipeline<SmoothQuantPipelineOptions>("quant-llm-smoothquant", smooth,
+                                               buildSmoothQuantPipeline);
   if (!shortNames)
     return;
-  PassPipelineRegistration<AwqPipelineOptions>("awq", awq, buildAwqPipeline);
-  PassPipelineRegistration<SmoothQuantPipelineOptions>(
-      "smoothquant", smooth, buildSmoothQuantPipeline);
-  PassPipelineRegistration<RtnPipelineOptions>(
-      "rtn", "Quantise by round-to-nearest", buildRtnPipeline);
-  PassPipelineRegistration<GptqPipelineOptions>(
+  registerPipeline<AwqPipelineOptions>("awq", awq, buildAwqPipeline);
+  registerPipeline<SmoothQuantPipelineOptions>("smoothquant", smooth,
+                                               buildSmoothQuantPipeline);
+  registerPipeline<RtnPipelineOptions>("rtn", "Quantise by round-to-nearest",
+                                       buildRtnPipeline);
+  registerPipeline<GptqPipelineOptions>(
       "gptq", "Quantise by GPTQ (arXiv 2210.17323)", buildGptqPipeline);
-  PassPipelineRegistration<CalibratePipelineOptions>(
+  registerPipeline<CalibratePipelineOptions>(
       "calibrate", "Which samples or statistics to quantise with",
       buildCalibratePipeline);
 }

@@ -44,7 +44,7 @@
 // DIALECTS-DAG: quant_llm
 // DIALECTS-DAG: linalg
 // BITS: mlir-opt.mlir:{{[0-9]+}}:{{[0-9]+}}: error: {{.*}}5
-// OPTION: no such option widht
+// OPTION: error: --quant-llm-rtn has no option 'widht'; it has bits,
 // MISSING: error: {{.*}}.missing
 // VERIFIER: invalid.mlir:{{[0-9]+}}:{{[0-9]+}}: error: 'quant_llm.
 
