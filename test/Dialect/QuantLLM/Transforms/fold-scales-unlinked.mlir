@@ -98,7 +98,7 @@ func.func @torch_stops(%x: !torch.vtensor<[5,4],f32>) -> (tensor<5x3xf32>, tenso
   // expected-remark@+1 {{the scale of the input of 'a' is folded into}}
   %2 = quant_llm.scale_columns %0 by inverse %s : tensor<5x4xf32>, tensor<4xf32>
   %ya = quant_llm.linear %2, %fc name("a") : (tensor<5x4xf32>, tensor<3x4xf32>) -> tensor<5x3xf32>
-  // expected-remark@+1 {{stays an op that runs: division does not go through 'torch.aten.gelu'}}
+  // expected-remark@+1 {{stays an op that runs: division does not go through 'torch.aten.gelu', for f(s*x) is not s*f(x) there}}
   %3 = quant_llm.scale_columns %1 by inverse %t : tensor<5x4xf32>, tensor<4xf32>
   %yb = quant_llm.linear %3, %fc name("b") : (tensor<5x4xf32>, tensor<3x4xf32>) -> tensor<5x3xf32>
   return %ya, %yb : tensor<5x3xf32>, tensor<5x3xf32>
@@ -259,4 +259,34 @@ func.func @torch_joined(%a: !torch.vtensor<[5,1],f32>, %x: !torch.vtensor<[1,5,5
   %3 = quant_llm.scale_columns %2 by inverse %s2 : tensor<1x5x2xf32>, tensor<2xf32>
   %t = quant_llm.linear %3, %w2 name("b") : (tensor<1x5x2xf32>, tensor<3x2xf32>) -> tensor<1x5x3xf32>
   return %r, %t : tensor<5x3xf32>, tensor<1x5x3xf32>
+}
+
+// -----
+
+// torch's gelu, of either form; and x * sigmoid(x) in ops of its own.
+// CHECK-LABEL: @torch_gelu
+// CHECK-COUNT-2: quant_llm.scale_columns %{{.*}} by inverse
+func.func @torch_gelu(%x: !torch.vtensor<[5,2],f32>, %z: tensor<5x2xf32>) -> (tensor<5x3xf32>, tensor<5x3xf32>) {
+  %s = quant_llm.parameter ""::"s" : tensor<2xf32> = dense<[2.0, 4.0]> : tensor<2xf32>
+  %s2 = quant_llm.parameter ""::"s2" : tensor<2xf32> = dense<[2.0, 4.0]> : tensor<2xf32>
+  %w = quant_llm.parameter ""::"a.weight" : tensor<3x2xf32> = dense<1.0> : tensor<3x2xf32>
+  %w2 = quant_llm.parameter ""::"b.weight" : tensor<3x2xf32> = dense<1.0> : tensor<3x2xf32>
+  %tanh = "torch.constant.str"() <{value = "tanh"}> : () -> !torch.str
+  // expected-note@+1 {{here}}
+  %g = "torch.aten.gelu"(%x, %tanh) : (!torch.vtensor<[5,2],f32>, !torch.str) -> !torch.vtensor<[5,2],f32>
+  %0 = "torch_c.to_builtin_tensor"(%g) : (!torch.vtensor<[5,2],f32>) -> tensor<5x2xf32>
+  // expected-remark@+1 {{the scale of the input of 'a' stays an op that runs: division does not go through 'torch.aten.gelu', for f(s*x) is not s*f(x) there}}
+  %1 = quant_llm.scale_columns %0 by inverse %s : tensor<5x2xf32>, tensor<2xf32>
+  %a = quant_llm.linear %1, %w name("a") : (tensor<5x2xf32>, tensor<3x2xf32>) -> tensor<5x3xf32>
+  %w3 = quant_llm.parameter ""::"u.weight" : tensor<2x2xf32> = dense<1.0> : tensor<2x2xf32>
+  %u = quant_llm.linear %z, %w3 name("u") : (tensor<5x2xf32>, tensor<2x2xf32>) -> tensor<5x2xf32>
+  %h = "torch_c.from_builtin_tensor"(%u) : (tensor<5x2xf32>) -> !torch.vtensor<[5,2],f32>
+  // expected-note@+1 {{here}}
+  %t = "torch.aten.sigmoid"(%h) : (!torch.vtensor<[5,2],f32>) -> !torch.vtensor<[5,2],f32>
+  %p = "torch.aten.mul.Tensor"(%h, %t) : (!torch.vtensor<[5,2],f32>, !torch.vtensor<[5,2],f32>) -> !torch.vtensor<[5,2],f32>
+  %2 = "torch_c.to_builtin_tensor"(%p) : (!torch.vtensor<[5,2],f32>) -> tensor<5x2xf32>
+  // expected-remark@+1 {{the scale of the input of 'b' stays an op that runs: division does not go through 'torch.aten.sigmoid', for f(s*x) is not s*f(x) there}}
+  %3 = quant_llm.scale_columns %2 by inverse %s2 : tensor<5x2xf32>, tensor<2xf32>
+  %b = quant_llm.linear %3, %w2 name("b") : (tensor<5x2xf32>, tensor<3x2xf32>) -> tensor<5x3xf32>
+  return %a, %b : tensor<5x3xf32>, tensor<5x3xf32>
 }

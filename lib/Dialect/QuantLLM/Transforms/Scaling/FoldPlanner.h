@@ -55,11 +55,17 @@ private:
     where = location;
     return mlir::failure();
   }
-  mlir::LogicalResult failThrough(mlir::Operation *op);
   /// Tries each, from where things are now, until one leads somewhere; fails
   /// with the first one's reason.
   mlir::LogicalResult
   divideOneOf(llvm::ArrayRef<llvm::function_ref<mlir::LogicalResult()>> sides);
+
+  // FoldReasons.cpp
+  /// Division does not go through `op`, which is at `location`.
+  mlir::LogicalResult failThrough(mlir::Operation *op);
+  mlir::LogicalResult failThrough(mlir::Operation *op, mlir::Location location);
+  /// `reader` reads what was to be divided.
+  mlir::LogicalResult failForReader(mlir::Operation *reader);
 
   // PlanElements.cpp: linalg ops.
   mlir::LogicalResult divideLinalg(mlir::linalg::LinalgOp op, ChannelRef map,

@@ -201,6 +201,5 @@ LogicalResult FoldPlanner::divideScalar(linalg::LinalgOp op, OpOperand &use,
     return failure(failed(divideScalar(op, operand(1), loops)) ||
                    failed(divideScalar(op, operand(2), loops)));
   }
-  return fail(op->getLoc(), "division does not go through '" +
-                                def->getName().getStringRef() + "'");
+  return failThrough(def, op->getLoc());
 }

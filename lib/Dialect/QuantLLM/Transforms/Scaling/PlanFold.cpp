@@ -18,11 +18,6 @@
 using namespace mlir;
 using namespace qk::quant_llm;
 
-LogicalResult FoldPlanner::failThrough(Operation *op) {
-  return fail(op->getLoc(), "division does not go through '" +
-                                op->getName().getStringRef() + "'");
-}
-
 LogicalResult
 FoldPlanner::divideOneOf(ArrayRef<function_ref<LogicalResult()>> sides) {
   State before = state;
@@ -224,9 +219,7 @@ LogicalResult FoldPlanner::checkUses(size_t first) {
     for (OpOperand &use : state.order[i].getUses())
       if (!state.consumed.contains(&use) && !readsSizesOnly(use) &&
           !readsOthers(state.order[i], use))
-        return fail(use.getOwner()->getLoc(),
-                    "'" + use.getOwner()->getName().getStringRef() +
-                        "' reads it too");
+        return failForReader(use.getOwner());
   return success();
 }
 
