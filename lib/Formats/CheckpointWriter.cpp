@@ -11,9 +11,7 @@
 #include "SameValues.h"
 
 #include "llvm/ADT/STLExtras.h"
-#include "llvm/ADT/SmallString.h"
-#include "llvm/ADT/StringSet.h"
-#include "llvm/Support/FileSystem.h"
+#include "llvm/ADT/StringMap.h"
 #include "llvm/Support/JSON.h"
 #include "llvm/Support/Path.h"
 #include "llvm/Support/raw_ostream.h"
@@ -72,7 +70,6 @@ private:
   Error writeShard(size_t index, OutputFolder &folder);
   Error writeIndex(OutputFolder &folder);
   Error writeConfigs(OutputFolder &folder);
-  Error copyOthers(OutputFolder &folder);
   std::string shardName(size_t index) const;
   StringRef folderOfSource() const {
     return sys::path::parent_path(source->mainFile());
@@ -357,37 +354,6 @@ Error Writer::writeConfigs(OutputFolder &folder) {
   return Error::success();
 }
 
-Error Writer::copyOthers(OutputFolder &folder) {
-  SmallString<256> from(folderOfSource());
-  if (from.empty())
-    from = ".";
-  std::error_code code;
-  std::vector<std::string> names;
-  for (sys::fs::directory_iterator it(from, code), end; it != end && !code;
-       it.increment(code))
-    names.push_back(sys::path::filename(it->path()).str());
-  if (code)
-    return makeError(from + ": can't be read: " + code.message());
-  sort(names);
-  for (StringRef name : names) {
-    // Weights in whatever form, what is written here, and what is hidden.
-    static constexpr StringLiteral kLeftOut[] = {
-        ".safetensors", ".index.json", ".bin",  ".pt",      ".pth",  ".gguf",
-        ".onnx",        ".h5",         ".ckpt", ".msgpack", ".mlir", ".npz"};
-    if (name.starts_with(".") || name == "config.json" ||
-        name == "quantize_config.json" || name == "quant_config.json" ||
-        any_of(kLeftOut, [&](StringRef end) { return name.ends_with(end); }))
-      continue;
-    SmallString<256> path(from);
-    sys::path::append(path, name);
-    if (!sys::fs::is_regular_file(path))
-      continue;
-    if (Error error = folder.copy(path, name))
-      return error;
-  }
-  return Error::success();
-}
-
 Error Writer::run() {
   if (job.layers.empty())
     return makeError("the model has no quantised layer");
@@ -408,7 +374,10 @@ Error Writer::run() {
     return error;
   if (Error error = writeConfigs(*folder))
     return error;
-  if (Error error = copyOthers(*folder))
+  // config.json is written here; loaders of AutoAWQ look for the other.
+  if (Error error = folder->copyOthers(
+          folderOfSource(),
+          {"config.json", "quantize_config.json", "quant_config.json"}))
     return error;
   return folder->commit();
 }

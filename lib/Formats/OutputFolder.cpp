@@ -8,6 +8,7 @@
 
 #include "qk/Storage/MappedFile.h"
 
+#include "llvm/ADT/STLExtras.h"
 #include "llvm/ADT/SmallString.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/Path.h"
@@ -89,6 +90,35 @@ Error OutputFolder::copy(StringRef from, StringRef name) const {
   if (std::error_code code = sys::fs::copy_file(from, *file))
     return makeError(from + ": can't be copied to " + *file + ": " +
                      code.message());
+  return Error::success();
+}
+
+Error OutputFolder::copyOthers(StringRef from,
+                               ArrayRef<StringRef> except) const {
+  static constexpr StringLiteral kWeights[] = {
+      ".safetensors", ".index.json", ".bin",  ".pt",      ".pth",  ".gguf",
+      ".onnx",        ".h5",         ".ckpt", ".msgpack", ".mlir", ".npz"};
+  if (from.empty())
+    from = ".";
+  std::error_code code;
+  std::vector<std::string> names;
+  for (sys::fs::directory_iterator it(from, code), end; it != end && !code;
+       it.increment(code))
+    names.push_back(sys::path::filename(it->path()).str());
+  if (code)
+    return makeError(from + ": can't be read: " + code.message());
+  sort(names);
+  for (StringRef name : names) {
+    if (name.starts_with(".") || is_contained(except, name) ||
+        any_of(kWeights, [&](StringRef end) { return name.ends_with(end); }))
+      continue;
+    SmallString<256> path(from);
+    sys::path::append(path, name);
+    if (!sys::fs::is_regular_file(path))
+      continue;
+    if (Error error = copy(path, name))
+      return error;
+  }
   return Error::success();
 }
 

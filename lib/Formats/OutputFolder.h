@@ -7,6 +7,7 @@
 #ifndef QK_LIB_FORMATS_OUTPUTFOLDER_H
 #define QK_LIB_FORMATS_OUTPUTFOLDER_H
 
+#include "llvm/ADT/ArrayRef.h"
 #include "llvm/ADT/StringRef.h"
 #include "llvm/Support/Error.h"
 
@@ -30,6 +31,11 @@ public:
   llvm::Expected<std::string> file(llvm::StringRef name) const;
   llvm::Error write(llvm::StringRef name, llvm::StringRef text) const;
   llvm::Error copy(llvm::StringRef from, llvm::StringRef name) const;
+  /// Copies the files of folder `from` (empty: the current one) but those named
+  /// in `except`, hidden ones and weights in whatever form. Folders in it stay
+  /// behind.
+  llvm::Error copyOthers(llvm::StringRef from,
+                         llvm::ArrayRef<llvm::StringRef> except) const;
   llvm::Error commit();
 
 private:

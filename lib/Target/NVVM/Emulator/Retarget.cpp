@@ -8,8 +8,8 @@
 
 #include "../PtxAsm.h"
 #include "BlockRun.h"
+#include "IntrinsicNames.h"
 
-#include "llvm/ADT/StringMap.h"
 #include "llvm/Analysis/ValueTracking.h"
 #include "llvm/IR/IRBuilder.h"
 #include "llvm/IR/InlineAsm.h"
@@ -63,53 +63,9 @@ Value *Retargeter::runtimeCall(IRBuilder<> &builder, StringRef name,
   return builder.CreateCall(callee, arguments);
 }
 
-/// Special registers by what follows `llvm.nvvm.read.ptx.sreg.`.
-static std::optional<Special> specialRegister(StringRef name) {
-  static const StringMap<Special> registers = {
-      {"tid.x", Special::TidX},       {"tid.y", Special::TidY},
-      {"tid.z", Special::TidZ},       {"ntid.x", Special::NTidX},
-      {"ntid.y", Special::NTidY},     {"ntid.z", Special::NTidZ},
-      {"ctaid.x", Special::CTAIdX},   {"ctaid.y", Special::CTAIdY},
-      {"ctaid.z", Special::CTAIdZ},   {"nctaid.x", Special::NCTAIdX},
-      {"nctaid.y", Special::NCTAIdY}, {"nctaid.z", Special::NCTAIdZ},
-      {"laneid", Special::LaneId},    {"warpsize", Special::WarpSize},
-  };
-  auto found = registers.find(name);
-  if (found == registers.end())
-    return std::nullopt;
-  return found->second;
-}
-
-/// shfl.sync.<mode>.<type>
-static std::optional<ShuffleMode> shuffleMode(StringRef name) {
-  auto [mode, type] = name.split('.');
-  if (type != "i32" && type != "f32")
-    return std::nullopt;
-  static const StringMap<ShuffleMode> modes = {{"idx", ShuffleMode::Idx},
-                                               {"bfly", ShuffleMode::Bfly},
-                                               {"up", ShuffleMode::Up},
-                                               {"down", ShuffleMode::Down}};
-  auto found = modes.find(mode);
-  if (found == modes.end())
-    return std::nullopt;
-  return found->second;
-}
-
 static Error unknownIntrinsic(StringRef name) {
   return createStringError("the emulator does not know 'llvm.nvvm.%s'",
                            name.str().c_str());
-}
-
-/// <shape>.row.col.<types>
-static std::optional<MmaKind> mmaKind(StringRef name) {
-  static const StringMap<MmaKind> kinds = {
-      {"m16n8k16.row.col.f32.f32", MmaKind::F16},
-      {"m16n8k16.row.col.bf16", MmaKind::BF16},
-      {"m16n8k32.row.col.s8", MmaKind::S8}};
-  auto found = kinds.find(name);
-  if (found == kinds.end())
-    return std::nullopt;
-  return found->second;
 }
 
 /// Registers go through the stack, as 32-bit words.

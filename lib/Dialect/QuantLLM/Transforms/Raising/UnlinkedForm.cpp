@@ -394,19 +394,3 @@ LinearFinding
 qk::quant_llm::findUnlinkedLinear(const UnlinkedContraction &contraction) {
   return Product(contraction).find();
 }
-
-LinearFinding qk::quant_llm::rejectUnlinkedConvolution(Operation *op) {
-  if (op->getNumOperands() < 2)
-    return LinearFinding::unrelated();
-  UnlinkedView weight = viewOfUnlinked(op->getOperand(1), /*parts=*/true);
-  RankedTensorType type = getTensorType(op->getOperand(1));
-  if (!weight.isConstant || !type || type.getRank() < 3 ||
-      !isa<FloatType>(type.getElementType()) ||
-      llvm::count_if(type.getShape(), [](int64_t size) { return size != 1; }) >
-          2)
-    return LinearFinding::unrelated();
-  return LinearFinding::rejected(
-      "a convolution of size 1 ('" + getUnlinkedName(op) +
-      "'); export it as a product, or lower the module to linalg or TOSA, "
-      "where it is raised");
-}

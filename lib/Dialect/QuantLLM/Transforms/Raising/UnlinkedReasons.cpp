@@ -1,4 +1,4 @@
-//===- UnlinkedReasons.cpp - Why a weight is no constant ------------------===//
+//===- UnlinkedReasons.cpp - Why something is no layer --------------------===//
 //
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
@@ -8,6 +8,7 @@
 
 #include "Constants.h"
 #include "Functions.h"
+#include "UnlinkedForm.h"
 #include "UnlinkedOps.h"
 
 using namespace mlir;
@@ -106,4 +107,20 @@ static std::string explain(Value root, unsigned depth) {
 
 std::string qk::quant_llm::explainNotConstant(Value root) {
   return explain(root, 0);
+}
+
+LinearFinding qk::quant_llm::rejectUnlinkedConvolution(Operation *op) {
+  if (op->getNumOperands() < 2)
+    return LinearFinding::unrelated();
+  UnlinkedView weight = viewOfUnlinked(op->getOperand(1), /*parts=*/true);
+  RankedTensorType type = getTensorType(op->getOperand(1));
+  if (!weight.isConstant || !type || type.getRank() < 3 ||
+      !isa<FloatType>(type.getElementType()) ||
+      llvm::count_if(type.getShape(), [](int64_t size) { return size != 1; }) >
+          2)
+    return LinearFinding::unrelated();
+  return LinearFinding::rejected(
+      "a convolution of size 1 ('" + getUnlinkedName(op) +
+      "'); export it as a product, or lower the module to linalg or TOSA, "
+      "where it is raised");
 }
