@@ -26,6 +26,7 @@
 #include "mlir/IR/Dominance.h"
 #include "mlir/Interfaces/SideEffectInterfaces.h"
 #include "llvm/ADT/DenseMap.h"
+#include "llvm/ADT/DenseSet.h"
 
 using namespace mlir;
 using namespace qk::quant_llm;
@@ -236,6 +237,39 @@ LogicalResult qk::quant_llm::raiseLinears(
   return success();
 }
 
+/// One remark where functions that don't call each other use one weight, at the
+/// first such layer: what is known of it in one is not known in the other.
+static void remarkCopies(ArrayRef<const Candidate *> layers) {
+  llvm::DenseMap<std::tuple<Attribute, unsigned, Attribute>, StringRef> known;
+  const Candidate *first = nullptr;
+  StringRef original;
+  llvm::DenseSet<StringRef> copies;
+  for (const Candidate *layer : layers) {
+    const LinearMatch &match = layer->match;
+    // Equal literals may be so by chance.
+    if (getConstant(match.weight)->name.empty())
+      continue;
+    auto [name, inserted] =
+        known.try_emplace({getConstantKey(match.weight), match.transposed,
+                           Attribute(match.weightPart)},
+                          layer->layer);
+    if (inserted || name->second == layer->layer ||
+        !copies.insert(layer->layer).second || first)
+      continue;
+    first = layer;
+    original = name->second;
+  }
+  if (first)
+    first->match.contraction->emitRemark()
+        << "layer '" << first->layer << "' has the weight of layer '"
+        << original
+        << "' in another function, and is quantised and stored by itself "
+           "(layers like it: "
+        << copies.size()
+        << "); to have one of both, export one function, of dynamic sizes, or "
+           "let both call one";
+}
+
 void RaiseLinear::runOnOperation() {
   ModuleOp module = getOperation();
   if (failed(bindParameters(module, {})))
@@ -261,6 +295,7 @@ void RaiseLinear::runOnOperation() {
           << candidate.stays << " '" << candidate.layer
           << "' stays in float; only= with its name raises it";
   }
+  remarkCopies(selected);
   // Layers raised before count as matched.
   module.walk([&](LinearOp op) {
     layers.push_back(op.getLayer().str());
