@@ -70,8 +70,15 @@ std::vector<GpuCase> timedCases(const Chip &chip) {
   add(weights(S8, -1, F16), 8192, 8192, {1, 16, 64});
   MatmulProblem w8a8 = weights(S8, -1, F16);
   w8a8.int8Activations = true;
-  if (chip.capability >= 80)
+  MatmulProblem w4a8 = w4;
+  w4a8.int8Activations = true;
+  MatmulProblem w4a8Zero = w4a8;
+  w4a8Zero.hasZeroPoints = true;
+  if (chip.capability >= 80) {
     add(w8a8, 8192, 8192, {1, 16, 32, 64, 128, 512, 8192});
+    add(w4a8, 8192, 8192, {1, 8, 16, 32, 64, 128, 8192});
+    add(w4a8Zero, 8192, 8192, {1, 16, 64, 8192});
+  }
   MatmulProblem float8 = w8a8;
   float8.scheme.codeType = E4M3;
   if (chip.capability >= 89)
@@ -104,8 +111,7 @@ std::vector<GpuCase> sweepCases(const Chip &chip, int count, uint64_t seed) {
     p.hasZeroPoints = random() % 2;
     p.hasPermutation = random() % 4 == 0;
     p.type = ElementType(random() % 3);
-    p.int8Activations =
-        p.scheme.bits() == 8 && chip.capability >= 80 && random() % 2;
+    p.int8Activations = chip.capability >= 80 && random() % 3 == 0;
     if (p.scheme.isFloat()) {
       p.int8Activations = true;
       p.hasZeroPoints = false;

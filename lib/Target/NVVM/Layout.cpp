@@ -142,7 +142,30 @@ int64_t packedBytes(const QuantizedWeight &weight, Layout kind) {
 // Packing
 //===----------------------------------------------------------------------===//
 
-static std::string check(const QuantizedWeight &weight) {
+/// Smallest and largest zero points that `kind` can hold and its kernels
+/// multiply by.
+static std::pair<int64_t, int64_t> zeroPointRange(const QuantizedWeight &weight,
+                                                  Layout kind) {
+  const numerics::Scheme &scheme = weight.scheme;
+  int64_t half = scheme.bits() == 8 ? 1 << 15 : 1 << 7;
+  int64_t low = -half, high = half - 1;
+  if (kind == Layout::Simt)
+    return {low, high};
+  MmaLayout layout = mmaLayout(weight, kind == Layout::MmaS8);
+  // They are stored less something; those of signed codes are not.
+  low += layout.storedOffset();
+  if (layout.hasIntegerSums()) {
+    // A code less its zero point, times x, summed over a group in 32 bits.
+    constexpr int64_t largestX = 128, largestSum = (int64_t(1) << 31) - 1;
+    int64_t largest =
+        largestSum / (largestX << layout.sumShift()) / layout.groupLength();
+    low = std::max(low, scheme.codeMax() - largest);
+    high = std::min(high, scheme.codeMin() + largest);
+  }
+  return {low, high};
+}
+
+static std::string check(const QuantizedWeight &weight, Layout kind) {
   auto size = [](const char *what, size_t got, int64_t expected) {
     return std::string("expected ") + std::to_string(expected) + " " + what +
            ", got " + std::to_string(got);
@@ -158,8 +181,7 @@ static std::string check(const QuantizedWeight &weight) {
   if (!weight.zeroPoints.empty() &&
       weight.zeroPoints.size() != size_t(weight.n * groups))
     return size("zero points", weight.zeroPoints.size(), weight.n * groups);
-  int low = weight.scheme.bits() == 8 ? -32768 : -128;
-  int high = weight.scheme.bits() == 8 ? 32767 : 127;
+  auto [low, high] = zeroPointRange(weight, kind);
   for (int16_t zero : weight.zeroPoints)
     if (zero < low || zero > high)
       return "expected zero points in " + std::to_string(low) + "…" +
@@ -253,12 +275,9 @@ private:
 std::string pack(const QuantizedWeight &weight, Layout kind, uint8_t *out) {
   static_assert(std::endian::native == std::endian::little,
                 "packed words are little-endian");
-  if (std::string error = check(weight); !error.empty())
+  if (std::string error = check(weight, kind); !error.empty())
     return error;
   if (kind != Layout::Simt) {
-    if (kind == Layout::MmaS8 && weight.scheme.bits() != 8)
-      return "layout nvvm-mma-s8 holds codes of 8 bits, got " +
-             std::to_string(weight.scheme.bits());
     packMma(weight, kind == Layout::MmaS8, out);
     return "";
   }

@@ -243,7 +243,9 @@ void MmaEmitter::multiplyAtom(Value slot, int64_t atom, ArrayRef<Value> words,
     }
     if (sumsX())
       for (int c = 0; c < tokenTiles; ++c)
-        multiply(Values(4, e.i32(0x01010101)), c, step, productCount() + 4 * c);
+        // As many times as codes are at the top of a byte.
+        multiply(Values(4, e.i32(0x01010101 << layout.sumShift())), c, step,
+                 productCount() + 4 * c);
   }
 }
 

@@ -11,7 +11,8 @@
 
 namespace qk::nvvm {
 
-/// The A operand: codes of a unit become registers of mma.sync.
+/// The A operand: codes of a unit become registers of mma.sync. Bytes are
+/// 2^sumShift() times the codes.
 class MmaOperands {
 public:
   MmaOperands(Emitter &e, const MatmulProblem &problem);
@@ -43,6 +44,7 @@ private:
   Value unpack(llvm::ArrayRef<Value> words, MmaLayout::PairPlace place,
                const llvm::DenseMap<int, Value> &offsets);
   Value unpackByte(Value word);
+  Value toBytes(llvm::ArrayRef<Value> words, MmaLayout::PairPlace place);
 
   Emitter &e;
   const MatmulProblem &problem;

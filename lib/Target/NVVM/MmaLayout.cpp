@@ -19,13 +19,14 @@ static int64_t ceilDiv(int64_t a, int64_t b) { return (a + b - 1) / b; }
 static int64_t alignTo(int64_t a, int64_t b) { return ceilDiv(a, b) * b; }
 
 int64_t MmaLayout::unitAtoms() const {
+  // An atom has twice as many codes where activations are bytes.
   switch (scheme.codeType) {
   case CodeType::U2:
-    return 4;
+    return int8Activations ? 2 : 4;
   case CodeType::U3:
-    return 8;
+    return int8Activations ? 4 : 8;
   case CodeType::U4:
-    return 2;
+    return int8Activations ? 1 : 2;
   case CodeType::U8:
   case CodeType::S8:
   case CodeType::E4M3:
@@ -35,7 +36,7 @@ int64_t MmaLayout::unitAtoms() const {
 }
 
 int64_t MmaLayout::unitVectors() const {
-  if (int8Activations)
+  if (int8Activations && scheme.bits() == 8)
     return 2;
   return scheme.codeType == CodeType::U3 ? 3 : 1;
 }
@@ -81,8 +82,15 @@ int64_t MmaLayout::tileBytes() const {
 
 MmaLayout::PairPlace MmaLayout::place(int atom, int step, int reg) const {
   int pair = 8 * atom + 4 * step + reg;
-  if (int8Activations)
-    return {pair, 0};
+  if (int8Activations) {
+    int perWord = 8 / scheme.bits();
+    if (scheme.codeType != CodeType::U3)
+      return {pair / perWord, 8 - scheme.bits() * (1 + pair % perWord)};
+    int first = pair / 8 * 3, index = pair % 8;
+    if (index >= 6)
+      return {first + 2 * (index - 6), -1, first + 1, 7 - index};
+    return {first + index / 2, 5 - 3 * (index % 2)};
+  }
   if (scheme.codeType == CodeType::U3) {
     int first = pair / 16 * 3, index = pair % 16;
     if (index == 15)
@@ -128,7 +136,8 @@ private:
     if (row >= weight.n || inGroup >= layout.groupLength() || k >= weight.k)
       return 0;
     uint8_t value = weight.codes[row * weight.k + k];
-    return weight.scheme.codeType == CodeType::U8 ? value ^ 0x80u : value;
+    uint32_t mask = (1u << weight.scheme.bits()) - 1;
+    return (uint32_t(value) - uint32_t(layout.storedOffset())) & mask;
   }
 
   void packUnit(int64_t tile, int64_t unit, int lane, uint8_t *out) const {
@@ -143,12 +152,16 @@ private:
           for (int i = 0; i < codesPerRegister; ++i) {
             uint32_t value = code(row, unit * layout.unitAtoms() + atom,
                                   layout.firstCode(t, step, reg) + i);
-            int half = 32 / codesPerRegister * i;
-            if (place.shift >= 0)
-              words[place.word] |= value << (place.shift + half);
-            else
+            int part = 32 / codesPerRegister * i;
+            if (place.shift >= 0) {
+              words[place.word] |= value << (place.shift + part);
+            } else if (place.lowWord >= 0) {
+              words[place.word] |= value >> 1 << part;
+              words[place.lowWord] |= (value & 1) << (place.lowShift + part);
+            } else {
               for (int bit = 0; bit < 3; ++bit)
-                words[place.word + bit] |= (value >> bit & 1) << (15 + half);
+                words[place.word + bit] |= (value >> bit & 1) << (15 + part);
+            }
           }
         }
     for (int64_t v = 0; v < layout.unitVectors(); ++v)
@@ -170,8 +183,7 @@ private:
     if (!layout.hasZeroPoints)
       return;
     // In the stored codes' domain.
-    auto zero = int16_t(weight.zeroPoints[from] -
-                        (weight.scheme.codeType == CodeType::U8 ? 128 : 0));
+    auto zero = int16_t(weight.zeroPoints[from] - layout.storedOffset());
     std::memcpy(out + layout.zerosOffset() + to * layout.zeroBytes(), &zero,
                 layout.zeroBytes());
   }

@@ -11,6 +11,11 @@
 /// -(2^(m-s) + zero) leaves c - zero, exactly, for every zero point of 8 bits.
 /// Where the mantissa has no room the word is shifted down first.
 ///
+/// For activations of bytes four codes at once, in the bytes of a word, are
+/// shifted to the top and masked: signed bytes that are 2^(8 - bits) times the
+/// codes. No zero point is subtracted for it, and the factor is taken out at
+/// the very end.
+///
 //===----------------------------------------------------------------------===//
 
 #include "MmaKernel.h"
@@ -102,13 +107,30 @@ Value MmaOperands::unpack(ArrayRef<Value> words, MmaLayout::PairPlace place,
                offsets.lookup(at));
 }
 
+/// Codes at the top of four bytes.
+Value MmaOperands::toBytes(ArrayRef<Value> words, MmaLayout::PairPlace place) {
+  int bits = problem.scheme.bits();
+  if (bits == 8)
+    return words[place.word];
+  auto inBytes = [](int64_t mask) { return mask * 0x01010101; };
+  int64_t top = 0xff & ~((1 << (8 - bits)) - 1);
+  Value moved = e.shl(words[place.word], 8 - bits - place.shift);
+  if (place.lowWord < 0)
+    return e.bitAnd(moved, e.i32(inBytes(top)));
+  int64_t lowest = 1 << (8 - bits);
+  Value high = e.bitAnd(moved, e.i32(inBytes(top & ~lowest)));
+  Value low = e.shl(words[place.lowWord], 8 - bits - place.lowShift);
+  // high | (low & mask)
+  return e.lop3(high, low, e.i32(inBytes(lowest)), 0xf0 | (0xcc & 0xaa));
+}
+
 SmallVector<Value> MmaOperands::registers(ArrayRef<Value> words, int atom,
                                           int step, const Offsets &offsets) {
   SmallVector<Value> result;
   for (int reg = 0; reg < 4; ++reg) {
     MmaLayout::PairPlace place = layout.place(atom, step, reg);
     if (layout.int8Activations) {
-      result.push_back(words[place.word]);
+      result.push_back(toBytes(words, place));
       continue;
     }
     Value both = unpack(words, place, offsets.byPlace[reg & 1]);

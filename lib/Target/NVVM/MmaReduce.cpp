@@ -66,13 +66,16 @@ Value MmaEmitter::sumOfWarps(Value slot, Type type) {
   return sum;
 }
 
-/// The sum of place `slot`, times x's scale, plus the bias, to y.
+/// The sum of place `slot`, as large as it should be, times x's scale, plus the
+/// bias, to y.
 void MmaEmitter::storeResult(Value slot, Value sum) {
   Value channels = e.i32(choice.blockChannels());
   Value channel = e.add(e.mul(channelBlock, channels), e.remu(slot, channels));
   Value row = e.add(tokenBase, e.divu(slot, channels));
   Value valid = e.bitAnd(e.ltu(row, args.m), e.ltu(channel, args.n));
   e.when(valid, [&] {
+    if (int shift = layout.sumShift())
+      sum = e.mulf(sum, e.f32(1.0f / float(1 << shift)));
     if (args.xScales)
       sum = e.mulf(sum,
                    e.loadConst(e.getF32Type(),

@@ -10,8 +10,10 @@
 
 namespace qk::nvvm {
 
-/// Sums of products of two bytes fit in 32 bits up to here.
-constexpr int64_t kMaxInt8Row = 131072;
+/// Sums of products of two bytes fit in 32 bits up to here, and of x times a
+/// code less its zero point, which has a bit more.
+constexpr int64_t kMaxInt8Group = 131072;
+constexpr int64_t kMaxInt8GroupWithZero = kMaxInt8Group / 2;
 /// The first chip with the shapes of mma.sync and cp.async.
 constexpr int kFirstCapability = 80;
 /// The first chip that multiplies e4m3.
@@ -29,9 +31,12 @@ Layout preferredLayout(const Chip &chip, const MatmulProblem &problem,
     return layout;
   };
   if (problem.int8Activations)
-    return answer(Layout::MmaS8, problem.scheme.isFloat()
-                                     ? "activations of e4m3: mma.sync of e4m3"
-                                     : "activations of 8 bits: mma.sync of s8");
+    return answer(
+        Layout::MmaS8,
+        problem.scheme.isFloat() ? "activations of e4m3: mma.sync of e4m3"
+        : problem.scheme.bits() < 8
+            ? "activations of 8 bits: mma.sync of s8, codes at the top of bytes"
+            : "activations of 8 bits: mma.sync of s8");
   if (chip.capability < kFirstCapability)
     return answer(Layout::Simt, "no mma.sync of this shape before sm_80");
   if (problem.type == ElementType::F32)
@@ -66,13 +71,13 @@ std::string unsupported(const Chip &chip, const MatmulProblem &problem) {
            (problem.int8Activations ? " takes no activations of 8 bits"
                                     : " takes activations of 8 bits only");
   if (problem.int8Activations) {
-    if (problem.scheme.bits() != 8)
-      return "activations of 8 bits need codes of 8 bits, got " +
-             std::to_string(problem.scheme.bits());
-    if (!problem.scheme.isFloat() && problem.k > kMaxInt8Row)
-      return "expected at most " + std::to_string(kMaxInt8Row) +
-             " input channels for activations of 8 bits, got " +
-             std::to_string(problem.k);
+    int64_t length = problem.scheme.groupLength(problem.k);
+    int64_t longest =
+        problem.hasZeroPoints ? kMaxInt8GroupWithZero : kMaxInt8Group;
+    if (!problem.scheme.isFloat() && length > longest)
+      return "expected at most " + std::to_string(longest) +
+             " input channels with one scale for activations of 8 bits, got " +
+             std::to_string(length);
     return "";
   }
   MatmulProblem other = problem;

@@ -14,6 +14,9 @@ bool hasWgmma(const Chip &chip, const MatmulProblem &problem) {
   // The instructions are this very target's.
   if (chip.name != "sm_90a" || problem.packing == Layout::Simt)
     return false;
+  // Its kernels for activations of 8 bits feed bytes as they lie.
+  if (problem.int8Activations && problem.scheme.bits() < 8)
+    return false;
   // Beside products and sums of a group, sums of x have no registers.
   return problem.packing == Layout::Mma || !problem.hasZeroPoints ||
          problem.mmaLayout().groups() == 1;

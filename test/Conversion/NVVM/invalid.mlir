@@ -33,16 +33,6 @@ module {}
 module {}
 
 //--- pack.mlir
-func.func @quantized(%x: tensor<?x10xi8>, %xs: tensor<?x1xf32>) -> tensor<?x4xf32> {
-  %c = quant_llm.parameter ""::"q.codes" : tensor<4x10xi4> = dense<33> : tensor<4x5xi8>
-  %s = quant_llm.parameter ""::"q.scales" : tensor<4x3xf16> = dense<0.5> : tensor<4x3xf16>
-  // expected-error@+1 {{layer 'q': activations of 8 bits need codes of 8 bits, got 4}}
-  %y = quant_llm.matmul %x, %c, %s x_scales(%xs) scheme(<u4, group = 4, scale = f16>) x_scheme(<8, per_token>) name("q") : (tensor<?x10xi8>, tensor<4x10xi4>, tensor<4x3xf16>, tensor<?x1xf32>) -> tensor<?x4xf32>
-  return %y : tensor<?x4xf32>
-}
-
-// -----
-
 func.func @words(%x: tensor<?x10xi16>, %xs: tensor<?x1xf32>) -> tensor<?x4xf32> {
   %c = quant_llm.parameter ""::"q.codes" : tensor<4x10xi8> = dense<3> : tensor<4x10xi8>
   %s = quant_llm.parameter ""::"q.scales" : tensor<4x1xf16> = dense<0.5> : tensor<4x1xf16>
@@ -160,8 +150,17 @@ func.func @i8(%x: tensor<?x64xi8>, %xs: tensor<?x1xf32>, %b: tensor<640xi8>) -> 
 // -----
 
 func.func @long(%x: tensor<?x200000xi8>, %xs: tensor<?x1xf32>, %b: tensor<640xi8>) -> tensor<?x4xf16> {
-  // expected-error@+1 {{layer 'fc': expected at most 131072 input channels for activations of 8 bits, got 200000}}
+  // expected-error@+1 {{layer 'fc': expected at most 131072 input channels with one scale for activations of 8 bits, got 200000}}
   %y = quant_llm.packed_matmul %x, %b x_scales(%xs) scheme(<s8, group = -1, scale = f16>) x_scheme(<8, per_token>) n = 4 k = 200000 layout("nvvm-mma-s8") name("fc") : (tensor<?x200000xi8>, tensor<640xi8>, tensor<?x1xf32>) -> tensor<?x4xf16>
+  return %y : tensor<?x4xf16>
+}
+
+// -----
+
+// A code less its zero point has a bit more.
+func.func @long_zero(%x: tensor<?x70000xi8>, %xs: tensor<?x1xf32>, %b: tensor<640xi8>) -> tensor<?x4xf16> {
+  // expected-error@+1 {{layer 'fc': expected at most 65536 input channels with one scale for activations of 8 bits, got 70000}}
+  %y = quant_llm.packed_matmul %x, %b x_scales(%xs) scheme(<u4, group = -1, scale = f16>) x_scheme(<8, per_token>) n = 4 k = 70000 layout("nvvm-mma-s8") zero_points name("fc") : (tensor<?x70000xi8>, tensor<640xi8>, tensor<?x1xf32>) -> tensor<?x4xf16>
   return %y : tensor<?x4xf16>
 }
 

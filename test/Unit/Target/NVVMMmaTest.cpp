@@ -65,7 +65,8 @@ TEST_P(NVVMMmaS8, EqualsTheReference) {
   p.packing = Layout::MmaS8;
   p.int8Activations = true;
   p.k = pick(1, 30, 64, 129, 320, 1104);
-  p.scheme.groupSize = pick(-1, -1, 7, 32, 64, 96);
+  p.scheme.groupSize = pick(-1, -1, 7, 32, 64, 96, 128, 256);
+  p.scheme.scaleType = pick(ScaleType::F16, ScaleType::BF16, ScaleType::F32);
   p.hasZeroPoints = random() % 2 && !p.scheme.isFloat();
   p.hasPermutation = random() % 3 == 0;
   p.type = pick(ElementType::F16, ElementType::BF16, ElementType::F32);
@@ -79,10 +80,8 @@ TEST_P(NVVMMmaS8, EqualsTheReference) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Random, NVVMMmaS8,
-                         testing::Combine(testing::Values(CodeType::U8,
-                                                          CodeType::S8,
-                                                          CodeType::E4M3),
-                                          testing::Range(1u, 4u)));
+                         testing::Combine(testing::ValuesIn(kCodeTypes),
+                                          testing::Range(1u, 5u)));
 
 //===----------------------------------------------------------------------===//
 // What is broken is found
@@ -281,7 +280,8 @@ TEST_P(NVVMMmaConfigs, EqualTheReference) {
     p.packing = int8 ? Layout::MmaS8 : Layout::Mma;
     p.int8Activations = int8;
     p.scheme.codeType =
-        int8 ? pick(CodeType::U8, CodeType::S8)
+        int8 ? pick(CodeType::U2, CodeType::U3, CodeType::U4, CodeType::U8,
+                    CodeType::S8)
              : pick(CodeType::U2, CodeType::U3, CodeType::U4, CodeType::S8);
     p.k = pick(129, 512, 640, 1104, 2048);
     p.scheme.groupSize = pick(-1, 16, 32, 48, 128);

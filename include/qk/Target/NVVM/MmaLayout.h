@@ -15,12 +15,15 @@
 /// scale: every group is cut by itself and filled up. *Units* of one or more
 /// atoms fill whole vectors:
 ///
-///   | codes | layout      | pairs a word | atoms a unit | vectors a unit |
-///   | u2    | nvvm-mma    | 8            | 4            | 1              |
-///   | u3    | nvvm-mma    | 5 (and 1/3)  | 8            | 3              |
-///   | u4    | nvvm-mma    | 4            | 2            | 1              |
-///   | u8,s8 | nvvm-mma    | 2            | 1            | 1              |
-///   | u8,s8 | nvvm-mma-s8 | a register   | 1            | 2              |
+///   | codes | layout      | registers a word | atoms a unit | vectors a unit |
+///   | u2    | nvvm-mma    | 8                | 4            | 1              |
+///   | u3    | nvvm-mma    | 5 (and 1/3)      | 8            | 3              |
+///   | u4    | nvvm-mma    | 4                | 2            | 1              |
+///   | u8,s8 | nvvm-mma    | 2                | 1            | 1              |
+///   | u2    | nvvm-mma-s8 | 4                | 2            | 1              |
+///   | u3    | nvvm-mma-s8 | 2 (and 2/3)      | 4            | 3              |
+///   | u4    | nvvm-mma-s8 | 2                | 1            | 1              |
+///   | u8,s8 | nvvm-mma-s8 | 1                | 1            | 2              |
 ///
 /// The atoms of a group divide a unit or are a multiple of its atoms (groups
 /// that are not are filled up with more atoms), so a unit's scales change at
@@ -36,12 +39,23 @@
 /// neighbours. An atom is two steps of 32 bytes, in the order of K. Lane 4g + t
 /// has the channels g and g + 8, and in the order of its registers: step (0,
 /// 1), then a0 … a3, of which a0 and a1 (channels g and g + 8) meet bytes 4t …
-/// 4t + 3 of the step, a2 and a3 those 16 further on. A *pair* is the two
-/// codes of a register, the same bits in the low and the high half of a word:
-/// pairs fill 16-bit halves from the low bits. The sixteenth pair of u3 in
-/// three words has its bits 0, 1 and 2 on top of them. In nvvm-mma-s8 a
-/// register is four codes, one a byte, and a word. 8-bit codes are stored as
-/// two's complement, u8 less 128. What fills up is zero bytes; x is 0 there.
+/// 4t + 3 of the step, a2 and a3 those 16 further on.
+///
+/// In nvvm-mma the codes of a register are a pair, the same bits in the low and
+/// the high half of a word: pairs fill halves from the low bits. The sixteenth
+/// pair of u3 in three words has its bits 0, 1 and 2 on top of them. 8-bit
+/// codes are stored as two's complement, u8 less 128.
+///
+/// In nvvm-mma-s8 they are four, the same bits of each byte of a word, and fill
+/// bytes from the high bits. All are stored as two's complement of their bits,
+/// c
+/// - 2^(bits - 1) (s8 as it is), so a code at the top of a byte, with zeros
+/// below, is a signed byte: 2^(8 - bits) times what it stands for. Of u3 in
+/// three words the seventh and eighth register have their bits 2 and 1 in bits
+/// 1 and 0 of the first and the third word, their bit 0 in bits 1 and 0 of the
+/// second. Zero points are stored less 2^(bits - 1), too.
+///
+/// What fills up is zero bytes; x is 0 there.
 ///
 //===----------------------------------------------------------------------===//
 
@@ -69,6 +83,14 @@ struct MmaLayout {
 
   /// Products of integers are summed in i32, those of floats in f32.
   bool hasIntegerSums() const { return int8Activations && !scheme.isFloat(); }
+  /// Sums of products are 2^this times what they stand for: codes of fewer than
+  /// 8 bits are multiplied at the top of a byte.
+  int sumShift() const { return int8Activations ? 8 - scheme.bits() : 0; }
+  /// What stored codes and zero points are less than the scheme's.
+  int storedOffset() const {
+    bool isShifted = int8Activations || scheme.bits() == 8;
+    return isShifted ? scheme.defaultZeroPoint() : 0;
+  }
 
   // Counts along K.
   int64_t atomCodes() const { return int8Activations ? 64 : 32; }
@@ -97,12 +119,15 @@ struct MmaLayout {
   }
   int64_t packedBytes(int64_t n) const { return tiles(n) * tileBytes(); }
 
-  /// Where the pair of register `reg` of `step` (0, 1) of `atom` of a unit is:
-  /// its low bit in the halves of `word`, or (shift -1, u3 only) on top of
-  /// words `word` to `word` + 2.
+  /// Where the codes of register `reg` of `step` (0, 1) of `atom` of a unit
+  /// are: their lowest bit in the halves or bytes of `word`. With shift -1 (u3
+  /// only) they are in parts: on top of words `word` to `word` + 2 in nvvm-mma,
+  /// in nvvm-mma-s8 their lowest bit at `lowShift` of word `lowWord`.
   struct PairPlace {
     int word;
     int shift;
+    int lowWord = -1;
+    int lowShift = 0;
   };
   PairPlace place(int atom, int step, int reg) const;
   /// First code, within an atom, of register `reg` of `step` in lane `t`.

@@ -2,13 +2,15 @@
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """A module with a packed matmul for each kernel variant.
 
-  variants.py [--mma | --int8 | --e4m3] [--all] [--every=N] > module.mlir
+  variants.py [--mma | --int8 | --int8-few | --e4m3] [--all] [--every=N]
+      > module.mlir
 
 Every code type, with and without zero points, on long, short and awkward rows;
 scale type, element type, bias and permutation go round. --all: each of them.
 --every: only each N-th variant. --mma: unpacked matmuls of 16-bit floats and
 of i8, for quant-llm-pack-for-nvvm to lay out for tensor cores, and (whatever N
-is) MMA_ALWAYS. --int8: those of i8 only. --e4m3: those of e4m3.
+is) MMA_ALWAYS. --int8: those of i8 only, with codes of 8 bits; --int8-few: with
+codes of fewer. --e4m3: those of e4m3.
 """
 
 import itertools
@@ -49,15 +51,17 @@ def packed_bytes(code, k, group, scale, zeros):
     return size
 
 
-# Atoms and vectors of a unit of MmaLayout.h, for 16-bit activations.
+# Atoms and vectors of a unit of MmaLayout.h, for 16-bit activations and for i8.
 MMA_UNITS = {"u2": (4, 1), "u3": (8, 3), "u4": (2, 1), "u8": (1, 1),
              "s8": (1, 1)}
+MMA_S8_UNITS = {"u2": (2, 1), "u3": (4, 3), "u4": (1, 1), "u8": (1, 2),
+                "s8": (1, 2), "e4m3": (1, 2)}
 MMA_BITS = {code: bits for code, (bits, _, _) in {**CODES, **FLOATS}.items()}
 
 
 def mma_packed_bytes(code, k, group, scale, zeros, int8):
     """MmaLayout.h's sizes, for two tiles."""
-    atoms, vectors = (1, 2) if int8 else MMA_UNITS[code]
+    atoms, vectors = (MMA_S8_UNITS if int8 else MMA_UNITS)[code]
     codes = 64 if int8 else 32
     length = k if group < 0 else min(group, k)
     groups = up(k, length) // length
@@ -76,8 +80,8 @@ def mma_packed_bytes(code, k, group, scale, zeros, int8):
 def mma_matmul(index, code, zeros, k, group, scale, element, bias,
                permutation):
     # Bytes take activations of 8 bits, or (without zero points) floats.
-    int8 = code in FLOATS or CODES[code][0] == 8 and (
-        zeros or index % 2 == 0 or "--int8" in sys.argv)
+    int8 = bool({"--int8", "--int8-few", "--e4m3"} & set(sys.argv)) or (
+        CODES[code][0] == 8 and (zeros or index % 2 == 0))
     if not int8 and element == "f32":
         element = "bf16"
     size = mma_packed_bytes(code, k, group, scale, zeros, int8)
@@ -132,6 +136,9 @@ def main():
     codes, shapes = CODES, SHAPES
     if "--int8" in sys.argv:
         codes, shapes = ["u8", "s8"], [*SHAPES, (30, -1)]
+    if "--int8-few" in sys.argv:
+        codes = ["u2", "u3", "u4"]
+        shapes = [*SHAPES, (4096, 64), (4096, -1), (1104, 256)]
     if "--e4m3" in sys.argv:
         codes, shapes = FLOATS, [*SHAPES, (30, -1), (4096, -1)]
     every = next((int(a[8:]) for a in sys.argv if a.startswith("--every=")), 1)
@@ -140,8 +147,8 @@ def main():
     for case, (code, zeros, (k, group)) in enumerate(cases):
         rest = REST if "--all" in sys.argv else [REST[case * 29 % len(REST)]]
         for more in rest if case % every == 0 else []:
-            make = (mma_matmul if {"--mma", "--int8", "--e4m3"} & set(sys.argv)
-                    else matmul)
+            kinds = {"--mma", "--int8", "--int8-few", "--e4m3"}
+            make = mma_matmul if kinds & set(sys.argv) else matmul
             print(make(index, code, zeros, k, group, *more))
             index += 1
     for case in MMA_ALWAYS if "--mma" in sys.argv else []:
