@@ -160,6 +160,8 @@ static std::map<std::string, std::function<void(Choice &, int64_t)>> fields() {
   QK_FIELD(mma, maxSplit)
   QK_FIELD(mma, wave)
   QK_FIELD(mma, band)
+  QK_FIELD(mma, subtractZeros)
+  QK_FIELD(mma, floatSums)
   QK_FIELD(mma, maxRegisters)
   QK_FIELD(wgmma, tokens)
   QK_FIELD(wgmma, rowTiles)

@@ -159,6 +159,9 @@ static std::pair<int64_t, int64_t> zeroPointRange(const QuantizedWeight &weight,
     constexpr int64_t largestX = 128, largestSum = (int64_t(1) << 31) - 1;
     int64_t largest =
         largestSum / (largestX << layout.sumShift()) / layout.groupLength();
+    // Codes of fewer bits, less a zero point, are bytes.
+    if (scheme.bits() < 8)
+      largest = std::min<int64_t>(largest, 127);
     low = std::max(low, scheme.codeMax() - largest);
     high = std::min(high, scheme.codeMin() + largest);
   }

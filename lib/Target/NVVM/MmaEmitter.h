@@ -77,10 +77,15 @@ private:
   /// Products, [row tile][token tile][4], then (W8A8 with zero points) the sum
   /// of x, [token tile][4].
   Values zeros(Type type) const;
+  /// What the sums of a piece start from.
+  Values pieceStart() const;
   size_t productCount() const {
     return size_t(config.rowTiles) * tokenTiles * 4;
   }
-  bool sumsX() const { return layout.int8Activations && layout.hasZeroPoints; }
+  bool sumsX() const {
+    return layout.int8Activations && layout.hasZeroPoints &&
+           !config.subtractZeros;
+  }
   Value decodeScale(ArrayRef<Value> raw, int half);
   Value decodeZero(Value word, int half);
   void addScaled(ArrayRef<Value> raw, Values &products, Values &sums);

@@ -30,6 +30,8 @@
 
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
 
+#include <bit>
+
 using namespace mlir;
 
 namespace qk::nvvm {
@@ -40,7 +42,7 @@ MmaEmitter::MmaEmitter(Emitter &e, gpu::GPUFuncOp kernel,
                        const KernelChoice &choice, const KernelArguments &args)
     : e(e), kernel(kernel), choice(choice), problem(choice.problem),
       config(choice.mma), layout(choice.problem.mmaLayout()), args(args),
-      operands(e, choice.problem) {
+      operands(e, choice.problem, choice.mma.subtractZeros) {
   sliceUnits = config.warpsK * config.units;
   sliceAtoms = sliceUnits * layout.unitAtoms();
   elementBytes = layout.int8Activations ? 1 : 2;
@@ -130,6 +132,18 @@ SmallVector<Value> MmaEmitter::zeros(Type type) const {
   return Values(productCount() + (sumsX() ? 4 * tokenTiles : 0), zero);
 }
 
+/// 1.5 · 2²³: it and what is less than 2²² away have a lowest bit worth 1, so
+/// that sums of integers added to its bits are added to it.
+constexpr float kFloatOfSums = 12582912.0f;
+
+SmallVector<Value> MmaEmitter::pieceStart() const {
+  Type sumType =
+      layout.hasIntegerSums() ? Type(e.getI32Type()) : e.getF32Type();
+  if (config.floatSums)
+    return Values(productCount(), e.i32(std::bit_cast<int32_t>(kFloatOfSums)));
+  return zeros(sumType);
+}
+
 /// The scale of channel g + 8·half, as f32.
 Value MmaEmitter::decodeScale(ArrayRef<Value> raw, int half) {
   switch (problem.scheme.scaleType) {
@@ -175,7 +189,10 @@ void MmaEmitter::addScaled(ArrayRef<Value> raw, Values &products,
         if (sumsX())
           product = e.sub(product, e.mul(zero[i >> 1],
                                          products[productCount() + 4 * c + i]));
-        if (layout.hasIntegerSums())
+        if (config.floatSums)
+          product =
+              e.subf(e.bitcast(e.getF32Type(), product), e.f32(kFloatOfSums));
+        else if (layout.hasIntegerSums())
           product = arith::SIToFPOp::create(e, e.getF32Type(), product);
         sums[at] = e.fma(product, scale[i >> 1], sums[at]);
       }
@@ -244,24 +261,22 @@ void MmaEmitter::multiplyAtom(Value slot, int64_t atom, ArrayRef<Value> words,
     if (sumsX())
       for (int c = 0; c < tokenTiles; ++c)
         // As many times as codes are at the top of a byte.
-        multiply(Values(4, e.i32(0x01010101 << layout.sumShift())), c, step,
+        multiply(Values(4, e.i32(0x01010101 << operands.sumShift())), c, step,
                  productCount() + 4 * c);
   }
 }
 
 void MmaEmitter::accumulate(Value slot, function_ref<Values(int)> codes,
                             ArrayRef<Value> raw, Values &sums) {
-  Type sumType =
-      layout.hasIntegerSums() ? Type(e.getI32Type()) : e.getF32Type();
-  bool zeroPerPiece = layout.hasZeroPoints && !layout.int8Activations;
+  bool zeroPerPiece = layout.hasZeroPoints && !sumsX();
   size_t pieceWords = rawWords() * config.rowTiles;
   Values words;
   SmallVector<MmaOperands::Offsets> offsets(config.rowTiles);
   for (int64_t piece = 0; piece < pieces; ++piece) {
     ArrayRef<Value> mine = raw.slice(piece * pieceWords, pieceWords);
-    Values products = wholeRow ? Values(sums) : zeros(sumType);
+    Values products = wholeRow ? Values(sums) : pieceStart();
     for (int r = 0; r < config.rowTiles; ++r)
-      if (!layout.int8Activations && (zeroPerPiece || piece == 0)) {
+      if (zeroPerPiece || piece == 0) {
         Values stored;
         if (wholeRow && zeroPerPiece)
           stored = rowZeros[r];
@@ -290,7 +305,7 @@ void MmaEmitter::accumulate(Value slot, function_ref<Values(int)> codes,
 void MmaEmitter::emit() {
   emitPrologue();
   // One zero point a row is the same all along.
-  if (wholeRow && layout.hasZeroPoints && !layout.int8Activations)
+  if (wholeRow && layout.hasZeroPoints && !sumsX())
     for (int r = 0; r < config.rowTiles; ++r) {
       Value word = e.loadConst(e.getI32Type(), zeroAddress(r, e.i32(0)), 4);
       rowZeros.push_back({decodeZero(word, 0), decodeZero(word, 1)});

@@ -11,17 +11,24 @@
 
 namespace qk::nvvm {
 
-/// The A operand: codes of a unit become registers of mma.sync. Bytes are
-/// 2^sumShift() times the codes.
+/// The A operand: codes of a unit become registers of mma.sync.
 class MmaOperands {
 public:
-  MmaOperands(Emitter &e, const MatmulProblem &problem);
+  /// `subtractsZeros`: from codes of less than 8 bits for activations of 8;
+  /// from codes for floats they always are.
+  MmaOperands(Emitter &e, const MatmulProblem &problem, bool subtractsZeros);
+
+  /// Bytes are 2^this times what they stand for, and so are sums of products.
+  int sumShift() const { return subtractsZeros ? 0 : layout.sumShift(); }
 
   /// What subtracts the zero points of the two channels of a lane: for each
-  /// place of a code in its half, -(magic + zero) in both halves. `stored` are
-  /// the zero points of channels g and g + 8 (i32), or empty.
+  /// place of a code in its half, -(magic + zero) in both halves; for bytes,
+  /// 128
+  /// - zero in each. `stored` are the zero points of channels g and g + 8
+  /// (i32), or empty.
   struct Offsets {
     llvm::DenseMap<int, mlir::Value> byPlace[2];
+    mlir::Value inBytes[2];
   };
   Offsets offsets(llvm::ArrayRef<mlir::Value> stored);
 
@@ -44,11 +51,14 @@ private:
   Value unpack(llvm::ArrayRef<Value> words, MmaLayout::PairPlace place,
                const llvm::DenseMap<int, Value> &offsets);
   Value unpackByte(Value word);
-  Value toBytes(llvm::ArrayRef<Value> words, MmaLayout::PairPlace place);
+  Value moved(Value word, int by);
+  Value toBytes(llvm::ArrayRef<Value> words, MmaLayout::PairPlace place,
+                Value offset);
 
   Emitter &e;
   const MatmulProblem &problem;
   MmaLayout layout;
+  bool subtractsZeros;
   mlir::VectorType pair;
   bool isBFloat;
   /// Bits of the type's mantissa; of those, what whole codes fill.

@@ -13,8 +13,8 @@
 ///
 /// For activations of bytes four codes at once, in the bytes of a word, are
 /// shifted to the top and masked: signed bytes that are 2^(8 - bits) times the
-/// codes. No zero point is subtracted for it, and the factor is taken out at
-/// the very end.
+/// codes, a factor that is taken out at the very end. Or they are shifted to
+/// the bottom and a zero point is subtracted from all four at once.
 ///
 //===----------------------------------------------------------------------===//
 
@@ -26,8 +26,10 @@ using namespace mlir;
 
 namespace qk::nvvm {
 
-MmaOperands::MmaOperands(Emitter &e, const MatmulProblem &problem)
-    : e(e), problem(problem), layout(problem.mmaLayout()) {
+MmaOperands::MmaOperands(Emitter &e, const MatmulProblem &problem,
+                         bool subtractsZeros)
+    : e(e), problem(problem), layout(problem.mmaLayout()),
+      subtractsZeros(subtractsZeros) {
   isBFloat = problem.type == ElementType::BF16;
   pair =
       VectorType::get({2}, isBFloat ? Type(e.getBF16Type()) : e.getF16Type());
@@ -53,6 +55,14 @@ Value MmaOperands::constant(float value) {
 
 MmaOperands::Offsets MmaOperands::offsets(ArrayRef<Value> stored) {
   Offsets result;
+  if (layout.int8Activations) {
+    // Stored zero points are less the same as stored codes.
+    int64_t largest = 128 - layout.storedOffset();
+    for (int half = 0; half < 2 && !stored.empty(); ++half)
+      result.inBytes[half] = e.sub(e.i32(largest * 0x01010101),
+                                   e.mul(stored[half], e.i32(0x01010101)));
+    return result;
+  }
   if (problem.scheme.bits() == 8)
     return result;
   for (int half = 0; half < 2; ++half) {
@@ -107,21 +117,40 @@ Value MmaOperands::unpack(ArrayRef<Value> words, MmaLayout::PairPlace place,
                offsets.lookup(at));
 }
 
-/// Codes at the top of four bytes.
-Value MmaOperands::toBytes(ArrayRef<Value> words, MmaLayout::PairPlace place) {
+/// Up by so many bits, or down.
+Value MmaOperands::moved(Value word, int by) {
+  return by < 0 ? e.shr(word, -by) : e.shl(word, by);
+}
+
+/// Four codes, at the top of bytes; or with `offset` less their zero points.
+Value MmaOperands::toBytes(ArrayRef<Value> words, MmaLayout::PairPlace place,
+                           Value offset) {
   int bits = problem.scheme.bits();
   if (bits == 8)
     return words[place.word];
-  auto inBytes = [](int64_t mask) { return mask * 0x01010101; };
-  int64_t top = 0xff & ~((1 << (8 - bits)) - 1);
-  Value moved = e.shl(words[place.word], 8 - bits - place.shift);
-  if (place.lowWord < 0)
-    return e.bitAnd(moved, e.i32(inBytes(top)));
-  int64_t lowest = 1 << (8 - bits);
-  Value high = e.bitAnd(moved, e.i32(inBytes(top & ~lowest)));
-  Value low = e.shl(words[place.lowWord], 8 - bits - place.lowShift);
-  // high | (low & mask)
-  return e.lop3(high, low, e.i32(inBytes(lowest)), 0xf0 | (0xcc & 0xaa));
+  auto inBytes = [&](int64_t byte) { return e.i32(byte * 0x01010101); };
+  // Where the lowest bit of a code goes.
+  int to = offset ? 0 : 8 - bits;
+  int64_t mask = ((1 << bits) - 1) << to, lowest = 1 << to;
+  Value word = moved(words[place.word], to - place.shift);
+  if (place.lowWord >= 0) {
+    Value high = e.bitAnd(word, inBytes(mask & ~lowest));
+    Value low = moved(words[place.lowWord], to - place.lowShift);
+    // high | (low & mask)
+    word = e.lop3(high, low, inBytes(lowest), 0xf0 | (0xcc & 0xaa));
+    if (!offset)
+      return word;
+    word = e.bitXor(word, inBytes(1 << (bits - 1)));
+  } else if (offset) {
+    // (word & mask) ^ sign: the scheme's code of the stored one.
+    word = e.lop3(word, inBytes(mask), inBytes(1 << (bits - 1)),
+                  (0xf0 & 0xcc) ^ 0xaa);
+  } else {
+    return e.bitAnd(word, inBytes(mask));
+  }
+  // 128 + code - zero is a byte and carries nothing into the next one; less 128
+  // is the other sign.
+  return e.bitXor(e.add(word, offset), inBytes(0x80));
 }
 
 SmallVector<Value> MmaOperands::registers(ArrayRef<Value> words, int atom,
@@ -130,7 +159,7 @@ SmallVector<Value> MmaOperands::registers(ArrayRef<Value> words, int atom,
   for (int reg = 0; reg < 4; ++reg) {
     MmaLayout::PairPlace place = layout.place(atom, step, reg);
     if (layout.int8Activations) {
-      result.push_back(toBytes(words, place));
+      result.push_back(toBytes(words, place, offsets.inBytes[reg & 1]));
       continue;
     }
     Value both = unpack(words, place, offsets.byPlace[reg & 1]);

@@ -74,7 +74,7 @@ void MmaEmitter::storeResult(Value slot, Value sum) {
   Value row = e.add(tokenBase, e.divu(slot, channels));
   Value valid = e.bitAnd(e.ltu(row, args.m), e.ltu(channel, args.n));
   e.when(valid, [&] {
-    if (int shift = layout.sumShift())
+    if (int shift = operands.sumShift())
       sum = e.mulf(sum, e.f32(1.0f / float(1 << shift)));
     if (args.xScales)
       sum = e.mulf(sum,

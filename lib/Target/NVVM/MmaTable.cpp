@@ -180,12 +180,18 @@ std::vector<KernelChoice> chooseMmaKernels(const Chip &chip,
   // at once with 168 registers, too.
   bool isCrowded = problem.scheme.bits() == 3 && problem.hasZeroPoints &&
                    problem.mmaLayout().segmentAtoms() < atoms;
+  // For activations of 8 bits a unit of 2 or 3-bit codes with several scales is
+  // half as many loads, or one tile.
+  bool manyScales =
+      isCrowded || (problem.int8Activations && problem.scheme.bits() < 4 &&
+                    problem.mmaLayout().segmentAtoms() < atoms);
+  int decodeUnits = unitsOf(problem, manyScales ? 2 : 4);
   // Measured on an H200 (README.md): four blocks a multiprocessor with half
   // the codes under way each are better than two.
   add(KernelFamily::Decode, 1,
       {.tokens = 1,
        .warpsK = 8,
-       .units = unitsOf(problem, 4),
+       .units = decodeUnits,
        .maxRegisters = isLean && problem.scheme.bits() == 4 ? 64 : 128},
       "M = 1 is bound by reading weights: 16 channels a block, eight warps "
       "split K, each has 2 KiB of codes under way");
@@ -193,36 +199,47 @@ std::vector<KernelChoice> chooseMmaKernels(const Chip &chip,
       {.tokens = 8,
        .rowTiles = 2,
        .warpsK = 8,
-       .units = unitsOf(problem, 4),
+       .units = decodeUnits,
        .maxRegisters = decodeRegisters},
       "M up to 8 is one column block of mma.sync; 32 channels a block read x "
       "half as often, eight warps split K");
   add(KernelFamily::Decode, 16,
       {.tokens = 16,
-       .rowTiles = isCrowded ? 1 : 2,
+       .rowTiles = manyScales ? 1 : 2,
        .warpsK = 8,
        .units = unitsOf(problem, 2),
-       .maxRegisters = isCrowded ? 255 : decodeRegisters},
+       .maxRegisters = manyScales ? 255 : decodeRegisters},
       "M up to 16: two column blocks for each unpacked weight");
-  int units = unitsOfAtoms(4);
-  // The sums of x, and products apart from sums, take the registers of as many
-  // tokens.
-  bool manySums =
-      problem.int8Activations &&
-      (problem.hasZeroPoints || problem.scheme.groups(problem.k) > 1);
+  bool hasGroups = problem.scheme.groups(problem.k) > 1;
+  // Codes that become bytes: a zero point is subtracted for 64 tokens by two
+  // instructions for four codes, in place of a product for each 8 tokens.
+  bool fewBits = problem.int8Activations && problem.scheme.bits() < 8;
+  bool subtractZeros = fewBits && problem.hasZeroPoints;
+  // A slice of 128 codes; 256 where they are bytes.
+  int units = unitsOfAtoms(fewBits ? 2 : 4);
+  // Where sm_80 would convert a sum for each four products. Sums of x are not
+  // bounded enough.
+  constexpr int64_t largestProduct = 128 * 128, largestSum = 1 << 22;
+  bool floatSums =
+      chip.capability == 80 && problem.mmaLayout().hasIntegerSums() &&
+      hasGroups && (!problem.hasZeroPoints || subtractZeros) &&
+      problem.mmaLayout().groupLength() * largestProduct < largestSum;
+  // The sums of x, and products apart from sums beside twice as many codes,
+  // take the registers of as many tokens.
+  bool manySums = problem.int8Activations && !fewBits &&
+                  (problem.hasZeroPoints || hasGroups);
   int tokens = manySums || isMadeUp ? 32 : 64;
   // Codes of 2 bits are twice as many a load: with two tiles a warp a few bytes
   // of them would spill.
   if (!isLean || problem.scheme.bits() == 2) {
     // Several scales a slice, or many codes: fewer tokens leave room for them.
-    bool isHeavy = problem.scheme.groups(problem.k) > 1 &&
-                   (problem.scheme.bits() == 3 ||
-                    problem.mmaLayout().atomsPerGroup() < units * atoms);
+    bool isHeavy =
+        hasGroups && (problem.scheme.bits() == 3 ||
+                      problem.mmaLayout().atomsPerGroup() < units * atoms);
     if (isHeavy)
       tokens = 32;
     // The sums of x of a group beside products of a group.
-    if (problem.int8Activations && problem.hasZeroPoints &&
-        problem.scheme.groups(problem.k) > 1)
+    if (manySums && problem.hasZeroPoints && hasGroups)
       tokens = 16;
     add(KernelFamily::Prefill, 32,
         {.tokens = 32,
@@ -232,6 +249,8 @@ std::vector<KernelChoice> chooseMmaKernels(const Chip &chip,
          .stages = 3,
          .codesInRing = isCrowded,
          .maxSplit = 4,
+         .subtractZeros = subtractZeros,
+         .floatSums = floatSums,
          .maxRegisters = 255},
         "M up to 32: 64 channels a block, two warps split K, and blocks do "
         "where they are few; one tile a warp leaves registers for scales");
@@ -244,6 +263,8 @@ std::vector<KernelChoice> chooseMmaKernels(const Chip &chip,
          .codesInRing = problem.scheme.bits() == 3,
          .maxSplit = 4,
          .band = 8,
+         .subtractZeros = subtractZeros,
+         .floatSums = floatSums,
          .maxRegisters = 255},
         "M > 32: 128 channels a block, one tile a warp leaves registers for "
         "scales; blocks split K where they are few");
@@ -257,6 +278,8 @@ std::vector<KernelChoice> chooseMmaKernels(const Chip &chip,
        .units = units,
        .stages = 3,
        .maxSplit = 4,
+       .subtractZeros = subtractZeros,
+       .floatSums = floatSums,
        .maxRegisters = 255},
       "M up to 32: 64 channels a block, four warps split K, and blocks do "
       "where they are few",
@@ -272,6 +295,8 @@ std::vector<KernelChoice> chooseMmaKernels(const Chip &chip,
        .units = middleUnits,
        .stages = 3,
        .maxSplit = 4,
+       .subtractZeros = subtractZeros,
+       .floatSums = floatSums,
        .maxRegisters = 255},
       "M up to 256: 128 channels a block read x seldom, two warps split K, and "
       "blocks do where they are few");
@@ -283,6 +308,8 @@ std::vector<KernelChoice> chooseMmaKernels(const Chip &chip,
        .units = units,
        .stages = 2,
        .band = 8,
+       .subtractZeros = subtractZeros,
+       .floatSums = floatSums,
        .maxRegisters = 255},
       "M > 256 is bound by tensor cores: 256 channels a block unpack a weight "
       "once for 64 tokens, which all warps share");

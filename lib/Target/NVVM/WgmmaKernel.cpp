@@ -57,7 +57,7 @@ WgmmaEmitter::WgmmaEmitter(Emitter &e, gpu::GPUFuncOp kernel,
                            const KernelArguments &args)
     : e(e), hopper{e}, kernel(kernel), choice(choice), problem(choice.problem),
       config(choice.wgmma), layout(choice.problem.mmaLayout()), args(args),
-      operands(e, choice.problem) {
+      operands(e, choice.problem, choice.problem.hasZeroPoints) {
   elementBytes = layout.int8Activations ? 1 : 2;
   slices = choice.wgmmaSlices();
   sliceUnits = choice.wgmmaUnits();

@@ -127,7 +127,7 @@ TEST(NVVMKernelTable, ChoosesFamiliesOnTensorCores) {
         p.type = ElementType::F16;
         p.int8Activations = int8;
         p.packing = int8 ? Layout::MmaS8 : Layout::Mma;
-        if (int8 ? p.scheme.bits() != 8 : p.scheme.isFloat())
+        if (!int8 && p.scheme.isFloat())
           continue;
         EXPECT_EQ(unsupported(*chip, p), "");
         int64_t next = 1, from = 0;
@@ -147,7 +147,9 @@ TEST(NVVMKernelTable, ChoosesFamiliesOnTensorCores) {
           next = choice.mTo + 1;
           // wgmma is sm_90a's; bytes with one scale a row take it sooner.
           bool early = int8 && p.scheme.groups(p.k) == 1;
+          // Codes that are made bytes are mma.sync's.
           bool wgmma = chip->name == "sm_90a" &&
+                       (!int8 || p.scheme.bits() == 8) &&
                        (isSecond || choice.mFrom > (early ? 8 : 32));
           EXPECT_EQ(choice.family, wgmma ? KernelFamily::Wgmma
                                    : choice.mFrom <= 16
@@ -198,6 +200,55 @@ TEST(NVVMKernelTable, ChoosesFamiliesOnTensorCores) {
         }
         EXPECT_EQ(next, 0);
       }
+}
+
+// How codes of fewer bits than x meet it: what depends on chip and scheme.
+TEST(NVVMKernelTable, ChoosesHowBytesAreMade) {
+  MatmulProblem p = problem(CodeType::U4, 4096, 128);
+  p.type = ElementType::F16;
+  p.int8Activations = true;
+  std::string why;
+  p.packing = preferredLayout(*findChip("sm_80"), p, &why);
+  EXPECT_EQ(p.packing, Layout::MmaS8);
+  EXPECT_EQ(why,
+            "activations of 8 bits: mma.sync of s8, codes at the top of bytes");
+  EXPECT_EQ(unsupported(*findChip("sm_75"), p),
+            "layout nvvm-mma-s8 needs mma.sync as sm_80 and later have it, got "
+            "sm_75");
+  for (const Chip &chip : allChips()) {
+    if (chip.capability < 80)
+      continue;
+    for (bool zeros : {false, true})
+      for (CodeType code :
+           {CodeType::U2, CodeType::U3, CodeType::U4, CodeType::S8})
+        for (int64_t group : {int64_t(128), int64_t(256), int64_t(-1)}) {
+          p.scheme = {code, group, ScaleType::F16};
+          p.hasZeroPoints = zeros;
+          EXPECT_EQ(unsupported(chip, p), "");
+          for (const KernelChoice &choice : chooseKernels(chip, p)) {
+            if (choice.usesWgmma())
+              continue;
+            bool isPrefill = choice.family == KernelFamily::Prefill;
+            EXPECT_EQ(choice.mma.subtractZeros,
+                      isPrefill && zeros && code != CodeType::S8);
+            // Groups of 128 sum up to less than 2^22; sm_80 converts slowly.
+            EXPECT_EQ(choice.mma.floatSums,
+                      isPrefill && group == 128 && chip.capability == 80 &&
+                          !(zeros && code == CodeType::S8));
+          }
+        }
+  }
+  p.scheme = {CodeType::U4, -1, ScaleType::F16};
+  p.k = 131072;
+  p.hasZeroPoints = false;
+  EXPECT_EQ(unsupported(*findChip("sm_80"), p), "");
+  p.hasZeroPoints = true;
+  EXPECT_EQ(unsupported(*findChip("sm_80"), p),
+            "expected at most 65536 input channels with one scale for "
+            "activations of 8 bits, got 131072");
+  // It is a group's sums that 32 bits hold.
+  p.scheme.groupSize = 128;
+  EXPECT_EQ(unsupported(*findChip("sm_80"), p), "");
 }
 
 // Many channels take blocks of 256 of them where that saves rounds.

@@ -173,6 +173,87 @@ INSTANTIATE_TEST_SUITE_P(Codes, NVVMLayout,
                                          CodeType::U4, CodeType::U8,
                                          CodeType::S8));
 
+/// A code of layout nvvm-mma-s8 with fewer bits than 8, by the text of
+/// MmaLayout.h, as it is at the top of a byte.
+int codeForBytes(const uint8_t *tile, int bits, int64_t channel, int64_t atom,
+                 int64_t index) {
+  // Byte `index` % 4 of register 4 · step + 2 · (high half) + (channel's half)
+  // of lane 4g + t.
+  int64_t step = index / 32, high = index % 32 / 16, t = index % 16 / 4;
+  int64_t lane = 4 * (channel % 8) + t;
+  int64_t reg = 4 * step + 2 * high + channel / 8;
+  int64_t unitAtoms = bits == 2 ? 2 : bits == 3 ? 4 : 1;
+  int64_t vectors = bits == 3 ? 3 : 1;
+  reg += atom % unitAtoms * 8;
+  auto byte = [&](int64_t word) {
+    int64_t vector = atom / unitAtoms * vectors + word / 4;
+    return tile[(vector * 32 + lane) * 16 + word % 4 * 4 + index % 4];
+  };
+  if (bits != 3)
+    return uint8_t(byte(reg * bits / 8) << bits * (reg % (8 / bits))) >>
+           (8 - bits) << (8 - bits);
+  int64_t first = reg / 8 * 3, part = reg % 8;
+  if (part < 6)
+    return uint8_t(byte(first + part / 2) << 3 * (part % 2)) & 0xe0;
+  int low = byte(first + 1) >> (part == 6 ? 1 : 0) & 1;
+  return (byte(first + (part == 6 ? 0 : 2)) & 3) << 6 | low << 5;
+}
+
+TEST(NVVMLayoutForBytes, HasCodesAtTheTop) {
+  std::mt19937 random(3);
+  for (CodeType code : {CodeType::U2, CodeType::U3, CodeType::U4})
+    for (auto [n, k, group] : std::vector<std::array<int64_t, 3>>{
+             {1, 1, -1}, {33, 300, 64}, {17, 777, -1}, {5, 200, 100}}) {
+      Scheme scheme{code, group, ScaleType::F16};
+      QuantizedWeight w = randomWeight(scheme, n, k, true, random);
+      std::vector<uint8_t> bytes(nvvm::packedBytes(w, nvvm::Layout::MmaS8));
+      ASSERT_EQ(nvvm::pack(w, nvvm::Layout::MmaS8, bytes.data()), "");
+      int64_t tileBytes = int64_t(bytes.size()) / ((n + 15) / 16);
+      int64_t length = scheme.groupLength(k), perGroup = (length + 63) / 64;
+      int64_t unit = code == CodeType::U2 ? 2 : code == CodeType::U3 ? 4 : 1;
+      while (perGroup % unit && (perGroup > unit || unit % perGroup))
+        ++perGroup;
+      if (scheme.groups(k) == 1)
+        perGroup = (perGroup + unit - 1) / unit * unit;
+      for (int64_t row = 0; row < n; ++row)
+        for (int64_t column = 0; column < k; ++column) {
+          int64_t atom = column / length * perGroup + column % length / 64;
+          int stored =
+              codeForBytes(bytes.data() + row / 16 * tileBytes, scheme.bits(),
+                           row % 16, atom, column % length % 64);
+          // Two's complement, so many times the code less half its range.
+          int expected = (codeAt(w, row, column) - (1 << (scheme.bits() - 1)))
+                         << (8 - scheme.bits());
+          ASSERT_EQ(int8_t(stored), expected)
+              << scheme.bits() << " bits at " << row << ", " << column;
+        }
+    }
+}
+
+// Zero points that codes can't be less as bytes, or that sums can't hold.
+TEST(NVVMLayoutForBytes, BoundsZeroPoints) {
+  std::mt19937 random(1);
+  auto message = [&](CodeType code, int64_t k, int zero) {
+    QuantizedWeight w =
+        randomWeight({code, -1, ScaleType::F16}, 1, k, true, random);
+    w.zeroPoints[0] = int16_t(zero);
+    std::vector<uint8_t> bytes(nvvm::packedBytes(w, nvvm::Layout::MmaS8));
+    return nvvm::pack(w, nvvm::Layout::MmaS8, bytes.data());
+  };
+  EXPECT_EQ(message(CodeType::U4, 64, -112), "");
+  EXPECT_EQ(message(CodeType::U4, 64, -113),
+            "expected zero points in -112…127, got -113");
+  EXPECT_EQ(message(CodeType::U2, 64, -125),
+            "expected zero points in -124…127, got -125");
+  EXPECT_EQ(message(CodeType::S8, 1000, -16000), "");
+  EXPECT_EQ(message(CodeType::S8, 1000, -17000),
+            "expected zero points in -16650…16649, got -17000");
+  // 15 times 16 in a byte's place.
+  EXPECT_EQ(message(CodeType::U4, 65536, 15), "");
+  EXPECT_EQ(message(CodeType::U4, 65536, 16),
+            "expected zero points in 0…15, got 16");
+}
+
 TEST(NVVMLayoutErrors, NameWhatIsWrong) {
   std::mt19937 random(1);
   uint8_t bytes[4096];

@@ -83,9 +83,85 @@ INSTANTIATE_TEST_SUITE_P(Random, NVVMMmaS8,
                          testing::Combine(testing::ValuesIn(kCodeTypes),
                                           testing::Range(1u, 5u)));
 
+// The largest sums there are, of codes, zero points and x at their ends: of a
+// whole row, of a group that is added to a float's bits (sm_80, M > 16), and of
+// one that is a code too long for that.
+TEST(NVVMMmaS8, HoldsTheLargestSums) {
+  std::mt19937 random(5);
+  for (CodeType code : {CodeType::U2, CodeType::U3, CodeType::U4, CodeType::S8})
+    for (bool zeros : {false, true})
+      for (int64_t group : {-1, 255, 256}) {
+        MatmulProblem p;
+        p.scheme = {code, group, ScaleType::F16};
+        p.packing = Layout::MmaS8;
+        p.int8Activations = true;
+        p.type = ElementType::F32;
+        p.k = 1020;
+        p.hasZeroPoints = zeros;
+        // Codes of fewer bits less a zero point are bytes, others have a bit
+        // more.
+        int low = code == CodeType::S8 ? -128 : p.scheme.codeMax() - 127;
+        for (int64_t m : {3, 20, 40}) {
+          Case c(p, m, 17, random);
+          for (int64_t i = 0; i < c.weight.n * p.k; ++i) {
+            bool isFirst = i / p.k % 2;
+            c.weight.codes[i] =
+                uint8_t(isFirst ? p.scheme.codeMin() : p.scheme.codeMax());
+          }
+          int64_t groups = p.scheme.groups(p.k);
+          for (size_t i = 0; i < c.weight.zeroPoints.size(); ++i)
+            c.weight.zeroPoints[i] =
+                int16_t(int64_t(i) / groups % 2 ? 127 : low);
+          for (int64_t i = 0; i < m * p.k; ++i)
+            c.quantized[i] = i / p.k % 2 ? 127 : -128;
+          EXPECT_EQ(pack(c.weight, p.packing, c.packed.data()), "");
+          KernelChoice choice = chooseKernel(*findChip("sm_80"), p, m, 17);
+          EXPECT_EQ(choice.mma.floatSums,
+                    m > 16 && group == 255 && !(zeros && code == CodeType::S8));
+          EXPECT_EQ(choice.mma.subtractZeros,
+                    m > 16 && zeros && code != CodeType::S8);
+          EXPECT_EQ(emulate(c, choice, 1, [](mlir::gpu::GPUFuncOp) {}), "");
+        }
+      }
+}
+
 //===----------------------------------------------------------------------===//
 // What is broken is found
 //===----------------------------------------------------------------------===//
+
+// Codes that become bytes: masks, zero points, the factor at the end, the float
+// that sums are added to.
+TEST(NVVMMmaS8, FindsWrongBytes) {
+  auto broken = [](bool zeros, int64_t m, auto change) {
+    MatmulProblem p;
+    p.scheme = {CodeType::U4, 64, ScaleType::F16};
+    p.packing = Layout::MmaS8;
+    p.int8Activations = true;
+    p.type = ElementType::F32;
+    p.k = 320;
+    p.hasZeroPoints = zeros;
+    std::mt19937 random(3);
+    Case c(p, m, 33, random);
+    return emulate(c, 0, change);
+  };
+  auto with = [&](bool zeros, int64_t m, int64_t from, int64_t to) {
+    return broken(zeros, m, [=](mlir::gpu::GPUFuncOp kernel) {
+      replaceConstant(kernel, int64_t(int32_t(from)), int64_t(int32_t(to)));
+    });
+  };
+  for (int64_t m : {1, 9, 40}) {
+    EXPECT_EQ(broken(false, m, [](mlir::gpu::GPUFuncOp) {}), "");
+    EXPECT_EQ(broken(true, m, [](mlir::gpu::GPUFuncOp) {}), "");
+    EXPECT_NE(with(false, m, 0xf0f0f0f0, 0x70707070), "");
+  }
+  // Sums of x are times 16, too.
+  EXPECT_NE(with(true, 9, 0x10101010, 0x01010101), "");
+  // 128 - 8, each byte; the sign; the stored code's.
+  EXPECT_NE(with(true, 40, 0x78787878, 0x77777777), "");
+  EXPECT_NE(with(true, 40, 0x80808080, 0), "");
+  EXPECT_NE(with(true, 40, 0x08080808, 0), "");
+  EXPECT_NE(with(false, 40, 0x4b400000, 0x4b000000), "");
+}
 
 class NVVMMmaFaults : public testing::TestWithParam<int64_t> {
 protected:

@@ -142,6 +142,13 @@ struct MmaConfig {
   /// Blocks of channels that are walked together along the tokens; 1: the grid
   /// as it is.
   int band = 1;
+  /// Activations of 8 bits and codes of fewer: zero points are subtracted from
+  /// the codes, once for all tokens. Else they are multiplied by the sums of x,
+  /// which are one more product of each 8 tokens.
+  bool subtractZeros = false;
+  /// Products of a group that are integers are the low bits of a float from the
+  /// start: a subtraction in place of a conversion.
+  bool floatSums = false;
   /// The cap on registers a thread.
   int maxRegisters = 128;
 
