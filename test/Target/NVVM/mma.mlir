@@ -56,6 +56,20 @@
 // CHECK: mma.sync.aligned.m16n8k32.row.col.s32.s8.s8.s32
 // CHECK: ret;
 
+// Codes of 4 bits become bytes by shifts and masks.
+// CHECK-LABEL: .visible .entry qk_matmul_u4_k512_g128_sf16_zero_xs8_yf16_mma_decode_8x32(
+// CHECK: and.b32 {{.*}}, -252645136;
+// CHECK: mma.sync.aligned.m16n8k32.row.col.s32.s8.s8.s32
+// CHECK: ret;
+
+// Zero points are subtracted from four of them at once, and sums on sm_80 are
+// the low bits of a float.
+// CHECK-LABEL: .visible .entry qk_matmul_u4_k512_g128_sf16_zero_xs8_yf16_mma_prefill_64x128(
+// CHECK: xor.b32 {{.*}}, -2139062144;
+// CHECK: mma.sync.aligned.m16n8k32.row.col.s32.s8.s8.s32
+// CHECK-NOT: cvt.rn.f32.s32
+// CHECK: ret;
+
 // JSON: "dynamic_shared_bytes": {{[1-9]}}
 // JSON: "layout": {
 // JSON: "name": "nvvm-mma",
@@ -72,4 +86,9 @@ func.func @f(%x: tensor<?x4096xf16>, %w: tensor<67584xi8>, %x8: tensor<?x4096xi8
   %y = quant_llm.packed_matmul %x, %w scheme(<u4, group = 128, scale = f16>) n = 32 k = 4096 layout("nvvm-mma") name("u4") : (tensor<?x4096xf16>, tensor<67584xi8>) -> tensor<?x32xf16>
   %y8 = quant_llm.packed_matmul %x8, %w8 x_scales(%xs) scheme(<s8, group = -1, scale = f16>) x_scheme(<8, per_token>) n = 32 k = 4096 layout("nvvm-mma-s8") name("s8") : (tensor<?x4096xi8>, tensor<131328xi8>, tensor<?x1xf32>) -> tensor<?x32xbf16>
   return %y, %y8 : tensor<?x32xf16>, tensor<?x32xbf16>
+}
+
+func.func @few(%x: tensor<?x512xi8>, %w: tensor<8704xi8>, %xs: tensor<?x1xf32>) -> tensor<?x32xf16> {
+  %y = quant_llm.packed_matmul %x, %w x_scales(%xs) scheme(<u4, group = 128, scale = f16>) x_scheme(<8, per_token>) n = 32 k = 512 layout("nvvm-mma-s8") zero_points name("u4s8") : (tensor<?x512xi8>, tensor<8704xi8>, tensor<?x1xf32>) -> tensor<?x32xf16>
+  return %y : tensor<?x32xf16>
 }

@@ -10,7 +10,7 @@ scale type, element type, bias and permutation go round. --all: each of them.
 --every: only each N-th variant. --mma: unpacked matmuls of 16-bit floats and
 of i8, for quant-llm-pack-for-nvvm to lay out for tensor cores, and (whatever N
 is) MMA_ALWAYS. --int8: those of i8 only, with codes of 8 bits; --int8-few: with
-codes of fewer. --e4m3: those of e4m3.
+codes of fewer, and FEW_ALWAYS. --e4m3: those of e4m3.
 """
 
 import itertools
@@ -30,6 +30,12 @@ MMA_ALWAYS = [("u3", True, 77, 7, "f16", "bf16", None, False),
               ("u3", True, 1104, 16, "f32", "f16", None, False),
               ("u4", False, 8192, 128, "f16", "f16", None, False),
               ("u4", False, 1104, -1, "bf16", "f16", "f32", True)]
+
+# What spilled once of codes of few bits for activations of 8.
+FEW_ALWAYS = [("u2", False, 8192, 64, "f32", "f16", None, False),
+              ("u2", True, 8192, 32, "f32", "f16", None, False),
+              ("u3", False, 8192, 32, "f32", "f16", None, False),
+              ("u4", False, 8192, 64, "f16", "f16", None, False)]
 
 
 def up(a, b):
@@ -151,7 +157,9 @@ def main():
             make = mma_matmul if kinds & set(sys.argv) else matmul
             print(make(index, code, zeros, k, group, *more))
             index += 1
-    for case in MMA_ALWAYS if "--mma" in sys.argv else []:
+    always = (MMA_ALWAYS if "--mma" in sys.argv else
+              FEW_ALWAYS if "--int8-few" in sys.argv else [])
+    for case in always:
         print(mma_matmul(index, *case))
         index += 1
 
