@@ -215,6 +215,10 @@ static void countInstructions(const KernelChoice &choice,
     int64_t columns = std::max(1, choice.mma.tokens / 8 / choice.mma.warpsM);
     weights = double(choice.problem.mmaLayout().atomCodes()) / 2 * 16 / 32 /
               double(columns);
+    // Sums of x are one product more beside those of a warp's tiles.
+    if (!choice.usesWgmma() && choice.problem.int8Activations &&
+        choice.problem.hasZeroPoints && !choice.mma.subtractZeros)
+      weights *= double(choice.mma.rowTiles) / (choice.mma.rowTiles + 1);
   } else {
     SimtLayout layout = choice.problem.layout();
     weights = double(layout.unitAtoms() * SimtLayout::kAtom) /
