@@ -1,5 +1,4 @@
-//===- LayerGroups.h - Linears that read the same values ---------*- C++
-//-*-===//
+//===- LayerGroups.h - Linears that read the same values --------*- C++ -*-===//
 //
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
