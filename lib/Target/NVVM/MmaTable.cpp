@@ -270,6 +270,10 @@ std::vector<KernelChoice> chooseMmaKernels(const Chip &chip,
         "scales; blocks split K where they are few");
     return choices;
   }
+  // Two scales a slice and tile leave registers for half as many sums.
+  if (fewBits && hasGroups &&
+      problem.mmaLayout().atomsPerGroup() < units * atoms)
+    tokens = 32;
   add(KernelFamily::Prefill, 32,
       {.tokens = 32,
        .rowTiles = 2,
