@@ -76,11 +76,16 @@ static LogicalResult runPipeline(QkModule *module, StringRef pipeline) {
   llvm::raw_string_ostream out(errors);
   if (failed(parsePipeline(pipeline, passes, out))) {
     StringRef message = StringRef(errors).trim();
+    // MLIR says which pipeline has an option that is wrong, behind what our
+    // pipelines say of it; LLVM prints a value that is none itself.
+    constexpr StringLiteral kWhich = "failed to add";
+    if (size_t at = message.find(kWhich); at && at != StringRef::npos)
+      message = message.take_front(at).trim();
     module->context->addError(
         "pipeline '" + pipeline + "': " + message +
-        // MLIR prints the option that is wrong, and says only which pipeline.
-        (message.contains("failed to add")
-             ? "; standard error says which, docs/Options.md has those it takes"
+        (message.starts_with(kWhich)
+             ? "; standard error says which value is wrong, docs/Options.md "
+               "what it takes"
              : ""));
     return failure();
   }

@@ -107,6 +107,7 @@ static void run_model(void) {
   expect_failure(qkModuleQuantize(module, "rtn", "bits=5"), "bits");
   expect_failure(qkModuleQuantize(module, "RTN", ""), "method");
   expect_failure(qkModuleQuantize(module, "rtn", "bitz=4"), "option");
+  expect_failure(qkModuleQuantize(module, "rtn", "bits=four"), "value");
   check(!qkModuleSetStatistics(module, "other", K, 100, &hessian[0][0], absmax,
                                absmean),
         "other statistics");

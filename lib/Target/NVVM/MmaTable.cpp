@@ -228,7 +228,10 @@ std::vector<KernelChoice> chooseMmaKernels(const Chip &chip,
   // take the registers of as many tokens.
   bool manySums = problem.int8Activations && !fewBits &&
                   (problem.hasZeroPoints || hasGroups);
-  int tokens = manySums || isMadeUp ? 32 : 64;
+  // Two tiles' sums of e4m3 for 64 tokens spill on sm_90, too (sm_90a has wgmma
+  // for that many).
+  bool manyFloatSums = problem.scheme.isFloat() && chip.capability == 90;
+  int tokens = manySums || isMadeUp || manyFloatSums ? 32 : 64;
   // Codes of 2 bits are twice as many a load: with two tiles a warp a few bytes
   // of them would spill.
   if (!isLean || problem.scheme.bits() == 2) {
@@ -288,9 +291,12 @@ std::vector<KernelChoice> chooseMmaKernels(const Chip &chip,
       "M up to 32: 64 channels a block, four warps split K, and blocks do "
       "where they are few",
       /*roundCost=*/175);
-  // ptxas for sm_100a spills two registers of the loop where it is twice as
-  // long.
-  int middleUnits = chip.capability == 100 ? std::max(units / 2, 1) : units;
+  // Two scales a slice and tile spill beside two tiles' sums; ptxas for sm_100a
+  // spills two registers of the loop in any case where it is twice as long.
+  bool isLong = chip.capability == 100 ||
+                (hasGroups && !fewBits &&
+                 problem.mmaLayout().atomsPerGroup() < units * atoms);
+  int middleUnits = isLong ? std::max(units / 2, 1) : units;
   add(KernelFamily::Prefill, 256,
       {.tokens = tokens,
        .rowTiles = 2,
