@@ -164,9 +164,10 @@ std::vector<KernelChoice> chooseMmaKernels(const Chip &chip,
   // spills a few bytes with two tiles a warp.
   bool manyFloats =
       problem.scheme.isFloat() && problem.scheme.groups(problem.k) > 1;
-  // On sm_100a ptxas makes mma.sync of e4m3 out of others, which takes
-  // registers.
-  bool isMadeUp = problem.scheme.isFloat() && chip.capability == 100;
+  // On sm_90 and sm_100a ptxas makes mma.sync of e4m3 out of conversions and
+  // products of f16, which takes registers.
+  bool isMadeUp = problem.scheme.isFloat() &&
+                  (chip.capability == 90 || chip.capability == 100);
   // What a lane holds besides codes and sums: little where a scale is a half
   // and lasts for a unit or more.
   bool isLean = !manyFloats && !isMadeUp && problem.scheme.bits() != 3 &&
@@ -228,10 +229,7 @@ std::vector<KernelChoice> chooseMmaKernels(const Chip &chip,
   // take the registers of as many tokens.
   bool manySums = problem.int8Activations && !fewBits &&
                   (problem.hasZeroPoints || hasGroups);
-  // Two tiles' sums of e4m3 for 64 tokens spill on sm_90, too (sm_90a has wgmma
-  // for that many).
-  bool manyFloatSums = problem.scheme.isFloat() && chip.capability == 90;
-  int tokens = manySums || isMadeUp || manyFloatSums ? 32 : 64;
+  int tokens = manySums || isMadeUp ? 32 : 64;
   // Codes of 2 bits are twice as many a load: with two tiles a warp a few bytes
   // of them would spill.
   if (!isLean || problem.scheme.bits() == 2) {
@@ -291,12 +289,20 @@ std::vector<KernelChoice> chooseMmaKernels(const Chip &chip,
       "M up to 32: 64 channels a block, four warps split K, and blocks do "
       "where they are few",
       /*roundCost=*/175);
-  // Two scales a slice and tile spill beside two tiles' sums; ptxas for sm_100a
-  // spills two registers of the loop in any case where it is twice as long.
-  bool isLong = chip.capability == 100 ||
-                (hasGroups && !fewBits &&
-                 problem.mmaLayout().atomsPerGroup() < units * atoms);
-  int middleUnits = isLong ? std::max(units / 2, 1) : units;
+  // Two scales a slice and tile spill beside two tiles' sums: half a slice has
+  // one, or leaves room for 32 tokens' sums.
+  const int64_t atomsPerGroup = problem.mmaLayout().atomsPerGroup();
+  bool halfSlices =
+      hasGroups && !fewBits && units > 1 && atomsPerGroup < units * atoms;
+  if (halfSlices) {
+    units /= 2;
+    if (atomsPerGroup < units * atoms)
+      tokens = 32;
+  }
+  // ptxas for sm_100a spills two registers of the loop where it is twice as
+  // long.
+  int middleUnits =
+      chip.capability == 100 && !halfSlices ? std::max(units / 2, 1) : units;
   add(KernelFamily::Prefill, 256,
       {.tokens = tokens,
        .rowTiles = 2,
@@ -316,7 +322,7 @@ std::vector<KernelChoice> chooseMmaKernels(const Chip &chip,
        .warpsN = 8,
        .warpsK = 1,
        .units = units,
-       .stages = 2,
+       .stages = halfSlices ? 3 : 2,
        .band = 8,
        .subtractZeros = subtractZeros,
        .floatSums = floatSums,

@@ -29,6 +29,7 @@ REST = list(itertools.product(TYPES, TYPES, [None, *TYPES], [False, True]))
 MMA_ALWAYS = [("u3", True, 77, 7, "f16", "bf16", None, False),
               ("u3", True, 1104, 16, "f32", "f16", None, False),
               ("u4", False, 8192, 128, "f16", "f16", None, False),
+              ("u4", False, 8192, 64, "f16", "f16", None, False),
               ("u4", False, 1104, -1, "bf16", "f16", "f32", True)]
 
 # What spilled once of codes of few bits for activations of 8.
