@@ -289,6 +289,7 @@ static llvm::json::Object describeProblem(const MatmulProblem &problem) {
       {"permutation", problem.hasPermutation},
       {"type", std::string(elementTypeName(problem.type))},
       {"int8_activations", problem.int8Activations},
+      {"tensor_scale", problem.hasTensorScale},
       {"layout", std::string(layoutName(problem.packing))}};
   if (problem.bias)
     object["bias"] = std::string(elementTypeName(*problem.bias));

@@ -116,6 +116,7 @@ std::vector<GpuCase> sweepCases(const Chip &chip, int count, uint64_t seed) {
       p.int8Activations = true;
       p.hasZeroPoints = false;
     }
+    p.hasTensorScale = p.int8Activations && i % 4 == 0;
     p.packing = preferredLayout(chip, p);
     // The portable kernels take all that the others take.
     if (!p.int8Activations && random() % 4 == 0)

@@ -249,8 +249,9 @@ Bytes Operands::bias() const {
 Bytes Operands::xScales() const {
   if (!problem.int8Activations)
     return {};
-  Bytes bytes(size_t(of.m) * 4);
-  for (int64_t m = 0; m < of.m; ++m)
+  int64_t count = problem.hasTensorScale ? 1 : of.m;
+  Bytes bytes(size_t(count) * 4);
+  for (int64_t m = 0; m < count; ++m)
     storeElement(bytes.data(), ElementType::F32, m, float(xScaleAt(m)));
   return bytes;
 }
@@ -277,7 +278,7 @@ void Operands::xRow(const Bytes &x, int64_t m, double *values) const {
   for (int64_t k = 0; k < problem.k; ++k) {
     int64_t i = m * problem.k + (order.empty() ? k : order[k]);
     values[k] = problem.int8Activations
-                    ? level(x[i]) * xScaleAt(m)
+                    ? level(x[i]) * xScaleAt(problem.hasTensorScale ? 0 : m)
                     : double(elementAt(x.data(), problem.type, i));
   }
 }

@@ -60,6 +60,7 @@ static std::string readProblem(const Json &json, MatmulProblem &problem) {
     problem.bias = ElementType(biasType);
   problem.type = ElementType(type);
   problem.int8Activations = json["int8_activations"].isTrue();
+  problem.hasTensorScale = json["tensor_scale"].isTrue();
   problem.packing = *layout;
   return "";
 }

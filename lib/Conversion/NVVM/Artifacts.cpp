@@ -139,7 +139,7 @@ DictionaryAttr describeKernel(MLIRContext *context,
               ("const " + ref(elementTypeName(*problem.bias)) + " *").str(),
               "n");
   if (problem.int8Activations)
-    parameter("x_scales", "const f32 *", "m");
+    parameter("x_scales", "const f32 *", problem.hasTensorScale ? "1" : "m");
   parameter("y", (element + " *").str(), "m, n");
   if (choice.hasWorkspace())
     parameter("workspace", "u8 *", "");

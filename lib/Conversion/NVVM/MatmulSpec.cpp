@@ -53,12 +53,13 @@ static FailureOr<MatmulProblem> commonProblem(Op op, int64_t n, int64_t k) {
   Type y = getElementTypeOrSelf(op.getY().getType());
   std::optional<ElementType> element = elementTypeOf(x);
   if (x.isInteger(8)) {
-    if (op.getXSchemeAttr().getGranularity() != Granularity::PerToken)
+    Granularity granularity = op.getXSchemeAttr().getGranularity();
+    if (granularity == Granularity::PerTokenGroup)
       return op.emitError("layer '")
              << op.getLayer()
-             << "': the GPU's kernels take activations of 8 bits with one "
-                "scale per token, got "
-             << op.getXSchemeAttr() << "; quantise per_token";
+             << "': the GPU's kernels take activations of 8 bits with a scale "
+                "for each token or for all of them, got "
+             << op.getXSchemeAttr() << "; quantise per_token or per_tensor";
     bool isFloat = op.getXSchemeAttr().getIsFloat();
     if (isFloat != problem.scheme.isFloat())
       return op.emitError("layer '")
@@ -68,6 +69,7 @@ static FailureOr<MatmulProblem> commonProblem(Op op, int64_t n, int64_t k) {
              << stringifyCodeType(op.getScheme().getCodeType())
              << " codes; quantise both with one format";
     problem.int8Activations = true;
+    problem.hasTensorScale = granularity == Granularity::PerTensor;
     element = elementTypeOf(y);
   } else if (element && y != x) {
     return op.emitError("layer '")
@@ -148,6 +150,8 @@ DictionaryAttr toAttribute(MLIRContext *context, const MatmulProblem &problem) {
     list.set("permutation", b.getUnitAttr());
   if (problem.int8Activations)
     list.set("int8_activations", b.getUnitAttr());
+  if (problem.hasTensorScale)
+    list.set("tensor_scale", b.getUnitAttr());
   if (problem.packing != Layout::Simt) {
     std::string_view name = layoutName(problem.packing);
     list.set("layout", b.getStringAttr(StringRef(name.data(), name.size())));
@@ -172,6 +176,7 @@ std::optional<MatmulProblem> fromAttribute(Attribute attribute) {
   problem.hasZeroPoints = dictionary.contains("zero_points");
   problem.hasPermutation = dictionary.contains("permutation");
   problem.int8Activations = dictionary.contains("int8_activations");
+  problem.hasTensorScale = dictionary.contains("tensor_scale");
   if (auto name = dictionary.getAs<StringAttr>("layout")) {
     auto layout = layoutByName({name.data(), name.size()});
     if (!layout)

@@ -111,13 +111,13 @@ private:
   static Value scalesOf(TensorProgram &program, Value groups, bool perTensor,
                         int64_t maxCode) {
     Sizes sizes = program.sizesOf(groups);
-    Value largest;
+    Value largest = absMax(program, sizes, 1, {groups, {0, 1, 2}});
     if (perTensor) {
+      // That of each row first: rows are what a GPU's threads, or a vector,
+      // share out.
       OpFoldResult one = program.getIndexAttr(1);
-      largest = absMax(program, Sizes{one, one, sizes[0], sizes[1], sizes[2]},
-                       3, {groups, {2, 3, 4}});
-    } else {
-      largest = absMax(program, sizes, 1, {groups, {0, 1, 2}});
+      largest = absMax(program, Sizes{one, one, sizes[0], sizes[1]}, 2,
+                       {largest, {2, 3}});
     }
     return program.compute(
         program.sizesOf(largest), program.getF32Type(), Input{largest, {0, 1}},

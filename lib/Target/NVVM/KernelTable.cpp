@@ -118,7 +118,11 @@ std::string problemName(const MatmulProblem &problem) {
   }
   name += "_x";
   if (problem.int8Activations)
-    name += problem.scheme.isFloat() ? "e4m3_y" : "s8_y";
+    name += problem.scheme.isFloat() ? "e4m3" : "s8";
+  if (problem.hasTensorScale)
+    name += "t";
+  if (problem.int8Activations)
+    name += "_y";
   name += elementTypeName(problem.type);
   if (problem.packing != Layout::Simt)
     name += "_mma";

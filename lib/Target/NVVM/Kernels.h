@@ -27,6 +27,15 @@ struct KernelArguments {
   mlir::Value n;
 };
 
+/// What y's row `row` is multiplied by: x's scale, f32. Only where x has one.
+inline mlir::Value loadXScale(Emitter &e, const MatmulProblem &problem,
+                              const KernelArguments &args, mlir::Value row) {
+  mlir::Value at = args.xScales;
+  if (!problem.hasTensorScale)
+    at = e.at(at, e.mul(e.wide(row), e.i64(4)));
+  return e.loadConst(e.getF32Type(), at, 4);
+}
+
 /// The MLIR type.
 mlir::Type mlirType(mlir::MLIRContext *context, ElementType type);
 

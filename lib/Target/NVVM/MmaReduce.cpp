@@ -77,10 +77,7 @@ void MmaEmitter::storeResult(Value slot, Value sum) {
     if (int shift = operands.sumShift())
       sum = e.mulf(sum, e.f32(1.0f / float(1 << shift)));
     if (args.xScales)
-      sum = e.mulf(sum,
-                   e.loadConst(e.getF32Type(),
-                               e.at(args.xScales, e.mul(e.wide(row), e.i64(4))),
-                               4));
+      sum = e.mulf(sum, loadXScale(e, problem, args, row));
     if (args.bias) {
       int64_t bytes = elementTypeBytes(*problem.bias);
       sum =

@@ -37,14 +37,13 @@ void WgmmaEmitter::storePiece(Value piece, ArrayRef<Value> sums) {
             e.add(e.shl(e.divu(piece, perTile), 6), e.add(e.shl(warp, 4), g))));
   int64_t bytes = elementTypeBytes(problem.type);
   Type type = mlirType(e.getContext(), problem.type);
-  Values xScales;
+  Value xScales[2];
   if (args.xScales)
     for (int i = 0; i < 2; ++i) {
       // Past the last row: its first one's, for results that are not stored.
       Value row = e.add(token, e.i32(i));
       row = e.select(e.ltu(row, args.m), row, e.i32(0));
-      xScales.push_back(e.loadConst(
-          e.getF32Type(), e.at(args.xScales, e.mul(e.wide(row), e.i64(4))), 4));
+      xScales[i] = loadXScale(e, problem, args, row);
     }
   for (int half = 0; half < 2; ++half) {
     Value mine = e.add(channel, e.i32(8 * half));
@@ -59,9 +58,7 @@ void WgmmaEmitter::storePiece(Value piece, ArrayRef<Value> sums) {
       for (int i = 0; i < 2; ++i) {
         Value row = e.add(token, e.i32(i));
         e.when(e.ltu(row, args.m), [&] {
-          Value sum = sums[2 * half + i];
-          if (args.xScales)
-            sum = e.mulf(sum, xScales[i]);
+          Value sum = scaled(sums[2 * half + i], xScales[i]);
           if (bias)
             sum = e.addf(sum, bias);
           Value place = e.add(e.mul(e.wide(row), e.wide(args.n)), e.wide(mine));

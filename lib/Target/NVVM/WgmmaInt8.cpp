@@ -5,13 +5,14 @@
 //===----------------------------------------------------------------------===//
 ///
 /// \file
-/// The consumers of WgmmaKernel.cpp where activations are of 8 bits and a row
-/// of weights has one scale: nothing is unpacked, and sums stay in i32 (of e4m3
-/// in f32) from the first slice to the last, so that multiplications follow
-/// each other without an end. A batch is two steps of K of a row tile; while it
-/// runs, the registers of the one before are filled with the codes of the next.
-/// The first batch of a slice is issued before the last one of the slice before
-/// has ended, and that one's slot is given back then.
+/// The consumers of WgmmaKernel.cpp where activations and codes are of 8 bits
+/// and a row of weights has one scale: nothing is unpacked, and sums stay in
+/// i32 (of e4m3 in f32) from the first slice to the last, so that
+/// multiplications follow each other without an end. A batch is two steps of K
+/// of a row tile; while it runs, the registers of the one before are filled
+/// with the codes of the next. The first batch of a slice is issued before the
+/// last one of the slice before has ended, and that one's slot is given back
+/// then.
 ///
 ///   y = x's scale · w's scale · (Σ c·x − zero · Σ x)
 ///

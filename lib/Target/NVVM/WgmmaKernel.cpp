@@ -368,7 +368,7 @@ void WgmmaEmitter::consume() {
     tileBase.push_back(
         e.at(args.weight, e.mul(e.wide(mine), e.i64(layout.tileBytes()))));
   }
-  if (layout.int8Activations && wholeRow) {
+  if (sumsInt8()) {
     Values sums = scaleInt8(sumInt8());
     placeThread(hopper.threadIdAgain());
     return finish(sums);

@@ -101,16 +101,24 @@ private:
   void waitForSlot(Value index, Value slot);
   void multiplySlice(Value index, Value slice, ArrayRef<Value> raw,
                      Values &sums);
-  // Activations of 8 bits and one scale a row: sums in i32 (WgmmaInt8.cpp).
+  // Activations and codes of 8 bits and one scale a row: sums in i32
+  // (WgmmaInt8.cpp).
   Values sumInt8();
   void multiplyInt8(Value index, Values &sums);
   Values scaleInt8(ArrayRef<Value> sums);
-  /// Beside products a row tile more: the sums of x, for zero points.
+  bool sumsInt8() const {
+    return layout.int8Activations && problem.scheme.bits() == 8 && wholeRow;
+  }
   /// Of activations of 8 bits and codes, as wgmma calls it.
   llvm::StringRef byteType() const {
     return problem.scheme.isFloat() ? "e4m3" : "s8";
   }
-  bool sumsX() const { return layout.int8Activations && layout.hasZeroPoints; }
+  /// Beside products a row tile more: the sums of x, for zero points, where
+  /// they aren't subtracted from codes.
+  bool sumsX() const {
+    return layout.int8Activations && layout.hasZeroPoints &&
+           problem.scheme.bits() == 8;
+  }
 
   size_t sumsOfTile() const { return size_t(config.tokens) / 2; }
   int64_t rawWords() const {
@@ -122,6 +130,9 @@ private:
   //===--------------------------------------------------------------------===//
 
   void finish(ArrayRef<Value> sums);
+  /// A sum of row `row` as large as it should be: codes that were multiplied at
+  /// the top of bytes, x's scale (null: it has none).
+  Value scaled(Value sum, Value xScale);
   void storeSums(ArrayRef<Value> sums);
   Values sumsOfGroups(Value slot, int64_t count);
   void storeResults(Value slot, ArrayRef<Value> sums, bool together);

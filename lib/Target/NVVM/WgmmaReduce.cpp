@@ -57,6 +57,12 @@ SmallVector<Value> WgmmaEmitter::sumsOfGroups(Value slot, int64_t count) {
   return sums;
 }
 
+Value WgmmaEmitter::scaled(Value sum, Value xScale) {
+  if (int shift = operands.sumShift())
+    sum = e.mulf(sum, e.f32(1.0f / float(1 << shift)));
+  return xScale ? e.mulf(sum, xScale) : sum;
+}
+
 /// Sums of channels from place `slot`, plus the bias, to y: in one store where
 /// `together`.
 void WgmmaEmitter::storeResults(Value slot, ArrayRef<Value> sums,
@@ -71,15 +77,9 @@ void WgmmaEmitter::storeResults(Value slot, ArrayRef<Value> sums,
   Value validRow = e.ltu(row, args.m), xScale;
   if (args.xScales)
     // Past the last row: its first one's, for results that are not stored.
-    xScale = e.loadConst(
-        e.getF32Type(),
-        e.at(args.xScales,
-             e.mul(e.wide(e.select(validRow, row, e.i32(0))), e.i64(4))),
-        4);
+    xScale = loadXScale(e, problem, args, e.select(validRow, row, e.i32(0)));
   auto result = [&](int64_t i) {
-    Value sum = sums[i];
-    if (args.xScales)
-      sum = e.mulf(sum, xScale);
+    Value sum = scaled(sums[i], xScale);
     if (args.bias) {
       int64_t biasBytes = elementTypeBytes(*problem.bias);
       Value at = e.mul(e.wide(e.add(channel, e.i32(i))), e.i64(biasBytes));

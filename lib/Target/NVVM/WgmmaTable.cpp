@@ -14,12 +14,10 @@ bool hasWgmma(const Chip &chip, const MatmulProblem &problem) {
   // The instructions are this very target's.
   if (chip.name != "sm_90a" || problem.packing == Layout::Simt)
     return false;
-  // Its kernels for activations of 8 bits feed bytes as they lie.
-  if (problem.int8Activations && problem.scheme.bits() < 8)
-    return false;
-  // Beside products and sums of a group, sums of x have no registers.
+  // Beside products and sums of a group, sums of x have no registers. Codes of
+  // fewer bits than x need none: zero points are subtracted from them.
   return problem.packing == Layout::Mma || !problem.hasZeroPoints ||
-         problem.mmaLayout().groups() == 1;
+         problem.scheme.bits() < 8 || problem.mmaLayout().groups() == 1;
 }
 
 WgmmaConfig fitWgmma(const Chip &chip, const MatmulProblem &problem,
@@ -72,12 +70,48 @@ static bool hasWideKernels(const MatmulProblem &problem) {
 
 /// Sums in i32 that scales multiply once, at the end.
 static bool isPlainInt8(const MatmulProblem &problem) {
-  return problem.int8Activations && !problem.hasZeroPoints &&
-         problem.mmaLayout().groups() == 1;
+  return problem.int8Activations && problem.scheme.bits() == 8 &&
+         !problem.hasZeroPoints && problem.mmaLayout().groups() == 1;
 }
 
 int64_t firstWgmmaRow(const MatmulProblem &problem) {
   return isPlainInt8(problem) ? 9 : 33;
+}
+
+/// Rows of the table for activations of 8 bits and codes of fewer: as W4A16's,
+/// whose codes' bytes these are; products of a group beside sums leave
+/// registers for 128 by 128, and for two scales a slice.
+template <typename Add>
+static void addFewBitKernels(const MatmulProblem &problem, Add add) {
+  MmaLayout layout = problem.mmaLayout();
+  constexpr int panelAtoms = 2;
+  bool manyScales = layout.groups() > 1 && layout.atomsPerGroup() < panelAtoms;
+  bool fitsHalfSlice = layout.unitAtoms() <= panelAtoms;
+  int panels = manyScales && fitsHalfSlice ? 1 : 2;
+  auto kernel = [&](int tokens) {
+    return WgmmaConfig{.tokens = tokens,
+                       .rowTiles = 1,
+                       .panels = panels,
+                       .stages = (tokens > 64 ? 8 : 16) / panels,
+                       .lag = 0,
+                       .cluster = 2,
+                       .maxSplit = 4};
+  };
+  if (manyScales && !fitsHalfSlice) {
+    WgmmaConfig config = kernel(64);
+    config.band = 8;
+    add(-1, config,
+        "M > 32 on sm_90a: wgmma of bytes; many scales a slice leave registers "
+        "for few tokens");
+    return;
+  }
+  add(64, kernel(64),
+      "M > 32 on sm_90a: wgmma of bytes; 128 channels a block, blocks split K");
+  WgmmaConfig config = kernel(128);
+  config.band = 8;
+  add(-1, config,
+      "M > 64: 128 channels by 128 tokens a block; codes become bytes once for "
+      "all of them");
 }
 
 /// Rows of the table for activations of 8 bits: add(last M, configuration,
@@ -163,7 +197,10 @@ std::vector<KernelChoice> chooseWgmmaKernels(const Chip &chip,
                /*roundCost=*/0, config, reason);
   };
   if (problem.int8Activations) {
-    addInt8Kernels(problem, add);
+    if (problem.scheme.bits() < 8)
+      addFewBitKernels(problem, add);
+    else
+      addInt8Kernels(problem, add);
     return choices;
   }
   if (!hasRoom(problem)) {

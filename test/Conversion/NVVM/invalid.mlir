@@ -43,11 +43,11 @@ func.func @words(%x: tensor<?x10xi16>, %xs: tensor<?x1xf32>) -> tensor<?x4xf32> 
 
 // -----
 
-func.func @tensor_scale(%x: tensor<?x10xi8>, %xs: tensor<1x1xf32>) -> tensor<?x4xf32> {
+func.func @group_scales(%x: tensor<?x10xi8>, %xs: tensor<?x2xf32>) -> tensor<?x4xf32> {
   %c = quant_llm.parameter ""::"q.codes" : tensor<4x10xi8> = dense<3> : tensor<4x10xi8>
-  %s = quant_llm.parameter ""::"q.scales" : tensor<4x1xf16> = dense<0.5> : tensor<4x1xf16>
-  // expected-error@+1 {{layer 'q': the GPU's kernels take activations of 8 bits with one scale per token, got #quant_llm.activation_scheme<8, per_tensor>; quantise per_token}}
-  %y = quant_llm.matmul %x, %c, %s x_scales(%xs) scheme(<s8, group = -1, scale = f16>) x_scheme(<8, per_tensor>) name("q") : (tensor<?x10xi8>, tensor<4x10xi8>, tensor<4x1xf16>, tensor<1x1xf32>) -> tensor<?x4xf32>
+  %s = quant_llm.parameter ""::"q.scales" : tensor<4x2xf16> = dense<0.5> : tensor<4x2xf16>
+  // expected-error@+1 {{layer 'q': the GPU's kernels take activations of 8 bits with a scale for each token or for all of them, got #quant_llm.activation_scheme<8, per_token_group, group = 5>; quantise per_token or per_tensor}}
+  %y = quant_llm.matmul %x, %c, %s x_scales(%xs) scheme(<s8, group = 5, scale = f16>) x_scheme(<8, per_token_group, group = 5>) name("q") : (tensor<?x10xi8>, tensor<4x10xi8>, tensor<4x2xf16>, tensor<?x2xf32>) -> tensor<?x4xf32>
   return %y : tensor<?x4xf32>
 }
 

@@ -152,7 +152,7 @@ struct Case {
       for (int64_t i = 0; i < m * p.k; ++i)
         quantized.push_back(p.scheme.isFloat() ? int8_t(randomE4M3(random))
                                                : int8_t(random() % 256 - 128));
-      for (int64_t i = 0; i < m; ++i)
+      for (int64_t i = 0; i < (p.hasTensorScale ? 1 : m); ++i)
         xScales.push_back(std::ldexp(1.0f + float(random() % 64) / 64, -9));
     }
   }
@@ -198,10 +198,10 @@ struct Case {
         double sum = problem.bias ? bias.get(n) : 0, magnitude = std::fabs(sum);
         for (int64_t k = 0; k < problem.k; ++k) {
           int64_t from = problem.hasPermutation ? weight.permutation[k] : k;
-          double factor =
-              problem.int8Activations
-                  ? xLevel(quantized[row * problem.k + from]) * xScales[row]
-                  : double(x.get(row * problem.k + from));
+          double factor = problem.int8Activations
+                              ? xLevel(quantized[row * problem.k + from]) *
+                                    xScales[problem.hasTensorScale ? 0 : row]
+                              : double(x.get(row * problem.k + from));
           double term = factor * scaleAt(weight, n, k) * levelAt(weight, n, k);
           sum += term;
           magnitude += std::fabs(term);

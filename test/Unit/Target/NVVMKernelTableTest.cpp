@@ -146,10 +146,9 @@ TEST(NVVMKernelTable, ChoosesFamiliesOnTensorCores) {
           from = choice.mFrom;
           next = choice.mTo + 1;
           // wgmma is sm_90a's; bytes with one scale a row take it sooner.
-          bool early = int8 && p.scheme.groups(p.k) == 1;
-          // Codes that are made bytes are mma.sync's.
+          bool early =
+              int8 && p.scheme.bits() == 8 && p.scheme.groups(p.k) == 1;
           bool wgmma = chip->name == "sm_90a" &&
-                       (!int8 || p.scheme.bits() == 8) &&
                        (isSecond || choice.mFrom > (early ? 8 : 32));
           EXPECT_EQ(choice.family, wgmma ? KernelFamily::Wgmma
                                    : choice.mFrom <= 16

@@ -64,6 +64,7 @@ TEST_P(NVVMMmaS8, EqualsTheReference) {
   p.scheme.codeType = code;
   p.packing = Layout::MmaS8;
   p.int8Activations = true;
+  p.hasTensorScale = seed % 2;
   p.k = pick(1, 30, 64, 129, 320, 1104);
   p.scheme.groupSize = pick(-1, -1, 7, 32, 64, 96, 128, 256);
   p.scheme.scaleType = pick(ScaleType::F16, ScaleType::BF16, ScaleType::F32);

@@ -29,6 +29,7 @@ TEST_P(NVVMWgmmaInt8, EqualsTheReference) {
       std::array{CodeType::S8, CodeType::U8, CodeType::E4M3}[seed % 3];
   p.packing = Layout::MmaS8;
   p.int8Activations = true;
+  p.hasTensorScale = seed % 4 == 0;
   p.k = pick(1, 30, 64, 129, 172, 320, 513, 1104, 2048);
   p.scheme.groupSize = pick(-1, -1, 16, 48, 64, 128, 256);
   p.scheme.scaleType = pick(ScaleType::F16, ScaleType::BF16, ScaleType::F32);
@@ -79,6 +80,84 @@ TEST(NVVMWgmmaInt8, TheTablesKernels) {
       EXPECT_EQ(pack(c.weight, p.packing, c.packed.data()), "");
       EXPECT_EQ(emulate(c, choice, 1, [](mlir::gpu::GPUFuncOp) {}), "");
     }
+}
+
+// Codes of fewer bits than x: of all groups, with zero points or without.
+class NVVMWgmmaFewBits
+    : public testing::TestWithParam<std::tuple<CodeType, unsigned>> {};
+
+TEST_P(NVVMWgmmaFewBits, EqualsTheReference) {
+  auto [code, seed] = GetParam();
+  std::mt19937 random(seed * 8 + unsigned(code));
+  auto pick = [&](auto... values) {
+    std::array list{values...};
+    return list[random() % list.size()];
+  };
+  MatmulProblem p;
+  p.scheme.codeType = code;
+  p.packing = Layout::MmaS8;
+  p.int8Activations = true;
+  p.hasTensorScale = seed % 4 == 0;
+  p.k = pick(1, 30, 64, 129, 320, 513, 1104, 2048);
+  p.scheme.groupSize = pick(-1, -1, 7, 32, 64, 96, 128, 256);
+  p.scheme.scaleType = pick(ScaleType::F16, ScaleType::BF16, ScaleType::F32);
+  p.hasZeroPoints = seed % 2;
+  p.hasPermutation = random() % 4 == 0;
+  p.type = pick(ElementType::F16, ElementType::BF16, ElementType::F32);
+  if (random() % 2)
+    p.bias = pick(p.type, ElementType::F32);
+  WgmmaConfig config;
+  config.tokens = pick(16, 32, 64, 128);
+  config.rowTiles = pick(1, 2);
+  config.groupsN = pick(1, 2);
+  config.groupsK = 2 / config.groupsN;
+  config.panels =
+      int(std::max<int64_t>(pick(1, 2), p.mmaLayout().unitAtoms() / 2));
+  config.stages = pick(2, 4);
+  config.lag = pick(0, 0, 1);
+  config.maxSplit = pick(1, 3);
+  config.cluster = pick(1, 2);
+  config.band = pick(1, 2);
+  Case c(p, pick(1, 15, 33, 64, 140), pick(1, 16, 70, 130, 300), random);
+  EXPECT_EQ(
+      emulate(c, wgmmaChoice(p, config), seed % 3, [](mlir::gpu::GPUFuncOp) {}),
+      "");
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Random, NVVMWgmmaFewBits,
+    testing::Combine(testing::Values(CodeType::U2, CodeType::U3, CodeType::U4),
+                     testing::Range(1u, 7u)));
+
+// The table's kernels; the largest sums there are, of codes, zero points and x.
+TEST(NVVMWgmmaFewBits, TheTablesKernels) {
+  std::mt19937 random(5);
+  for (CodeType code : {CodeType::U2, CodeType::U3, CodeType::U4})
+    for (bool zeros : {false, true})
+      for (auto [m, group] :
+           {std::pair<int64_t, int64_t>{40, 64}, {200, 128}, {200, -1}}) {
+        MatmulProblem p;
+        p.scheme = {code, group, ScaleType::F16};
+        p.packing = Layout::MmaS8;
+        p.int8Activations = true;
+        p.hasZeroPoints = zeros;
+        p.type = ElementType::F32;
+        p.k = 1152;
+        KernelChoice choice = chooseKernel(*findChip("sm_90a"), p, m, 72);
+        ASSERT_EQ(choice.family, KernelFamily::Wgmma);
+        // A kernel takes any M.
+        Case c(p, 37, 72, random);
+        for (int64_t i = 0; i < c.weight.n * p.k; ++i)
+          c.weight.codes[i] = uint8_t(i / p.k % 2 ? 0 : p.scheme.codeMax());
+        int64_t groups = p.scheme.groups(p.k);
+        for (size_t i = 0; i < c.weight.zeroPoints.size(); ++i)
+          c.weight.zeroPoints[i] =
+              int16_t(int64_t(i) / groups % 2 ? 127 : p.scheme.codeMax() - 127);
+        for (int64_t i = 0; i < 37 * p.k; ++i)
+          c.quantized[i] = i / p.k % 2 ? 127 : -128;
+        EXPECT_EQ(pack(c.weight, p.packing, c.packed.data()), "");
+        EXPECT_EQ(emulate(c, choice, 1, [](mlir::gpu::GPUFuncOp) {}), "");
+      }
 }
 
 //===----------------------------------------------------------------------===//

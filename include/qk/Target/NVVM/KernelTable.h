@@ -74,6 +74,8 @@ struct MatmulProblem {
   /// x has one byte an element, i8 or, for codes of e4m3, e4m3, and a scale a
   /// token: y is multiplied by xScales[m].
   bool int8Activations = false;
+  /// With int8Activations: x has one scale for all its tokens, xScales[0].
+  bool hasTensorScale = false;
   /// How the weight lies, which decides on the kernels: preferredLayout.
   Layout packing = Layout::Simt;
 
