@@ -11,6 +11,7 @@
 #include "mlir/Conversion/LLVMCommon/MemRefBuilder.h"
 #include "mlir/Conversion/LLVMCommon/TypeConverter.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Arith/Utils/Utils.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "llvm/ADT/TypeSwitch.h"
@@ -40,6 +41,7 @@ private:
   LogicalResult checkCalls(func::FuncOp function);
   Value makeBuffer(ImplicitLocOpBuilder &b, Value address, MemRefType type,
                    ValueRange sizes);
+  void convertReshape(memref::ReshapeOp op);
   void convertAlloc(memref::AllocOp op);
   void convertGlobal(memref::GetGlobalOp op);
   void convertDealloc(memref::DeallocOp op);
@@ -51,6 +53,21 @@ private:
                                 SmallVectorImpl<Value> &uploaded);
   LogicalResult downloadResults(func::ReturnOp op, ArrayRef<Value> uploaded);
 };
+
+/// Of memory that no kernel sees the host keeps what it reads and writes.
+bool isForHostOnly(Operation *op) {
+  return llvm::all_of(op->getUses(), [](OpOperand &use) {
+    if (auto store = dyn_cast<memref::StoreOp>(use.getOwner()))
+      return &use == &store.getMemrefMutable();
+    return isa<memref::LoadOp, memref::DeallocOp>(use.getOwner());
+  });
+}
+
+/// What `isForHostOnly` left where it was.
+bool isOnHost(Value buffer) {
+  return isa_and_present<memref::AllocOp, memref::GetGlobalOp>(
+      buffer.getDefiningOp());
+}
 
 /// Elements in order, without gaps.
 bool isContiguous(MemRefType type) { return type.getLayout().isIdentity(); }
@@ -86,7 +103,40 @@ Value BuffersToDevice::makeBuffer(ImplicitLocOpBuilder &b, Value address,
       .getResult(0);
 }
 
+/// Sizes that lie in memory become values: the host needs them, and would read
+/// them where the GPU's memory is.
+void BuffersToDevice::convertReshape(memref::ReshapeOp op) {
+  ImplicitLocOpBuilder b(op.getLoc(), op);
+  auto type = cast<MemRefType>(op.getType());
+  SmallVector<OpFoldResult> sizes(type.getRank()), strides(type.getRank());
+  OpFoldResult stride = b.getIndexAttr(1);
+  for (int64_t dim = type.getRank(); dim-- > 0;) {
+    sizes[dim] = b.getIndexAttr(type.getDimSize(dim));
+    if (type.isDynamicDim(dim)) {
+      Value size = memref::LoadOp::create(
+          b, op.getShape(), ValueRange{arith::ConstantIndexOp::create(b, dim)});
+      if (!size.getType().isIndex())
+        size = arith::IndexCastOp::create(b, b.getIndexType(), size);
+      sizes[dim] = size;
+    }
+    strides[dim] = stride;
+    std::optional<int64_t> known = getConstantIntValue(stride);
+    if (known && !type.isDynamicDim(dim))
+      stride = b.getIndexAttr(*known * type.getDimSize(dim));
+    else if (dim)
+      stride = b.createOrFold<arith::MulIOp>(
+          getValueOrCreateConstantIndexOp(b, op.getLoc(), sizes[dim]),
+          getValueOrCreateConstantIndexOp(b, op.getLoc(), stride));
+  }
+  Value view = memref::ReinterpretCastOp::create(
+      b, type, op.getSource(), OpFoldResult(b.getIndexAttr(0)), sizes, strides);
+  op.replaceAllUsesWith(view);
+  op.erase();
+}
+
 void BuffersToDevice::convertAlloc(memref::AllocOp op) {
+  if (isForHostOnly(op))
+    return;
   ImplicitLocOpBuilder b(op.getLoc(), op);
   DeviceCalls runtime(getOperation(), b);
   MemRefType type = op.getType();
@@ -104,6 +154,8 @@ void BuffersToDevice::convertAlloc(memref::AllocOp op) {
 }
 
 void BuffersToDevice::convertGlobal(memref::GetGlobalOp op) {
+  if (isForHostOnly(op))
+    return;
   ImplicitLocOpBuilder b(op.getLoc(), op->getBlock(),
                          std::next(op->getIterator()));
   DeviceCalls runtime(getOperation(), b);
@@ -119,6 +171,8 @@ void BuffersToDevice::convertGlobal(memref::GetGlobalOp op) {
 }
 
 void BuffersToDevice::convertDealloc(memref::DeallocOp op) {
+  if (isOnHost(op.getMemref()))
+    return;
   ImplicitLocOpBuilder b(op.getLoc(), op);
   DeviceCalls runtime(getOperation(), b);
   runtime.call("qk_cuda_release", runtime.base(op.getMemref()));
@@ -143,6 +197,8 @@ Value BuffersToDevice::elementAddress(ImplicitLocOpBuilder &b,
 
 /// A size or a condition that the host needs: the bits come from the GPU.
 LogicalResult BuffersToDevice::convertLoad(memref::LoadOp op) {
+  if (isOnHost(op.getMemRef()))
+    return success();
   Type type = op.getType();
   if (!elementBytes(type) || elementBytes(type) > 8)
     return op.emitError("the host can't read an element of ")
@@ -170,6 +226,8 @@ LogicalResult BuffersToDevice::convertLoad(memref::LoadOp op) {
 }
 
 LogicalResult BuffersToDevice::convertStore(memref::StoreOp op) {
+  if (isOnHost(op.getMemRef()))
+    return success();
   Value value = op.getValueToStore();
   Type type = value.getType();
   if (!elementBytes(type) || elementBytes(type) > 8)
@@ -286,6 +344,7 @@ LogicalResult BuffersToDevice::convert(func::FuncOp function) {
   });
   if (result.wasInterrupted())
     return failure();
+  function.walk([&](memref::ReshapeOp op) { convertReshape(op); });
   result = function.walk([&](Operation *op) {
     return TypeSwitch<Operation *, WalkResult>(op)
         .Case([&](memref::AllocOp alloc) {

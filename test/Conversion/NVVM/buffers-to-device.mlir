@@ -49,6 +49,56 @@ func.func @scalars(%a: memref<4xf16>, %i: index) -> f16 {
 
 // -----
 
+// A shape that lies in memory is the host's: it reads the sizes, and no kernel
+// does.
+// CHECK-LABEL: func.func @reshape
+// CHECK: %[[DEVICE:.*]] = builtin.unrealized_conversion_cast %{{.*}} to memref<?x6xf32>
+// CHECK: %[[SHAPE:.*]] = memref.alloc() : memref<3xindex>
+// CHECK-COUNT-3: memref.store %{{.*}}, %[[SHAPE]][
+// CHECK: %[[LAST:.*]] = memref.load %[[SHAPE]][%c2
+// CHECK: %[[STRIDE:.*]] = arith.muli %[[LAST]], %
+// CHECK: %[[FIRST:.*]] = memref.load %[[SHAPE]][%c0
+// CHECK: memref.reinterpret_cast %[[DEVICE]] to offset: [0], sizes: [%[[FIRST]], 2, %[[LAST]]], strides: [%[[STRIDE]], %[[LAST]], 1] : memref<?x6xf32> to memref<?x2x?xf32>
+// CHECK: memref.dealloc %[[SHAPE]] : memref<3xindex>
+func.func private @use(memref<?x2x?xf32>)
+func.func @reshape(%x: memref<?x6xf32>, %m: index, %n: index) {
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  %c2 = arith.constant 2 : index
+  %shape = memref.alloc() : memref<3xindex>
+  memref.store %m, %shape[%c0] : memref<3xindex>
+  memref.store %c2, %shape[%c1] : memref<3xindex>
+  memref.store %n, %shape[%c2] : memref<3xindex>
+  %y = memref.reshape %x(%shape) : (memref<?x6xf32>, memref<3xindex>) -> memref<?x2x?xf32>
+  memref.dealloc %shape : memref<3xindex>
+  call @use(%y) : (memref<?x2x?xf32>) -> ()
+  return
+}
+
+// -----
+
+// One that a kernel computes comes from the GPU, element by element, and what is
+// constant from the host's memory.
+memref.global "private" constant @table : memref<4xindex> = dense<[1, 2, 3, 4]>
+
+// CHECK-LABEL: func.func @computed
+// CHECK: memref.load %{{.*}} : memref<4xindex>
+// CHECK: call @qk_cuda_read(
+// CHECK: memref.reinterpret_cast
+func.func private @compute(memref<2xi32>)
+func.func private @use2(memref<?x3xf32>)
+func.func @computed(%x: memref<?xf32>, %i: index) -> index {
+  %t = memref.get_global @table : memref<4xindex>
+  %n = memref.load %t[%i] : memref<4xindex>
+  %shape = memref.alloc() : memref<2xi32>
+  call @compute(%shape) : (memref<2xi32>) -> ()
+  %y = memref.reshape %x(%shape) : (memref<?xf32>, memref<2xi32>) -> memref<?x3xf32>
+  call @use2(%y) : (memref<?x3xf32>) -> ()
+  return %n : index
+}
+
+// -----
+
 func.func @strided(%a: memref<4xf32, strided<[2]>>) -> memref<4xf32> {
   %b = memref.alloc() : memref<4xf32>
   // expected-error@-2 {{argument 0: expected contiguous memory, got 'memref<4xf32, strided<[2]>>'}}
