@@ -33,6 +33,27 @@ gpu.module @kernels {
 
 // -----
 
+// So are those of f64, which models have where they round to f32 in the end.
+// CHECK-LABEL: gpu.func @wide
+gpu.module @kernels {
+  gpu.func @wide(%p: !llvm.ptr<1>, %x: f64, %h: bf16) kernel {
+    // CHECK-NOT: math.exp
+    // CHECK-NOT: math.log
+    // CHECK-NOT: math.powf
+    // CHECK: gpu.return
+    %0 = math.exp %x : f64
+    %1 = math.log %0 : f64
+    %2 = math.powf %1, %x : f64
+    %3 = math.powf %h, %h : bf16
+    %4 = arith.extf %3 : bf16 to f64
+    %5 = arith.addf %2, %4 : f64
+    llvm.store %5, %p : f64, !llvm.ptr<1>
+    gpu.return
+  }
+}
+
+// -----
+
 gpu.module @kernels {
   gpu.func @unknown(%p: !llvm.ptr<1>, %x: f64) kernel {
     // expected-error@+1 {{no GPU code for 'math.acos' on 'f64' (model=device); lower with model=host}}

@@ -176,9 +176,9 @@ def OutlineDeviceLoops : Pass<"quant-llm-outline-device-loops", "mlir::ModuleOp"
 def ExpandDeviceMath : Pass<"quant-llm-expand-device-math", "mlir::gpu::GPUModuleOp"> {
   let summary = "Write functions of kernels as arithmetic";
   let description = [{
-    exp, tanh, erf, … become polynomials, sin and cos f64 arithmetic: NVIDIA's
-    library of such functions (libdevice) comes with CUDA, which making PTX
-    does not need. Fails for a function that has no such form.
+    exp, tanh, erf, … become polynomials, sin, cos and powers f64 arithmetic, as
+    do exp and log of f64: NVIDIA's library of such functions (libdevice) comes
+    with CUDA, which making PTX does not need. Fails for a function that has no such form.
   }];
   let dependentDialects = ["mlir::arith::ArithDialect",
                            "mlir::LLVM::LLVMDialect",
