@@ -106,6 +106,29 @@ Value toRowsOf(OpBuilder &b, Location loc, Value tensor) {
   return toRows(b, loc, tensor);
 }
 
+/// Whether elements of a row will follow each other in memory: not those that a
+/// slice takes every second of (gate and up by turns, gpt-oss).
+bool hasDenseRows(Value tensor) {
+  while (Operation *op = tensor.getDefiningOp()) {
+    if (auto slice = dyn_cast<tensor::ExtractSliceOp>(op)) {
+      int64_t whole = slice.getSourceType().getShape().back();
+      bool isColumn = isOneInteger(slice.getMixedSizes().back()) && whole != 1;
+      if (isColumn || !llvm::all_of(slice.getMixedStrides(), isOneInteger))
+        return false;
+      tensor = slice.getSource();
+    } else if (isa<tensor::CollapseShapeOp, tensor::ExpandShapeOp,
+                   tensor::CastOp>(op)) {
+      tensor = op->getOperand(0);
+    } else if (auto loop = dyn_cast<DestinationStyleOpInterface>(op)) {
+      // It may be computed where the slice lies.
+      tensor = loop.getTiedOpOperand(cast<OpResult>(tensor))->get();
+    } else {
+      return true;
+    }
+  }
+  return true;
+}
+
 /// `tensor` as a kernel's argument of type `wanted`, which is read.
 Value readBuffer(OpBuilder &b, Location loc, Value tensor, MemRefType wanted) {
   auto type = cast<RankedTensorType>(tensor.getType());
@@ -157,6 +180,10 @@ LogicalResult FuseRowQuantizers::fuse(QuantizeOp op) {
   RowFusion fusion(op, op.getX());
   if (!problem || problem->program || !fusion.isUseful())
     return success();
+  // A copy of them would cost more than what is saved.
+  for (const RowFusion::Source &source : fusion.sources())
+    if (source.where == RowSource::Row && !hasDenseRows(source.value))
+      return success();
   std::string name = programName(fusion);
   problem->program =
       rowProgramInfo(getOperation().lookupSymbol<func::FuncOp>(name),

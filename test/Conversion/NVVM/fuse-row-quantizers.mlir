@@ -271,6 +271,39 @@ func.func @heads(%h: tensor<4x5x24xf32>) -> tensor<5x96xi8> {
   %c, %t = quant_llm.quantize %x scheme(<8, per_token>) : tensor<5x96xf32> -> tensor<5x96xi8>, tensor<5x1xf32>
   return %c : tensor<5x96xi8>
 }
+// Every second element: its rows don't lie in memory as a kernel reads them. A
+// half does.
+// CHECK-LABEL: func.func @by_turns(
+// CHECK: linalg.mul
+// CHECK: quant_llm.quantize
+func.func @by_turns(%h: tensor<?x192xf32>, %n: index) -> tensor<?x96xi8> {
+  %a = tensor.extract_slice %h[0, 0] [%n, 96] [1, 2] : tensor<?x192xf32> to tensor<?x96xf32>
+  %b = tensor.extract_slice %h[0, 1] [%n, 96] [1, 2] : tensor<?x192xf32> to tensor<?x96xf32>
+  %e = tensor.empty(%n) : tensor<?x96xf32>
+  %x = linalg.mul ins(%a, %b : tensor<?x96xf32>, tensor<?x96xf32>) outs(%e : tensor<?x96xf32>) -> tensor<?x96xf32>
+  %c, %t = quant_llm.quantize %x scheme(<8, per_token>) : tensor<?x96xf32> -> tensor<?x96xi8>, tensor<?x1xf32>
+  return %c : tensor<?x96xi8>
+}
+// CHECK-LABEL: func.func @columns(
+// CHECK: linalg.negf
+// CHECK: quant_llm.quantize
+func.func @columns(%h: tensor<?x96x2xf32>, %n: index) -> tensor<?x96xi8> {
+  %s = tensor.extract_slice %h[0, 0, 1] [%n, 96, 1] [1, 1, 1] : tensor<?x96x2xf32> to tensor<?x96x1xf32>
+  %a = tensor.collapse_shape %s [[0], [1, 2]] : tensor<?x96x1xf32> into tensor<?x96xf32>
+  %e = tensor.empty(%n) : tensor<?x96xf32>
+  %x = linalg.negf ins(%a : tensor<?x96xf32>) outs(%e : tensor<?x96xf32>) -> tensor<?x96xf32>
+  %c, %t = quant_llm.quantize %x scheme(<8, per_token>) : tensor<?x96xf32> -> tensor<?x96xi8>, tensor<?x1xf32>
+  return %c : tensor<?x96xi8>
+}
+// CHECK-LABEL: func.func @half(
+// CHECK: call @qk_quantize_s8_k96_xf32_of_
+func.func @half(%h: tensor<?x192xf32>, %n: index) -> tensor<?x96xi8> {
+  %a = tensor.extract_slice %h[0, 96] [%n, 96] [1, 1] : tensor<?x192xf32> to tensor<?x96xf32>
+  %e = tensor.empty(%n) : tensor<?x96xf32>
+  %x = linalg.negf ins(%a : tensor<?x96xf32>) outs(%e : tensor<?x96xf32>) -> tensor<?x96xf32>
+  %c, %t = quant_llm.quantize %x scheme(<8, per_token>) : tensor<?x96xf32> -> tensor<?x96xi8>, tensor<?x1xf32>
+  return %c : tensor<?x96xi8>
+}
 // CHECK-LABEL: func.func @gather(
 // CHECK: tensor.extract
 // CHECK: quant_llm.quantize
