@@ -243,7 +243,7 @@ FailureOr<DeviceLoop> LoopKernelBuilder::build() {
 
 FailureOr<DeviceLoop>
 buildDeviceLoop(linalg::LinalgOp op, gpu::GPUModuleOp module, StringRef name,
-                SmallVectorImpl<std::string> &assertions) {
+                SmallVectorImpl<DeviceAssertion> &assertions) {
   return LoopKernelBuilder(op, module, name, assertions).build();
 }
 

@@ -41,15 +41,24 @@ struct DeviceLoop {
   llvm::SmallVector<mlir::Value> scalars;
 };
 
+/// What a kernel's failed assertion says, and where it stands in the model.
+struct DeviceAssertion {
+  std::string message;
+  mlir::Location loc;
+
+  bool operator==(const DeviceAssertion &other) const {
+    return message == other.message && loc == other.loc;
+  }
+};
+
 /// Builds the kernel of `op` (on buffers) at the end of `module`, as @`name`.
 /// Values that the host computes for it are made before `op`. `assertions` are
-/// the messages of assertions so far: a kernel's failed assertion stores its
-/// message's index plus one. Fails, with an error at `op`, where its body has
-/// what a kernel can't do.
+/// those so far: a kernel's failed assertion stores its index plus one. Fails,
+/// with an error at `op`, where its body has what a kernel can't do.
 mlir::FailureOr<DeviceLoop>
 buildDeviceLoop(mlir::linalg::LinalgOp op, mlir::gpu::GPUModuleOp module,
                 llvm::StringRef name,
-                llvm::SmallVectorImpl<std::string> &assertions);
+                llvm::SmallVectorImpl<DeviceAssertion> &assertions);
 
 } // namespace qk::nvvm
 

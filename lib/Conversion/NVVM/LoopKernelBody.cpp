@@ -137,10 +137,10 @@ SmallVector<Value> LoopKernelBuilder::emitFrom(Block::iterator it,
 SmallVector<Value> LoopKernelBuilder::emitAssertion(cf::AssertOp assertion,
                                                     Block::iterator rest,
                                                     IRMapping &mapping) {
-  std::string message = assertion.getMsg().str();
-  auto *known = llvm::find(assertions, message);
+  DeviceAssertion self{assertion.getMsg().str(), assertion.getLoc()};
+  auto *known = llvm::find(assertions, self);
   if (known == assertions.end()) {
-    assertions.push_back(message);
+    assertions.push_back(self);
     known = std::prev(assertions.end());
   }
   int64_t number = std::distance(assertions.begin(), known) + 1;

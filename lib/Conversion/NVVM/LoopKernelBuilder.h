@@ -23,7 +23,7 @@ class LoopKernelBuilder {
 public:
   LoopKernelBuilder(mlir::linalg::LinalgOp op, mlir::gpu::GPUModuleOp module,
                     llvm::StringRef name,
-                    llvm::SmallVectorImpl<std::string> &assertions)
+                    llvm::SmallVectorImpl<DeviceAssertion> &assertions)
       : op(op), module(module), name(name), assertions(assertions),
         host(op.getLoc(), op), b(op.getLoc(), op.getContext()),
         kinds(op.getIteratorTypesArray()) {}
@@ -67,7 +67,7 @@ private:
   mlir::linalg::LinalgOp op;
   mlir::gpu::GPUModuleOp module;
   llvm::StringRef name;
-  llvm::SmallVectorImpl<std::string> &assertions;
+  llvm::SmallVectorImpl<DeviceAssertion> &assertions;
   mlir::ImplicitLocOpBuilder host, b;
   llvm::SmallVector<mlir::utils::IteratorType> kinds;
 

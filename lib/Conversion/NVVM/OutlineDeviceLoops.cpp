@@ -207,10 +207,11 @@ private:
         ImplicitLocOpBuilder b(op.getLoc(), op);
         DeviceCalls runtime(getOperation(), b);
         Value failed = runtime.call("qk_cuda_take_error", {}, b.getI64Type());
-        for (auto [i, message] : llvm::enumerate(assertions)) {
+        for (auto [i, assertion] : llvm::enumerate(assertions)) {
+          b.setLoc(assertion.loc);
           Value other = arith::CmpIOp::create(
               b, arith::CmpIPredicate::ne, failed, runtime.i64(int64_t(i) + 1));
-          cf::AssertOp::create(b, other, message);
+          cf::AssertOp::create(b, other, assertion.message);
         }
       });
     }
@@ -219,7 +220,7 @@ private:
   gpu::GPUModuleOp kernels;
   llvm::StringMap<std::string> byText;
   SmallVector<Attribute> descriptions;
-  SmallVector<std::string> assertions;
+  SmallVector<DeviceAssertion> assertions;
 };
 
 } // namespace
