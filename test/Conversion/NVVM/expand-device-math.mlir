@@ -40,14 +40,57 @@ gpu.module @kernels {
     // CHECK-NOT: math.exp
     // CHECK-NOT: math.log
     // CHECK-NOT: math.powf
+    // CHECK-NOT: math.round{{ }}
     // CHECK: gpu.return
     %0 = math.exp %x : f64
     %1 = math.log %0 : f64
-    %2 = math.powf %1, %x : f64
+    %two = math.log2 %1 : f64
+    %ten = math.log10 %two : f64
+    %near = math.log1p %ten : f64
+    %less = math.expm1 %near : f64
+    %whole = math.round %less : f64
+    %2 = math.powf %whole, %x : f64
     %3 = math.powf %h, %h : bf16
     %4 = arith.extf %3 : bf16 to f64
     %5 = arith.addf %2, %4 : f64
     llvm.store %5, %p : f64, !llvm.ptr<1>
+    gpu.return
+  }
+}
+
+// -----
+
+// What the GPU's conversion knows a function of libdevice for, which PTX would
+// call and nobody have.
+// CHECK-LABEL: gpu.func @calls
+gpu.module @kernels {
+  gpu.func @calls(%p: !llvm.ptr<1>, %x: f32, %y: f32, %h: bf16) kernel {
+    // CHECK-NOT: arith.remf
+    // CHECK-NOT: arith.maxnumf
+    // CHECK-NOT: arith.minnumf
+    // CHECK: gpu.return
+    %0 = arith.remf %x, %y : f32
+    %1 = arith.maxnumf %0, %y : f32
+    %2 = arith.minnumf %1, %x : f32
+    %3 = arith.maxnumf %h, %h : bf16
+    %4 = arith.extf %3 : bf16 to f32
+    %5 = arith.addf %2, %4 : f32
+    llvm.store %5, %p : f32, !llvm.ptr<1>
+    gpu.return
+  }
+}
+
+// -----
+
+// Sixteen bits become f32 before a function is written out.
+// CHECK-LABEL: gpu.func @short
+// CHECK: arith.extf %{{.*}} : bf16 to f32
+// CHECK-NOT: {{(addf|mulf|divf).*}} : bf16
+// CHECK: arith.truncf %{{.*}} : f32 to bf16
+gpu.module @kernels {
+  gpu.func @short(%p: !llvm.ptr<1>, %x: bf16) kernel {
+    %0 = math.sinh %x : bf16
+    llvm.store %0, %p : bf16, !llvm.ptr<1>
     gpu.return
   }
 }
