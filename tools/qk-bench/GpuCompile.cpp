@@ -120,6 +120,9 @@ namespace {
 struct Line {
   enum Kind { Other, Label, Branch, Counted, Instruction } kind = Other;
   std::string label;
+  /// Instructions, and those of them that are counted: more than one where
+  /// inline assembly is one line.
+  int instructions = 1, counted = 1;
 };
 } // namespace
 
@@ -130,6 +133,10 @@ static Line classify(StringRef line, bool isPtx, bool usesMma) {
     if (line.consume_back(":")) {
       result.kind = Line::Label;
       result.label = line.str();
+    } else if (usesMma && line.contains("wgmma.mma_async.")) {
+      result.kind = Line::Counted;
+      result.counted = int(line.count("wgmma.mma_async."));
+      result.instructions = int(line.count(';'));
     } else if (usesMma && line.contains("mma.sync.")) {
       // Its operands are on lines of their own.
       result.kind = Line::Counted;
@@ -158,7 +165,8 @@ static Line classify(StringRef line, bool isPtx, bool usesMma) {
     if (line.contains("BRA") && line.contains("`(")) {
       result.kind = Line::Branch;
       result.label = line.split("`(").second.split(")").first.str();
-    } else if (usesMma ? line.contains("HMMA") || line.contains("IMMA")
+    } else if (usesMma ? line.contains("HMMA") || line.contains("IMMA") ||
+                             line.contains("GMMA.")
                        : line.contains("LDG.E.128")) {
       result.kind = Line::Counted;
     }
@@ -189,8 +197,11 @@ static std::pair<int, int> mainLoop(StringRef text, bool isPtx, bool usesMma) {
       continue;
     int count = 0, loads = 0;
     for (size_t i = from->second; i <= at; ++i) {
-      count += lines[i].kind != Line::Label;
-      loads += lines[i].kind == Line::Counted;
+      if (lines[i].kind == Line::Label)
+        continue;
+      count += lines[i].instructions;
+      if (lines[i].kind == Line::Counted)
+        loads += lines[i].counted;
     }
     if (loads > best.second || (loads == best.second && count < best.first))
       best = {count, loads};
@@ -209,16 +220,23 @@ static void countInstructions(const KernelChoice &choice,
   if (!found)
     return;
   // Weights of one lane: of a product its share of 16 channels by 32 bytes of
-  // x, which each column block of tokens multiplies again; or of a vector.
+  // x, which each column block of tokens multiplies again (of wgmma 64 channels
+  // are shared by four times the lanes, and one has all tokens); or of a
+  // vector.
   double weights = 0;
   if (mma) {
-    int64_t columns = std::max(1, choice.mma.tokens / 8 / choice.mma.warpsM);
+    bool wgmma = choice.usesWgmma();
+    int64_t columns =
+        wgmma ? 1 : std::max(1, choice.mma.tokens / 8 / choice.mma.warpsM);
     weights = double(choice.problem.mmaLayout().atomCodes()) / 2 * 16 / 32 /
               double(columns);
     // Sums of x are one product more beside those of a warp's tiles.
-    if (!choice.usesWgmma() && choice.problem.int8Activations &&
-        choice.problem.hasZeroPoints && !choice.mma.subtractZeros)
-      weights *= double(choice.mma.rowTiles) / (choice.mma.rowTiles + 1);
+    bool fewBits = choice.problem.scheme.bits() < 8;
+    if (choice.problem.int8Activations && choice.problem.hasZeroPoints &&
+        (wgmma ? !fewBits : !choice.mma.subtractZeros)) {
+      int tiles = wgmma ? choice.wgmma.rowTiles : choice.mma.rowTiles;
+      weights *= double(tiles) / (tiles + 1);
+    }
   } else {
     SimtLayout layout = choice.problem.layout();
     weights = double(layout.unitAtoms() * SimtLayout::kAtom) /

@@ -38,7 +38,7 @@
 // FEW: setmaxnreg.inc.sync.aligned.u32 232;
 // FEW: ld.shared.v4.b32
 // FEW: wgmma.mma_async.sync.aligned.m64n128k32.s32.s8.s8 {{.*}}, 0;
-// FEW: lop3.b32 {{.*}}, 252645135, 134744072, 106;
+// FEW: lop3.b32 {{.*}}, 0x6A;
 // FEW: wgmma.wait_group.sync.aligned 0;
 // FEW: cvt.rn.f32.s32
 // FEW: ret;
