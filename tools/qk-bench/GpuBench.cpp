@@ -11,8 +11,10 @@
 
 #include "GpuBench.h"
 
+#include "GpuCard.h"
 #include "GpuCases.h"
 #include "GpuCompile.h"
+#include "GpuPlan.h"
 
 #include "llvm/ADT/ScopeExit.h"
 #include "llvm/Support/CommandLine.h"
@@ -63,24 +65,6 @@ struct Options {
       "peers", cl::desc("What utils/gpu-peers wrote, to stand beside ours")};
   cl::opt<std::string> json{"json", cl::desc("Write all figures to this file")};
   cl::opt<std::string> svg{"svg", cl::desc("Draw a roofline to this file")};
-};
-
-/// The card that a chip's limits are taken from where none is measured: data
-/// sheets.
-struct Card {
-  const char *chip, *name;
-  int multiprocessors;
-  double gigahertz, terabytes, teraflops;
-};
-constexpr Card kCards[] = {
-    {"sm_75", "T4", 40, 1.59, .32, 65},
-    {"sm_80", "A100 80GB", 108, 1.41, 2.039, 312},
-    {"sm_86", "A10", 72, 1.70, .60, 125},
-    {"sm_89", "L40S", 142, 2.52, .864, 362},
-    {"sm_90", "H100 SXM", 132, 1.83, 3.35, 989},
-    {"sm_90a", "H100 SXM", 132, 1.83, 3.35, 989},
-    {"sm_100a", "B200", 148, 1.85, 8.0, 2250},
-    {"sm_120", "RTX 5090", 170, 2.41, 1.79, 210},
 };
 
 class GpuBench {
@@ -276,56 +260,6 @@ void GpuBench::write(const llvm::Twine &path, llvm::StringRef bytes) {
             return llvm::Error::success();
           }))
     fail("can't write '" + path + "': " + llvm::toString(std::move(error)));
-}
-
-static llvm::json::Object describeProblem(const MatmulProblem &problem) {
-  static constexpr const char *scales[] = {"f16", "bf16", "f32"};
-  llvm::json::Object object{
-      {"codes", std::string(numerics::codeTypeName(problem.scheme.codeType))},
-      {"group", problem.scheme.groupSize},
-      {"scale", scales[int(problem.scheme.scaleType)]},
-      {"k", problem.k},
-      {"zero_points", problem.hasZeroPoints},
-      {"permutation", problem.hasPermutation},
-      {"type", std::string(elementTypeName(problem.type))},
-      {"int8_activations", problem.int8Activations},
-      {"tensor_scale", problem.hasTensorScale},
-      {"layout", std::string(layoutName(problem.packing))}};
-  if (problem.bias)
-    object["bias"] = std::string(elementTypeName(*problem.bias));
-  return object;
-}
-
-static llvm::json::Object describeCase(const GpuCase &each,
-                                       const CompiledKernel &kernel,
-                                       llvm::StringRef file) {
-  LaunchShape shape = each.choice.launchShape(each.m, each.n);
-  llvm::json::Array parameters;
-  for (const llvm::json::Value &parameter :
-       *kernel.description.getArray("parameters"))
-    parameters.push_back(parameter.getAsObject()->getString("name")->str());
-  llvm::json::Object object{
-      {"name", each.name},
-      {"variant", each.variant},
-      {"timed", each.timed},
-      {"file", file.str()},
-      {"kernel", each.choice.name()},
-      {"family", std::string(kernelFamilyName(each.choice.family))},
-      {"reason", each.choice.reason},
-      {"parameters", std::move(parameters)},
-      {"problem", describeProblem(each.choice.problem)},
-      {"m", each.m},
-      {"n", each.n},
-      {"seed", int64_t(each.seed)},
-      {"grid", llvm::json::Array{shape.grid[0], shape.grid[1], shape.grid[2]}},
-      {"block",
-       llvm::json::Array{shape.block[0], shape.block[1], shape.block[2]}}};
-  for (const char *bytes : {"dynamic_shared_bytes", "workspace_bytes"})
-    if (std::optional<int64_t> value = kernel.description.getInteger(bytes))
-      object[bytes] = *value;
-  if (shape.cluster > 1)
-    object["cluster"] = llvm::json::Array{1, 1, shape.cluster};
-  return object;
 }
 
 /// Suffix and bytes of a kernel's file.

@@ -7,6 +7,7 @@
 /// \file
 /// The builder of WgmmaKernel.cpp, whose parts are in files of their own:
 /// WgmmaProducer.cpp copies, WgmmaKernel.cpp and WgmmaInt8.cpp multiply,
+/// WgmmaScales.cpp reads and decodes scales,
 /// WgmmaReduce.cpp adds up and stores, WgmmaCluster.cpp does in clusters.
 ///
 //===----------------------------------------------------------------------===//
