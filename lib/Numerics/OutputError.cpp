@@ -42,19 +42,23 @@ double outputEnergy(const float *a, int64_t n, int64_t k,
     int64_t rows = std::min(rowsOfItem, n - item * rowsOfItem);
     const float *block = a + item * rowsOfItem * k;
     auto product = uninitialized<float>(rowsOfItem * kColumns);
-    auto turned = uninitialized<float>(kColumns * kColumns);
+    auto upper = uninitialized<float>(kColumns * kColumns);
     for (int64_t j = 0; j < k; j += kColumns) {
       int64_t width = std::min(kColumns, k - j);
-      // H is symmetric: what lies above this diagonal block counts twice.
+      // H is symmetric: what lies above its diagonal counts twice.
       if (j)
         blas::sgemm(blas::NoTrans, blas::NoTrans, rows, width, j, 2.0f, block,
                     k, hessian + j, k, 0.0f, product.get(), kColumns);
-      for (int64_t r = 0; r < width; ++r)
-        for (int64_t c = 0; c < width; ++c)
-          turned[r * kColumns + c] =
-              hessian[(j + std::min(r, c)) * k + j + std::max(r, c)];
+      for (int64_t r = 0; r < width; ++r) {
+        const float *source = hessian + (j + r) * k + j;
+        float *target = upper.get() + r * kColumns;
+        std::fill_n(target, r, 0.0f);
+        target[r] = source[r];
+        for (int64_t c = r + 1; c < width; ++c)
+          target[c] = 2.0f * source[c];
+      }
       blas::sgemm(blas::NoTrans, blas::NoTrans, rows, width, width, 1.0f,
-                  block + j, k, turned.get(), kColumns, j ? 1.0f : 0.0f,
+                  block + j, k, upper.get(), kColumns, j ? 1.0f : 0.0f,
                   product.get(), kColumns);
       for (int64_t r = 0; r < rows; ++r)
         sums[item] +=

@@ -105,14 +105,29 @@ void StatisticsAccumulator::State::addColumns(int64_t stripe, const float *x,
   int64_t begin = stripe * kTile, columns = width(stripe);
   float largest[kTile] = {}, sum[kTile] = {};
   withBestVectors([&]() QK_INLINE {
-    for (int64_t row = 0; row < rows; ++row) {
-      const float *source = x + row * k + begin;
-      for (int64_t c = 0; c < columns; ++c) {
-        float magnitude = __builtin_fabsf(source[c]);
-        largest[c] = magnitude > largest[c] ? magnitude : largest[c];
-        sum[c] += magnitude;
+    // Two vectors of columns at a time, in registers for all rows.
+    constexpr int64_t width = 2 * kLanes;
+    int64_t c = 0;
+    for (; c + width <= columns; c += width) {
+      Lanes most[2] = {splat(0.0f), splat(0.0f)}, total[2] = {most[0], most[1]};
+      for (int64_t row = 0; row < rows; ++row)
+        for (int64_t v = 0; v < 2; ++v) {
+          Lanes magnitude = __builtin_elementwise_abs(
+              loadLanes(x + row * k + begin + c + v * kLanes));
+          most[v] = max(magnitude, most[v]);
+          total[v] += magnitude;
+        }
+      for (int64_t v = 0; v < 2; ++v) {
+        storeLanes(largest + c + v * kLanes, most[v]);
+        storeLanes(sum + c + v * kLanes, total[v]);
       }
     }
+    for (int64_t row = 0; row < rows; ++row)
+      for (int64_t rest = c; rest < columns; ++rest) {
+        float magnitude = __builtin_fabsf(x[row * k + begin + rest]);
+        largest[rest] = magnitude > largest[rest] ? magnitude : largest[rest];
+        sum[rest] += magnitude;
+      }
   });
   for (int64_t c = 0; c < columns; ++c) {
     if (options.absmax)
