@@ -12,6 +12,7 @@
 #include "mlir/Dialect/Affine/IR/AffineOps.h"
 #include "mlir/Dialect/Arith/Utils/Utils.h"
 #include "mlir/Dialect/LLVMIR/NVVMDialect.h"
+#include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Interfaces/ViewLikeInterface.h"
@@ -58,8 +59,10 @@ LogicalResult LoopKernelBuilder::check() {
       return WalkResult::advance();
     bool nested = inner->getBlock() != op.getBlock();
     if (isa<linalg::IndexOp, linalg::YieldOp, memref::LoadOp, scf::IfOp,
-            scf::YieldOp, scf::ForOp, affine::AffineApplyOp>(inner) ||
-        (isa<cf::AssertOp>(inner) && !nested) || isMemoryEffectFree(inner))
+            scf::YieldOp, scf::ForOp, affine::AffineApplyOp,
+            affine::AffineMinOp, affine::AffineMaxOp>(inner) ||
+        (isa<cf::AssertOp>(inner) && !nested) ||
+        isa<arith::ArithDialect, math::MathDialect>(inner->getDialect()))
       return WalkResult::advance();
     inner->emitError("a GPU kernel can't do '")
         << inner->getName() << "' (model=device); lower with model=host";

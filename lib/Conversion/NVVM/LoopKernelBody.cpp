@@ -108,6 +108,30 @@ SmallVector<Value> LoopKernelBuilder::emitBody(ArrayRef<Value> carried) {
   return emitFrom(op.getBlock()->begin(), mapping);
 }
 
+/// What indices are computed by where a loop was fused with a reshape.
+static bool isIndexMap(Operation *op) {
+  return isa<affine::AffineApplyOp, affine::AffineMinOp, affine::AffineMaxOp>(
+      op);
+}
+
+/// As arithmetic: kernels are not lowered by the affine dialect's passes.
+Value LoopKernelBuilder::expandIndexMap(Operation *map, ValueRange operands) {
+  auto expand = [&](auto typed) {
+    return *affine::expandAffineMap(b, map->getLoc(), typed.getAffineMap(),
+                                    operands);
+  };
+  if (auto apply = dyn_cast<affine::AffineApplyOp>(map))
+    return expand(apply).front();
+  bool isMin = isa<affine::AffineMinOp>(map);
+  SmallVector<Value, 8> values = isMin ? expand(cast<affine::AffineMinOp>(map))
+                                       : expand(cast<affine::AffineMaxOp>(map));
+  Value result = values.front();
+  for (Value next : ArrayRef<Value>(values).drop_front())
+    result = isMin ? Value(arith::MinSIOp::create(b, result, next))
+                   : Value(arith::MaxSIOp::create(b, result, next));
+  return result;
+}
+
 SmallVector<Value> LoopKernelBuilder::emitFrom(Block::iterator it,
                                                IRMapping &mapping) {
   for (; !it->hasTrait<OpTrait::IsTerminator>(); ++it) {
@@ -121,6 +145,14 @@ SmallVector<Value> LoopKernelBuilder::emitFrom(Block::iterator it,
             return mapping.lookup(index);
           });
       mapping.map(read.getResult(), load(read.getMemRef(), indices));
+      continue;
+    }
+    if (isIndexMap(&*it)) {
+      SmallVector<Value> operands =
+          llvm::map_to_vector(it->getOperands(), [&](Value value) {
+            return mapping.lookup(value);
+          });
+      mapping.map(it->getResult(0), expandIndexMap(&*it, operands));
       continue;
     }
     if (auto assertion = dyn_cast<cf::AssertOp>(*it))
@@ -165,7 +197,7 @@ SmallVector<Value> LoopKernelBuilder::emitAssertion(cf::AssertOp assertion,
 void LoopKernelBuilder::rewriteNested(Operation *copy) {
   SmallVector<Operation *> nested;
   copy->walk([&](Operation *inner) {
-    if (isa<linalg::IndexOp, memref::LoadOp>(inner))
+    if (isa<linalg::IndexOp, memref::LoadOp>(inner) || isIndexMap(inner))
       nested.push_back(inner);
   });
   for (Operation *inner : nested) {
@@ -174,6 +206,8 @@ void LoopKernelBuilder::rewriteNested(Operation *copy) {
     Value value;
     if (auto position = dyn_cast<linalg::IndexOp>(inner)) {
       value = ivs[position.getDim()];
+    } else if (isIndexMap(inner)) {
+      value = expandIndexMap(inner, inner->getOperands());
     } else {
       auto read = cast<memref::LoadOp>(inner);
       value = load(read.getMemRef(), read.getIndices());

@@ -58,6 +58,7 @@ private:
   llvm::SmallVector<mlir::Value> emitAssertion(mlir::cf::AssertOp assertion,
                                                mlir::Block::iterator rest,
                                                mlir::IRMapping &mapping);
+  mlir::Value expandIndexMap(mlir::Operation *map, mlir::ValueRange operands);
   void rewriteNested(mlir::Operation *copy);
   mlir::Value address(mlir::Value memref, mlir::ValueRange indices);
   mlir::Value load(mlir::Value memref, mlir::ValueRange indices);

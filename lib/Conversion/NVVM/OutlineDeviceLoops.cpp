@@ -44,6 +44,7 @@ struct OutlineDeviceLoops
     descriptions.clear();
     assertions.clear();
     copiesToLinalg();
+    hoistSizes();
     SmallVector<linalg::LinalgOp> loops;
     getOperation().walk([&](linalg::LinalgOp op) { loops.push_back(op); });
     if (loops.empty())
@@ -85,6 +86,25 @@ private:
             linalg::YieldOp::create(inner, loc, arguments[0]);
           });
       copy.erase();
+    }
+  }
+
+  /// A size asked for within a loop is the host's.
+  void hoistSizes() {
+    SmallVector<std::pair<linalg::LinalgOp, memref::DimOp>> sizes;
+    getOperation().walk([&](memref::DimOp size) {
+      auto loop = size->getParentOfType<linalg::LinalgOp>();
+      if (loop && size.getConstantIndex() &&
+          !loop->isAncestor(size.getSource().getParentBlock()->getParentOp()))
+        sizes.push_back({loop, size});
+    });
+    for (auto [loop, size] : sizes) {
+      OpBuilder b(loop);
+      size.replaceAllUsesWith(memref::DimOp::create(b, size.getLoc(),
+                                                    size.getSource(),
+                                                    *size.getConstantIndex())
+                                  .getResult());
+      size.erase();
     }
   }
 

@@ -106,6 +106,20 @@ func.func @effects(%a: memref<4xf32>, %b: memref<4xf32>) {
 
 // -----
 
+// What has no effects, but no lowering in a kernel either.
+func.func @pure(%a: memref<4xf32>, %b: memref<4xf32>) {
+  linalg.generic {indexing_maps = [affine_map<(d0) -> (d0)>, affine_map<(d0) -> (d0)>], iterator_types = ["parallel"]} ins(%a : memref<4xf32>) outs(%b : memref<4xf32>) {
+  ^bb0(%x: f32, %y: f32):
+    // expected-error@+1 {{a GPU kernel can't do 'complex.create' (model=device); lower with model=host}}
+    %z = complex.create %x, %x : complex<f32>
+    %r = complex.re %z : complex<f32>
+    linalg.yield %r : f32
+  }
+  return
+}
+
+// -----
+
 func.func @complex(%a: memref<4xcomplex<f32>>, %b: memref<4xcomplex<f32>>) {
   // expected-error@+1 {{a GPU kernel can't compute on elements of 'complex<f32>' (model=device)}}
   linalg.copy ins(%a : memref<4xcomplex<f32>>) outs(%b : memref<4xcomplex<f32>>)
