@@ -83,6 +83,11 @@ private:
       auto linalgOp = dyn_cast<linalg::LinalgOp>(op);
       if (linalgOp && linalgOp.hasPureTensorSemantics())
         return op.emitError("expected buffers, got tensors: bufferize first");
+      if (!linalgOp && isa<linalg::LinalgDialect>(op.getDialect()))
+        return op.emitError("no loops are known here for '")
+               << op.getName()
+               << "': lower it to linalg.generic with the compiler that made "
+                  "it";
       if (linalgOp) {
         NestMember member = examine(linalgOp);
         if (group && mayJoin(*group, member)) {

@@ -125,6 +125,8 @@ namespace {
 struct NormalizeContractions
     : qk::impl::NormalizeContractionsBase<NormalizeContractions> {
   void runOnOperation() override {
+    if (failed(decompose()))
+      return signalPassFailure();
     SmallVector<linalg::LinalgOp> contractions;
     getOperation().walk([&](linalg::LinalgOp op) {
       if (!op.hasPureTensorSemantics() ||
@@ -137,6 +139,26 @@ struct NormalizeContractions
     });
     for (linalg::LinalgOp op : contractions)
       normalize(op);
+  }
+
+private:
+  /// A softmax by its name has no loops of its own, but stands for some.
+  LogicalResult decompose() {
+    SmallVector<linalg::SoftmaxOp> whole;
+    getOperation().walk([&](linalg::SoftmaxOp op) {
+      if (op.hasPureTensorSemantics())
+        whole.push_back(op);
+    });
+    for (linalg::SoftmaxOp op : whole) {
+      OpBuilder builder(op);
+      FailureOr<SmallVector<Value>> parts = op.decomposeOperation(builder);
+      if (failed(parts))
+        return op.emitError("a softmax of ")
+               << op.getInputOperandType() << " can't be taken apart";
+      op->replaceAllUsesWith(*parts);
+      op.erase();
+    }
+    return success();
   }
 };
 } // namespace

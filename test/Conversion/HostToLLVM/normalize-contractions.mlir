@@ -66,3 +66,18 @@ func.func @others(%a: tensor<2x2xf64>, %b: tensor<2x2xi8>, %c: tensor<2x2xi32>) 
   %1 = linalg.matmul ins(%b, %b : tensor<2x2xi8>, tensor<2x2xi8>) outs(%c : tensor<2x2xi32>) -> tensor<2x2xi32>
   return %0, %1 : tensor<2x2xf64>, tensor<2x2xi32>
 }
+
+// -----
+
+// A softmax is a maximum, exponentials, their sum and a division.
+// CHECK-LABEL: func @softmax
+// CHECK-NOT: linalg.softmax
+// CHECK: arith.maxnumf
+// CHECK: math.exp
+// CHECK: arith.addf
+// CHECK: arith.divf
+func.func @softmax(%x: tensor<?x8xf32>, %n: index) -> tensor<?x8xf32> {
+  %e = tensor.empty(%n) : tensor<?x8xf32>
+  %y = linalg.softmax dimension(1) ins(%x : tensor<?x8xf32>) outs(%e : tensor<?x8xf32>) -> tensor<?x8xf32>
+  return %y : tensor<?x8xf32>
+}

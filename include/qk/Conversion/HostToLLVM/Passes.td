@@ -170,7 +170,8 @@ def NormalizeContractions
     - f16 and bf16 operands are extended by elementwise generics of their own,
       products are summed in f32 and the result is rounded once.
 
-    f64 and integer contractions stay as they are.
+    f64 and integer contractions stay as they are. `linalg.softmax`, which is
+    none, becomes the generics that it stands for.
 
     ```mlir
     %t = linalg.transpose ins(%w : tensor<8x4xf32>) outs(%e : tensor<4x8xf32>) permutation = [1, 0]
