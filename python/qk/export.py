@@ -204,6 +204,10 @@ def lower(torch, fx, program, importer):
         raise Error("torch-mlir can't lower the model" +
                     (": " + first_lines("\n".join(wrong)) if wrong else
                      "; its own messages are above")) from None
+    except NotImplementedError as error:  # Its importer's, with a whole trace.
+        what = str(error).split(", {")[0].removeprefix("FIX ME: ")
+        raise Error("torch-mlir can't import the model: " +
+                    first_lines(what, 1)) from None
     for op in module.operation.regions[0].blocks[0].operations:
         found = find_foreign(op)
         if found:
@@ -253,7 +257,13 @@ def export(folder, output, task="auto", dtype="auto", tokens=None,
                     ("" if tokens else "\ntry a fixed length, --tokens=N")
                     ) from None
     weights = Weights(torch, model, checkpoint)
-    module = lower(torch, fx, program, make_importer(torch, fx, weights))
+    try:
+        module = lower(torch, fx, program, make_importer(torch, fx, weights))
+    except Error as error:
+        # Often what is computed with the length itself.
+        raise Error(str(error) + ("" if tokens else
+                                  "\ntry a fixed length, --tokens=N")
+                    ) from None
     text = module.operation.get_asm(enable_debug_info=False)
 
     extra_path = None
