@@ -4,6 +4,8 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "WideMath.h"
+
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Arith/Transforms/Passes.h"
 #include "mlir/Dialect/Math/IR/Math.h"
@@ -85,13 +87,17 @@ struct ExpandMath : qk::impl::ExpandMathBase<ExpandMath> {
   void runOnOperation() override {
     RewritePatternSet patterns(&getContext());
     populateMathAlgebraicSimplificationPatterns(patterns);
-    auto isExp = [](StringRef name) {
-      return name == math::ExpOp::getOperationName();
+    auto isExpanded = [](StringRef name) {
+      return name == math::ExpOp::getOperationName() ||
+             name == math::Log1pOp::getOperationName() ||
+             name == math::ExpM1Op::getOperationName();
     };
-    populateMathF32ExpansionPatterns(patterns, isExp);
+    populateMathF32ExpansionPatterns(patterns, isExpanded);
     auto module = getOperation()->getParentOfType<ModuleOp>();
-    if (!module || !module->hasAttr(qk::plainArithmeticAttrName))
+    if (!module || !module->hasAttr(qk::plainArithmeticAttrName)) {
       patterns.add<ExpandExp>(&getContext());
+      qk::populateNearZeroMathPatterns(patterns);
+    }
     // Not all that arith-expand has: it would turn a maximum into comparisons
     // that no reduction is vectorized through.
     arith::populateCeilFloorDivExpandOpsPatterns(patterns);

@@ -4,7 +4,7 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "WideMath.h"
+#include "../HostToLLVM/WideMath.h"
 
 #include "qk/Conversion/NVVM/Passes.h"
 

@@ -4,6 +4,7 @@
 // the rest stays for the C library, and maxima for the vectorizer.
 // CHECK-LABEL: func @all
 // CHECK-NOT: math.exp
+// CHECK-NOT: math.log1p
 // CHECK-NOT: math.fpowi
 // CHECK-NOT: bf16 to f32
 // CHECK: arith.maximumf
@@ -14,6 +15,8 @@ func.func @all(%x: f32, %b: bf16) -> f32 {
   %1 = math.fpowi %0, %c2 : f32, i64
   %2 = arith.extf %b : bf16 to f32
   %3 = arith.maximumf %1, %2 : f32
-  %4 = math.tanh %3 : f32
+  %5 = math.log1p %3 : f32
+  %6 = math.expm1 %5 : f32
+  %4 = math.tanh %6 : f32
   return %4 : f32
 }

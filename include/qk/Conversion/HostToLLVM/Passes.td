@@ -345,9 +345,11 @@ def ExpandMath : Pass<"quant-llm-expand-math", "mlir::func::FuncOp"> {
   let summary = "Write vectorizable math as arithmetic";
   let description = [{
     `exp` of f32 becomes a polynomial in f64, whose result is the nearest f32 as often
-    as the C library's is; powers with small constant exponents become products; exp
-    of f16 and bf16 is computed in f32. (Not `exp` of f32 in a module with the attribute
-    `quant_llm.plain_arithmetic`.) All other functions are left to the C library. Conversions between
+    as the C library's is; `log1p` and `expm1` become arithmetic of f64, too (the
+    conversion to LLVM would make log(1 + x) and exp(x) - 1 of them, without a
+    right place next to 0); powers with small constant exponents become products;
+    these functions of f16 and bf16 are computed in f32. (Neither of the first
+    two in a module with the attribute `quant_llm.plain_arithmetic`.) All other functions are left to the C library. Conversions between
     f32 and bf16, and divisions that round up or down, become integer arithmetic.
   }];
   let dependentDialects = ["mlir::arith::ArithDialect",

@@ -206,13 +206,18 @@ struct ExpandWide : OpRewritePattern<Op> {
 
 } // namespace
 
-void qk::nvvm::populateWideMathPatterns(RewritePatternSet &patterns) {
+void qk::populateNearZeroMathPatterns(RewritePatternSet &patterns) {
+  patterns.add<ExpandWide<math::Log1pOp, &Wide::log1p, true>,
+               ExpandWide<math::ExpM1Op, &Wide::expm1, true>>(
+      patterns.getContext());
+}
+
+void qk::populateWideMathPatterns(RewritePatternSet &patterns) {
+  populateNearZeroMathPatterns(patterns);
   patterns.add<ExpandWide<math::ExpOp, &Wide::exp, false>,
                ExpandWide<math::LogOp, &Wide::log, false>,
                ExpandWide<math::Log2Op, &Wide::log2, false>,
                ExpandWide<math::Log10Op, &Wide::log10, true>,
-               ExpandWide<math::Log1pOp, &Wide::log1p, true>,
-               ExpandWide<math::ExpM1Op, &Wide::expm1, true>,
                ExpandWide<math::PowFOp, &Wide::pow, true>,
                // The GPU's conversion would make a call of libdevice of it.
                ExpandWide<arith::RemFOp, &Wide::rem, true>>(
