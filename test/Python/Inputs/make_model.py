@@ -46,8 +46,10 @@ elif kind == "t5-encoder":  # Half of what its configuration describes.
 elif kind == "t5":
     model = transformers.T5ForConditionalGeneration(transformers.T5Config(
         vocab_size=96, d_model=32, d_kv=8, d_ff=48, num_layers=2, num_heads=4))
-else:
+elif kind in ("bert", "sentences"):
     model = transformers.BertModel(transformers.BertConfig(**sizes))
+else:
+    sys.exit(f"no kind '{kind}'")
 model.eval()
 # Weights as initialized are so small that any two models nearly agree.
 with torch.no_grad():
