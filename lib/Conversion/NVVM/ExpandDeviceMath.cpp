@@ -26,7 +26,6 @@ namespace qk {
 } // namespace qk
 
 using namespace mlir;
-using namespace qk::nvvm;
 
 namespace {
 
@@ -181,7 +180,7 @@ struct ExpandDeviceMath : qk::impl::ExpandDeviceMathBase<ExpandDeviceMath> {
     });
     patterns.add<ExpandTurn<math::SinOp>, ExpandTurn<math::CosOp>>(
         &getContext());
-    populateWideMathPatterns(patterns);
+    qk::populateWideMathPatterns(patterns);
     // The GPU's conversion would make calls of libdevice of the first two, too.
     patterns.add<ExpandChoice<arith::MaxNumFOp, arith::CmpFPredicate::OGT>,
                  ExpandChoice<arith::MinNumFOp, arith::CmpFPredicate::OLT>,
