@@ -63,6 +63,10 @@ Value WgmmaEmitter::scaled(Value sum, Value xScale) {
   return xScale ? e.mulf(sum, xScale) : sum;
 }
 
+/// What y is aligned to (lib/Conversion/NVVM/README.md): eight f32 are two
+/// stores.
+constexpr int64_t kVector = 16;
+
 /// Sums of channels from place `slot`, plus the bias, to y: in one store where
 /// `together`.
 void WgmmaEmitter::storeResults(Value slot, ArrayRef<Value> sums,
@@ -96,7 +100,8 @@ void WgmmaEmitter::storeResults(Value slot, ArrayRef<Value> sums,
         results.push_back(result(i));
       auto vector = VectorType::get({int64_t(sums.size())}, type);
       e.storeGlobal(vector::FromElementsOp::create(e, vector, results),
-                    e.at(args.y, place), bytes * sums.size());
+                    e.at(args.y, place),
+                    std::min<int64_t>(kVector, bytes * sums.size()));
     });
     return;
   }

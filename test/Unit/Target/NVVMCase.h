@@ -25,6 +25,7 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <new>
 
 namespace qk::test {
 
@@ -77,10 +78,27 @@ private:
   mlir::gpu::GPUFuncOp kernel;
 };
 
+/// Memory at a multiple of 16 and of no more: what a kernel may expect of its
+/// arguments. (What malloc gives has more at times.)
+template <typename T> struct Aligned16 {
+  using value_type = T;
+  static constexpr std::align_val_t kMore{32};
+  Aligned16() = default;
+  template <typename U> Aligned16(const Aligned16<U> &) {}
+  T *allocate(size_t count) {
+    void *memory = ::operator new(count * sizeof(T) + 16, kMore);
+    return reinterpret_cast<T *>(static_cast<char *>(memory) + 16);
+  }
+  void deallocate(T *memory, size_t) {
+    ::operator delete(reinterpret_cast<char *>(memory) - 16, kMore);
+  }
+  bool operator==(const Aligned16 &) const { return true; }
+};
+
 /// Values of an element type, and what they are as floats.
 struct Elements {
   ElementType type;
-  std::vector<uint8_t> bytes;
+  std::vector<uint8_t, Aligned16<uint8_t>> bytes;
 
   Elements(ElementType type, size_t count)
       : type(type), bytes(count * elementTypeBytes(type), 0xff) {}
@@ -123,9 +141,9 @@ struct Case {
   QuantizedWeight weight;
   int64_t m;
   Elements x, bias, y;
-  std::vector<uint8_t> packed;
+  std::vector<uint8_t, Aligned16<uint8_t>> packed;
   /// W8A8: x and its scales.
-  std::vector<int8_t> quantized;
+  std::vector<int8_t, Aligned16<int8_t>> quantized;
   std::vector<float> xScales;
   /// All 0 before and (its counters) after.
   std::vector<uint8_t> workspace;

@@ -438,7 +438,7 @@ protected:
   }
   /// Results of several orders of the blocks that are not the first one's.
   template <typename Change> int different(Change change) {
-    std::vector<uint8_t> first;
+    decltype(Elements::bytes) first;
     int count = 0;
     for (uint64_t seed = 0; seed < 6; ++seed) {
       Case c = makeCase();
