@@ -117,12 +117,10 @@ std::string problemName(const MatmulProblem &problem) {
     name += elementTypeName(*problem.bias);
   }
   name += "_x";
-  if (problem.int8Activations)
+  if (problem.int8Activations) {
     name += problem.scheme.isFloat() ? "e4m3" : "s8";
-  if (problem.hasTensorScale)
-    name += "t";
-  if (problem.int8Activations)
-    name += "_y";
+    name += problem.hasTensorScale ? "t_y" : "_y";
+  }
   name += elementTypeName(problem.type);
   if (problem.packing != Layout::Simt)
     name += "_mma";

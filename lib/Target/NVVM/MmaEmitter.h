@@ -86,8 +86,6 @@ private:
     return layout.int8Activations && layout.hasZeroPoints &&
            !config.subtractZeros;
   }
-  Value decodeScale(ArrayRef<Value> raw, int half);
-  Value decodeZero(Value word, int half);
   void addScaled(ArrayRef<Value> raw, Values &products, Values &sums);
   /// Place in a slot of the row that this lane gives to ldmatrix for atom
   /// `atom` of its warp's share.

@@ -144,32 +144,6 @@ SmallVector<Value> MmaEmitter::pieceStart() const {
   return zeros(sumType);
 }
 
-/// The scale of channel g + 8·half, as f32.
-Value MmaEmitter::decodeScale(ArrayRef<Value> raw, int half) {
-  switch (problem.scheme.scaleType) {
-  case numerics::ScaleType::F32:
-    return e.bitcast(e.getF32Type(), raw[half]);
-  case numerics::ScaleType::BF16:
-    return e.bitcast(e.getF32Type(), half ? e.bitAnd(raw[0], e.i32(0xffff0000))
-                                          : e.shl(raw[0], 16));
-  case numerics::ScaleType::F16:
-    break;
-  }
-  Value bits =
-      arith::TruncIOp::create(e, e.getI16Type(), e.shr(raw[0], 16 * half));
-  return e.toF32(e.bitcast(e.getF16Type(), bits));
-}
-
-/// Its zero point, as i32, of the word at zeroAddress.
-Value MmaEmitter::decodeZero(Value word, int half) {
-  int bits = int(8 * layout.zeroBytes());
-  if (bits == 8)
-    // The second pair is that of an odd g.
-    word = arith::ShRUIOp::create(e, word, e.shl(e.bitAnd(g, e.i32(1)), 4));
-  word = e.shl(word, 32 - bits * (half + 1));
-  return arith::ShRSIOp::create(e, word, e.i32(32 - bits));
-}
-
 /// sums += scale · (products − zero · Σ x), in f32. `raw`: [row tile][word].
 void MmaEmitter::addScaled(ArrayRef<Value> raw, Values &products,
                            Values &sums) {
@@ -178,9 +152,9 @@ void MmaEmitter::addScaled(ArrayRef<Value> raw, Values &products,
     ArrayRef<Value> mine = raw.slice(r * words, words);
     Value scale[2], zero[2];
     for (int half = 0; half < 2; ++half) {
-      scale[half] = decodeScale(mine, half);
+      scale[half] = operands.decodeScale(mine, half);
       if (sumsX())
-        zero[half] = decodeZero(mine.back(), half);
+        zero[half] = operands.decodeZero(mine.back(), g, half);
     }
     for (int c = 0; c < tokenTiles; ++c)
       for (int i = 0; i < 4; ++i) {
@@ -282,7 +256,8 @@ void MmaEmitter::accumulate(Value slot, function_ref<Values(int)> codes,
           stored = rowZeros[r];
         else if (zeroPerPiece)
           for (int half = 0; half < 2; ++half)
-            stored.push_back(decodeZero(mine[(r + 1) * rawWords() - 1], half));
+            stored.push_back(
+                operands.decodeZero(mine[(r + 1) * rawWords() - 1], g, half));
         offsets[r] = operands.offsets(stored);
       }
     for (int64_t i = 0; i < pieceAtoms; ++i) {
@@ -308,7 +283,8 @@ void MmaEmitter::emit() {
   if (wholeRow && layout.hasZeroPoints && !sumsX())
     for (int r = 0; r < config.rowTiles; ++r) {
       Value word = e.loadConst(e.getI32Type(), zeroAddress(r, e.i32(0)), 4);
-      rowZeros.push_back({decodeZero(word, 0), decodeZero(word, 1)});
+      rowZeros.push_back(
+          {operands.decodeZero(word, g, 0), operands.decodeZero(word, g, 1)});
     }
   Type sumType = wholeRow && layout.hasIntegerSums() ? Type(e.getI32Type())
                                                      : e.getF32Type();

@@ -21,11 +21,15 @@ public:
   /// Bytes are 2^this times what they stand for, and so are sums of products.
   int sumShift() const { return subtractsZeros ? 0 : layout.sumShift(); }
 
+  /// The scale of channel g + 8·half, as f32: of the words that have both.
+  mlir::Value decodeScale(llvm::ArrayRef<mlir::Value> raw, int half);
+  /// Its zero point, as i32: of the four bytes that have both.
+  mlir::Value decodeZero(mlir::Value word, mlir::Value g, int half);
+
   /// What subtracts the zero points of the two channels of a lane: for each
   /// place of a code in its half, -(magic + zero) in both halves; for bytes,
-  /// 128
-  /// - zero in each. `stored` are the zero points of channels g and g + 8
-  /// (i32), or empty.
+  /// 128 less zero in each. `stored` are the zero points of channels g and g +
+  /// 8 (i32), or empty.
   struct Offsets {
     llvm::DenseMap<int, mlir::Value> byPlace[2];
     mlir::Value inBytes[2];

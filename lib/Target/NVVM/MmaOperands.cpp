@@ -53,6 +53,30 @@ Value MmaOperands::constant(float value) {
   return arith::ConstantOp::create(e, DenseElementsAttr::get(pair, number));
 }
 
+Value MmaOperands::decodeScale(ArrayRef<Value> raw, int half) {
+  switch (problem.scheme.scaleType) {
+  case numerics::ScaleType::F32:
+    return e.bitcast(e.getF32Type(), raw[half]);
+  case numerics::ScaleType::BF16:
+    return e.bitcast(e.getF32Type(), half ? e.bitAnd(raw[0], e.i32(0xffff0000))
+                                          : e.shl(raw[0], 16));
+  case numerics::ScaleType::F16:
+    break;
+  }
+  Value bits =
+      arith::TruncIOp::create(e, e.getI16Type(), e.shr(raw[0], 16 * half));
+  return e.toF32(e.bitcast(e.getF16Type(), bits));
+}
+
+Value MmaOperands::decodeZero(Value word, Value g, int half) {
+  int bits = int(8 * layout.zeroBytes());
+  if (bits == 8)
+    // The second pair is that of an odd g.
+    word = arith::ShRUIOp::create(e, word, e.shl(e.bitAnd(g, e.i32(1)), 4));
+  word = e.shl(word, 32 - bits * (half + 1));
+  return arith::ShRSIOp::create(e, word, e.i32(32 - bits));
+}
+
 MmaOperands::Offsets MmaOperands::offsets(ArrayRef<Value> stored) {
   Offsets result;
   if (layout.int8Activations) {

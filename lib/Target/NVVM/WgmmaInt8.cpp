@@ -81,11 +81,11 @@ SmallVector<Value> WgmmaEmitter::scaleInt8(ArrayRef<Value> sums) {
       int half = p >> 1 & 1;
       Value sum = sums[tile * sumsOfTile() + p];
       if (sumsX())
-        sum = e.sub(sum, e.mul(decodeZero(raw.back(), half),
+        sum = e.sub(sum, e.mul(operands.decodeZero(raw.back(), g, half),
                                sums[config.rowTiles * sumsOfTile() + p]));
       if (layout.hasIntegerSums())
         sum = arith::SIToFPOp::create(e, e.getF32Type(), sum);
-      result.push_back(e.mulf(sum, decodeScale(raw, half)));
+      result.push_back(e.mulf(sum, operands.decodeScale(raw, half)));
     }
   }
   return result;

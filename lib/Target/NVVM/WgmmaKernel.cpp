@@ -216,7 +216,7 @@ void WgmmaEmitter::multiplySlice(Value index, Value slice, ArrayRef<Value> raw,
       Values stored;
       if (layout.hasZeroPoints)
         for (int half = 0; half < 2; ++half)
-          stored.push_back(decodeZero(rawOf(batch).back(), half));
+          stored.push_back(operands.decodeZero(rawOf(batch).back(), g, half));
       offsets = operands.offsets(stored);
     }
     Values a;
@@ -254,7 +254,8 @@ void WgmmaEmitter::multiplySlice(Value index, Value slice, ArrayRef<Value> raw,
       continue;
     products = hopper.waitProducts(0, products);
     ArrayRef<Value> mine = rawOf(batch);
-    Value scale[2] = {decodeScale(mine, 0), decodeScale(mine, 1)};
+    Value scale[2] = {operands.decodeScale(mine, 0),
+                      operands.decodeScale(mine, 1)};
     for (size_t p = 0; p < products.size(); ++p) {
       Value &sum = sums[batch.tile * sumsOfTile() + p];
       Value product = products[p];

@@ -7,7 +7,7 @@
 /// \file
 /// The builder of WgmmaKernel.cpp, whose parts are in files of their own:
 /// WgmmaProducer.cpp copies, WgmmaKernel.cpp and WgmmaInt8.cpp multiply,
-/// WgmmaScales.cpp reads and decodes scales,
+/// WgmmaScales.cpp reads scales,
 /// WgmmaReduce.cpp adds up and stores, WgmmaCluster.cpp does in clusters.
 ///
 //===----------------------------------------------------------------------===//
@@ -95,8 +95,6 @@ private:
   bool scalesInRing() const { return choice.wgmmaScaleBytes() > 0; }
   /// The group of piece `piece` of a slice; past the end the last one.
   Value groupOf(Value slice, Value piece);
-  Value decodeScale(ArrayRef<Value> raw, int half);
-  Value decodeZero(Value word, int half);
   Value tileAddress(int tile);
   /// Waits for a full slot; what is in it may be multiplied then.
   void waitForSlot(Value index, Value slot);
@@ -131,8 +129,8 @@ private:
   //===--------------------------------------------------------------------===//
 
   void finish(ArrayRef<Value> sums);
-  /// A sum of row `row` as large as it should be: codes that were multiplied at
-  /// the top of bytes, x's scale (null: it has none).
+  /// A sum as large as it should be: less the factor of codes that were
+  /// multiplied at the top of bytes, times x's scale (null: it has none).
   Value scaled(Value sum, Value xScale);
   void storeSums(ArrayRef<Value> sums);
   Values sumsOfGroups(Value slot, int64_t count);
