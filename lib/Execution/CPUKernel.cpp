@@ -29,7 +29,7 @@ CPUKernel::~CPUKernel() = default;
 
 llvm::Expected<std::unique_ptr<CPUKernel>>
 CPUKernel::compile(const KernelSpec &spec, ArrayRef<Level> levels,
-                   const std::string &dumpObject) {
+                   const CPUKernelOptions &how) {
   llvm::InitializeNativeTarget();
   llvm::InitializeNativeTargetAsmPrinter();
 
@@ -71,9 +71,14 @@ CPUKernel::compile(const KernelSpec &spec, ArrayRef<Level> levels,
     return machine.takeError();
   auto optimize = makeOptimizingTransformer(3, 0, machine->get());
   ExecutionEngineOptions options;
-  options.transformer = optimize;
+  auto transform = [&](llvm::Module *module) {
+    if (how.rewrite)
+      how.rewrite(*module);
+    return optimize(module);
+  };
+  options.transformer = transform;
   options.jitCodeGenOptLevel = llvm::CodeGenOptLevel::Aggressive;
-  options.enableObjectDump = !dumpObject.empty();
+  options.enableObjectDump = !how.dumpObject.empty();
   auto engine = ExecutionEngine::create(*module, options);
   if (!engine)
     return engine.takeError();
@@ -81,10 +86,11 @@ CPUKernel::compile(const KernelSpec &spec, ArrayRef<Level> levels,
   std::unique_ptr<CPUKernel> kernel(new CPUKernel);
   kernel->spec = spec;
   kernel->engine = std::move(*engine);
-  kernel->engine->registerSymbols([](llvm::orc::MangleAndInterner intern) {
+  auto *choose = how.chooseLevel ? how.chooseLevel : &qk_choose_cpu_level;
+  kernel->engine->registerSymbols([&](llvm::orc::MangleAndInterner intern) {
     llvm::orc::SymbolMap symbols;
     symbols[intern("qk_choose_cpu_level")] = {
-        llvm::orc::ExecutorAddr::fromPtr(&qk_choose_cpu_level),
+        llvm::orc::ExecutorAddr::fromPtr(choose),
         llvm::JITSymbolFlags::Exported};
     return symbols;
   });
@@ -101,8 +107,8 @@ CPUKernel::compile(const KernelSpec &spec, ArrayRef<Level> levels,
       return entry.takeError();
     kernel->quantizeEntry = *entry;
   }
-  if (!dumpObject.empty())
-    kernel->engine->dumpToObjectFile(dumpObject);
+  if (!how.dumpObject.empty())
+    kernel->engine->dumpToObjectFile(how.dumpObject);
   return kernel;
 }
 

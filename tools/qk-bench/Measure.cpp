@@ -129,7 +129,9 @@ qk::bench::measure(const MeasureOptions &options) {
   const KernelSpec &spec = options.spec;
   Measurement result;
   double start = now();
-  auto compiled = CPUKernel::compile(spec, {options.level}, options.object);
+  CPUKernelOptions compilation;
+  compilation.dumpObject = options.object;
+  auto compiled = CPUKernel::compile(spec, {options.level}, compilation);
   if (!compiled)
     return compiled.takeError();
   const CPUKernel &kernel = **compiled;

@@ -18,8 +18,13 @@
 #include "llvm/ADT/ArrayRef.h"
 #include "llvm/Support/Error.h"
 
+#include <functional>
 #include <memory>
 #include <string>
+
+namespace llvm {
+class Module;
+} // namespace llvm
 
 namespace mlir {
 class ExecutionEngine;
@@ -37,14 +42,23 @@ struct MatmulArguments {
   void *y = nullptr;                ///< [M,N] of the spec's element.
 };
 
+struct CPUKernelOptions {
+  /// If not empty, the file that gets the object code.
+  std::string dumpObject;
+  /// What to do with the kernel in LLVM's form before it is optimised.
+  std::function<void(llvm::Module &)> rewrite;
+  /// Which of the levels compiled for (a mask) to run; the runtime's
+  /// `qk_choose_cpu_level` if null.
+  int32_t (*chooseLevel)(int32_t levels) = nullptr;
+};
+
 class CPUKernel {
 public:
   /// Compiles the kernel for `levels` (see KernelBuilder.h); for integer
-  /// activations also the quantiser that makes its x. `dumpObject`, if not
-  /// empty, names a file that gets the object code.
+  /// activations also the quantiser that makes its x.
   static llvm::Expected<std::unique_ptr<CPUKernel>>
   compile(const KernelSpec &spec, llvm::ArrayRef<Level> levels,
-          const std::string &dumpObject = "");
+          const CPUKernelOptions &options = {});
   ~CPUKernel();
 
   void matmul(const MatmulArguments &arguments) const;

@@ -4,6 +4,8 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "EmulatedLevels.h"
+#include "KernelMemory.h"
 #include "RandomWeight.h"
 
 #include "qk/Execution/CPUKernel.h"
@@ -15,9 +17,7 @@
 #include <cmath>
 #include <cstring>
 #include <omp.h>
-#include <sys/mman.h>
 #include <tuple>
-#include <unistd.h>
 
 using namespace qk;
 using namespace qk::cpu;
@@ -26,86 +26,14 @@ using namespace qk::test;
 namespace {
 
 //===----------------------------------------------------------------------===//
-// Elements
-//===----------------------------------------------------------------------===//
-
-size_t sizeOf(Element element) { return element == Element::F32 ? 4 : 2; }
-
-float getElement(const char *data, int64_t i, Element element) {
-  if (element == Element::F32) {
-    float value;
-    std::memcpy(&value, data + 4 * i, 4);
-    return value;
-  }
-  uint16_t value;
-  std::memcpy(&value, data + 2 * i, 2);
-  return element == Element::F16 ? fromHalf(value) : fromBFloat(value);
-}
-
-void setElement(char *data, int64_t i, Element element, float value) {
-  if (element == Element::F32) {
-    std::memcpy(data + 4 * i, &value, 4);
-    return;
-  }
-  uint16_t bits = element == Element::F16 ? toHalf(value) : toBFloat(value);
-  std::memcpy(data + 2 * i, &bits, 2);
-}
-
-/// Relative spacing of the element type, for the one rounding of y.
-double epsilon(Element element) {
-  switch (element) {
-  case Element::F32:
-    return 0x1p-23;
-  case Element::F16:
-    return 0x1p-10;
-  case Element::BF16:
-    return 0x1p-7;
-  }
-  return 0;
-}
-
-/// Memory that ends where an unmapped page begins: whoever reads or writes one
-/// byte too many crashes.
-class Guarded {
-public:
-  explicit Guarded(size_t bytes) {
-    const size_t page = sysconf(_SC_PAGESIZE);
-    const size_t body = (bytes + page - 1) / page * page;
-    size = body + page;
-    base = static_cast<char *>(mmap(nullptr, size, PROT_READ | PROT_WRITE,
-                                    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
-    mprotect(base + body, page, PROT_NONE);
-    start = base + body - bytes;
-  }
-  ~Guarded() { munmap(base, size); }
-  Guarded(const Guarded &) = delete;
-  char *data() { return start; }
-  template <typename T> T *as() { return reinterpret_cast<T *>(start); }
-
-private:
-  char *base, *start;
-  size_t size;
-};
-
-//===----------------------------------------------------------------------===//
 // One kernel, several M and N
 //===----------------------------------------------------------------------===//
 
-std::vector<Level> machineLevels() {
-  std::vector<Level> levels;
-  for (Level level :
-       {Level::Portable, Level::AVX2, Level::AVXVNNI, Level::AVX512VNNI}) {
-    if (qk_best_cpu_level(1 << static_cast<int32_t>(level)) >= 0)
-      levels.push_back(level);
-  }
-  return levels;
-}
-
-void check(const KernelSpec &spec, Level level,
+void check(const KernelSpec &spec, const TestLevel &level,
            std::initializer_list<std::pair<int64_t, int64_t>> shapes,
            std::mt19937 &random) {
-  SCOPED_TRACE(spec.symbol() + " at " + std::string(name(level)));
-  auto compiled = CPUKernel::compile(spec, {level});
+  SCOPED_TRACE(spec.symbol() + " at " + testName(level));
+  auto compiled = compileFor(spec, level);
   ASSERT_TRUE(bool(compiled)) << llvm::toString(compiled.takeError());
   const CPUKernel &kernel = **compiled;
   const Element element = spec.element;
@@ -208,12 +136,12 @@ constexpr std::initializer_list<std::pair<int64_t, int64_t>> kShapes = {
 
 struct Case {
   Activation activation;
-  Level level;
+  TestLevel level;
 };
 
 std::vector<Case> cases() {
   std::vector<Case> result;
-  for (Level level : machineLevels())
+  for (TestLevel level : testLevels())
     for (Activation activation :
          {Activation::Float, Activation::Int16, Activation::Int8})
       result.push_back({activation, level});
@@ -221,11 +149,8 @@ std::vector<Case> cases() {
 }
 
 std::string caseName(const testing::TestParamInfo<Case> &info) {
-  std::string result(name(info.param.level));
-  result += "_";
-  result += name(info.param.activation);
-  std::replace(result.begin(), result.end(), '-', '_');
-  return result;
+  return testName(info.param.level) + "_" +
+         std::string(name(info.param.activation));
 }
 
 class CPUKernelForms : public testing::TestWithParam<Case> {};
@@ -260,7 +185,7 @@ TEST_P(CPUKernelForms, AllCodeTypesMatchF64) {
   constexpr Element elements[] = {Element::F16, Element::F32, Element::BF16};
   // Each form starts elsewhere in the rotation.
   int turn = static_cast<int>(GetParam().activation) * 5 +
-             static_cast<int>(GetParam().level);
+             static_cast<int>(GetParam().level.level);
   for (CodeType code :
        {CodeType::U2, CodeType::U3, CodeType::U4, CodeType::U8, CodeType::S8}) {
     auto [k, group] = sizes[turn % 5];
@@ -287,12 +212,10 @@ INSTANTIATE_TEST_SUITE_P(All, CPUKernelForms, testing::ValuesIn(cases()),
 // Extremes, threads, dispatch
 //===----------------------------------------------------------------------===//
 
-class CPUKernelLevels : public testing::TestWithParam<Level> {};
+class CPUKernelLevels : public testing::TestWithParam<TestLevel> {};
 
-std::string levelName(const testing::TestParamInfo<Level> &info) {
-  std::string result(name(info.param));
-  std::replace(result.begin(), result.end(), '-', '_');
-  return result;
+std::string levelName(const testing::TestParamInfo<TestLevel> &info) {
+  return testName(info.param);
 }
 
 // The largest codes that there are, all of one sign: accumulators come within a
@@ -308,7 +231,7 @@ TEST_P(CPUKernelLevels, LargestCodesDoNotOverflow) {
     spec.zeroPoints = true;
     spec.activation = Activation::Int16;
     spec.sharing = Sharing::Tensor;
-    auto kernel = CPUKernel::compile(spec, {GetParam()});
+    auto kernel = compileFor(spec, GetParam());
     ASSERT_TRUE(bool(kernel)) << llvm::toString(kernel.takeError());
     const int64_t m = 7, n = 3;
     QuantizedWeight w;
@@ -337,8 +260,35 @@ TEST_P(CPUKernelLevels, LargestCodesDoNotOverflow) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(All, CPUKernelLevels,
-                         testing::ValuesIn(machineLevels()), levelName);
+// Whatever can be asked for, in random combinations and odd sizes.
+TEST_P(CPUKernelLevels, RandomFormsMatchF64) {
+  std::mt19937 random(21);
+  auto draw = [&](int64_t from, int64_t to) {
+    return std::uniform_int_distribution<int64_t>(from, to)(random);
+  };
+  for (int trial = 0; trial < 8; ++trial) {
+    KernelSpec spec;
+    constexpr int64_t groups[] = {32, 64, 128, 256, -1, 5, 48};
+    spec.scheme = {static_cast<CodeType>(draw(0, 4)), groups[draw(0, 6)],
+                   static_cast<ScaleType>(draw(0, 2))};
+    spec.k = draw(1, 700);
+    spec.zeroPoints = draw(0, 1);
+    spec.bias = draw(0, 1);
+    spec.activation = static_cast<Activation>(draw(0, 2));
+    spec.element = static_cast<Element>(draw(0, 2));
+    spec.sharing = draw(0, 1) ? Sharing::Token : Sharing::TokenGroup;
+    check(spec, GetParam(),
+          {{1, draw(1, 200)},
+           {draw(2, 9), draw(1, 200)},
+           {draw(10, 40), draw(1, 90)}},
+          random);
+    if (HasFatalFailure())
+      return;
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(All, CPUKernelLevels, testing::ValuesIn(testLevels()),
+                         levelName);
 
 /// y of one matmul, large enough for threads.
 std::vector<float> run(const CPUKernel &kernel, const KernelSpec &spec,
