@@ -349,14 +349,18 @@ struct LowerAddPairs : OpRewritePattern<AddPairsOp> {
     Location loc = op.getLoc();
     auto type = cast<VectorType>(op.getAcc().getType());
     Value sum = op.getAcc();
+    const auto factor = static_cast<int16_t>(op.getFactor());
     if (isX86(levelOf(op)) && type.getNumElements() == 8) {
       auto pairs = cast<VectorType>(op.getPairs().getType());
       Value both = intrinsic(rewriter, loc, "llvm.x86.avx2.pmadd.wd", type,
-                             {op.getPairs(), splat(rewriter, loc, pairs, 1)});
+                             {op.getPairs(), splat(rewriter, loc, pairs, factor)});
       sum = arith::AddIOp::create(rewriter, loc, sum, both);
     } else {
       for (int64_t j = 0; j < 2; ++j) {
         Value one = widenHalf(rewriter, loc, op.getPairs(), type, j, true);
+        if (factor != 1)
+          one = arith::MulIOp::create(rewriter, loc, one,
+                                      splat(rewriter, loc, type, factor));
         sum = arith::AddIOp::create(rewriter, loc, sum, one);
       }
     }

@@ -292,11 +292,14 @@ KernelChoice chooseKernel(const KernelSpec &spec, Level level) {
     const int fields = spec.scheme.bits() == 3 ? 8 : 8 / spec.scheme.bits();
     const int units = 8 / fields;
     choice.pairs = true;
-    choice.tiles = {{3, halves ? 1 : 2, units}, {1, halves ? 1 : 4, units}};
+    choice.tiles = {{halves ? 4 : 3, halves ? 1 : 2, units},
+                    {1, 8, units, true}};
     choice.reason =
-        "without VNNI: one vpmaddubsw and one add in 16 bits a dot, "
-        "and to 32 bits once in eight; 16 registers hold six "
-        "accumulators of either kind";
+        "without VNNI: one vpmaddubsw and one add in 16 bits a dot, and to 32 "
+        "bits once in eight, where the halves of int16 meet; 16 registers hold "
+        "six accumulators of either kind, four with halves; one row has eight "
+        "of 32 bits and reads whole units, 256 bytes, prefetched because its "
+        "vectors take turns";
     return choice;
   }
   if (integer) {

@@ -168,7 +168,7 @@ ValueRange TileFunction::fields(ValueRange planes, bool inPlace) {
 }
 
 void TileFunction::prefetch(Value unit) {
-  if (rows == 1 || choice.prefetchBytes == 0)
+  if ((rows == 1 && !choice.pairs) || choice.prefetchBytes == 0)
     return;
   // A line a vector of 16 channels, plane by plane.
   for (int64_t offset = 0; offset < layout.planes() * kPlaneBytes;

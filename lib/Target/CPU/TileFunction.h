@@ -71,7 +71,9 @@ private:
   Values segment(Value codes, Value k, int64_t units, Value segment, Value g,
                  Value tail, ValueRange sum);
   Values integerCodes(Value unit, int64_t v, bool inPlace);
-  Values integerUnit(Value unit, Value k, bool inPlace, ValueRange carried);
+  Values integerUnit(Value unit, Value k, bool inPlace, ValueRange carried,
+                     int64_t from, int64_t to);
+  Values pairUnits(Value unit, Value k, int64_t units, ValueRange carried);
   llvm::SmallVector<std::pair<Value, Value>> blockCodes(Value unit, int64_t v,
                                                         int64_t units);
   Values blockUnits(Value unit, Value k, int64_t units, ValueRange carried);

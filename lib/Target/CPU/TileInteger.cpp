@@ -13,12 +13,15 @@ using namespace mlir;
 namespace qk::cpu {
 
 /// The accumulators of a segment: [half][class][row][vector]. With the high
-/// nibble in place there are two classes, 1x and 16x.
+/// nibble in place there are two classes, 1x and 16x. Where products are summed
+/// in 16 bits first, the halves of x meet in one accumulator: the high one's
+/// sums are multiplied by 256 as they are widened.
 Values TileFunction::segment(Value codes, Value k, int64_t units, Value segment,
                              Value g, Value tail, ValueRange sum) {
   const bool inPlace = rows == 1 && choice.highNibbleInPlace;
   const bool blocks = isBlocked(choice, shape);
-  const int64_t classes = inPlace ? 2 : 1, halves = x.size();
+  const int64_t classes = inPlace ? 2 : 1;
+  const int64_t halves = choice.pairs ? 1 : x.size();
   const int64_t count = rows * vectors;
   Values start(halves * classes * count, e.zero(words()));
   Values correction;
@@ -32,23 +35,16 @@ Values TileFunction::segment(Value codes, Value k, int64_t units, Value segment,
   if (blocks)
     exchangeRows(start, /*toBlocks=*/true);
   auto unit = [&](Value unit, Value k, ValueRange carried) {
-    return integerUnit(unit, k, inPlace, carried);
+    return integerUnit(unit, k, inPlace, carried, 0, vectors);
   };
   Values dots = unitLoop(
       codes, k, units, start,
       [&](Value first, Value k, int64_t count, Values values) -> Values {
         if (blocks)
           return blockUnits(first, k, count, values);
-        if (!choice.pairs)
-          return eachUnit(first, k, count, std::move(values), unit);
-        // In 16 bits first.
-        Type pairs = e.vec(2 * lanes, e.b.getI16Type());
-        Values sums = eachUnit(first, k, count,
-                               Values(values.size(), e.zero(pairs)), unit);
-        for (auto [value, sum] : llvm::zip_equal(values, sums))
-          value = kernel::AddPairsOp::create(e.b, e.loc, value.getType(), value,
-                                             sum);
-        return values;
+        if (choice.pairs)
+          return pairUnits(first, k, count, values);
+        return eachUnit(first, k, count, std::move(values), unit);
       });
   if (blocks)
     exchangeRows(dots, /*toBlocks=*/false);
@@ -105,13 +101,39 @@ Values TileFunction::integerCodes(Value unit, int64_t v, bool inPlace) {
   return codes;
 }
 
-Values TileFunction::integerUnit(Value unit, Value k, bool inPlace,
-                                 ValueRange carried) {
-  const int64_t classes = inPlace ? 2 : 1, count = rows * vectors;
+Values TileFunction::pairUnits(Value unit, Value k, int64_t units,
+                               ValueRange carried) {
+  const int64_t count = rows * vectors, halves = x.size();
   const int64_t together = shape.vectorByVector ? 1 : vectors;
+  const Value zero = e.zero(e.vec(2 * lanes, e.b.getI16Type()));
+  Values result = llvm::to_vector(carried);
+  for (int64_t v0 = 0; v0 < vectors; v0 += together) {
+    Values sums = eachUnit(unit, k, units, Values(halves * count, zero),
+                           [&](Value unit, Value k, ValueRange sums) {
+                             return integerUnit(unit, k, /*inPlace=*/false,
+                                                sums, v0, v0 + together);
+                           });
+    for (int64_t h = 0; h < halves; ++h)
+      for (int64_t r = 0; r < rows; ++r)
+        for (int64_t v = v0; v < v0 + together; ++v) {
+          Value &value = result[at(r, v)];
+          value = kernel::AddPairsOp::create(
+              e.b, e.loc, value.getType(), value, sums[h * count + at(r, v)],
+              e.b.getI16IntegerAttr(h + 1 < halves ? 256 : 1));
+        }
+  }
+  return result;
+}
+
+/// The dots of vectors [from, to).
+Values TileFunction::integerUnit(Value unit, Value k, bool inPlace,
+                                 ValueRange carried, int64_t from,
+                                 int64_t to) {
+  const int64_t classes = inPlace ? 2 : 1, count = rows * vectors;
+  const int64_t together = shape.vectorByVector ? 1 : to - from;
   Values sum = llvm::to_vector(carried);
   Value word = quarter(k);
-  for (int64_t v0 = 0; v0 < vectors; v0 += together) {
+  for (int64_t v0 = from; v0 < to; v0 += together) {
     SmallVector<Values> codes;
     for (int64_t v = v0; v < v0 + together; ++v)
       codes.push_back(integerCodes(unit, v, inPlace));

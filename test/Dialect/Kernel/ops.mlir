@@ -92,15 +92,20 @@ func.func @dot_other_width(%a: vector<4xi32>, %u: vector<16xi8>, %s: vector<16xi
 // CHECK-LABEL: func.func @pairs
 // CHECK: qk_kernel.dot_pairs %{{.*}}, %{{.*}}, %{{.*}} : vector<16xi16>, vector<32xi8>
 // CHECK: qk_kernel.add_pairs %{{.*}}, %{{.*}} : vector<8xi32>, vector<16xi16>
+// CHECK: qk_kernel.add_pairs %{{.*}}, %{{.*}} times 256 : vector<8xi32>, vector<16xi16>
 // LOWER-LABEL: func.func @pairs
 // LOWER: %[[P:.*]] = llvm.call_intrinsic "llvm.x86.avx2.pmadd.ub.sw"
 // LOWER: %[[ACC:.*]] = llvm.inline_asm "", "=x,0"
 // LOWER: %[[S:.*]] = arith.addi %[[ACC]], %[[P]] : vector<16xi16>
-// LOWER: llvm.call_intrinsic "llvm.x86.avx2.pmadd.wd"(%[[S]], %{{.*}})
+// LOWER: %[[ONE:.*]] = arith.constant dense<1> : vector<16xi16>
+// LOWER: llvm.call_intrinsic "llvm.x86.avx2.pmadd.wd"(%[[S]], %[[ONE]])
+// LOWER: %[[FACTOR:.*]] = arith.constant dense<256> : vector<16xi16>
+// LOWER: llvm.call_intrinsic "llvm.x86.avx2.pmadd.wd"(%[[S]], %[[FACTOR]])
 func.func @pairs(%a: vector<16xi16>, %u: vector<32xi8>, %s: vector<32xi8>, %b: vector<8xi32>) -> vector<8xi32> attributes {qk_kernel.level = "avx2"} {
   %0 = qk_kernel.dot_pairs %a, %u, %s : vector<16xi16>, vector<32xi8>
   %1 = qk_kernel.add_pairs %b, %0 : vector<8xi32>, vector<16xi16>
-  return %1 : vector<8xi32>
+  %2 = qk_kernel.add_pairs %1, %0 times 256 : vector<8xi32>, vector<16xi16>
+  return %2 : vector<8xi32>
 }
 
 // Elsewhere each half of a lane is widened where it is.
@@ -108,10 +113,13 @@ func.func @pairs(%a: vector<16xi16>, %u: vector<32xi8>, %s: vector<32xi8>, %b: v
 // LOWER-NOT: llvm.
 // LOWER-COUNT-2: arith.muli {{.*}} : vector<4xi16>
 // LOWER-COUNT-2: arith.addi {{.*}} : vector<2xi32>
+// LOWER: %[[THREE:.*]] = arith.constant dense<3> : vector<2xi32>
+// LOWER-NEXT: arith.muli %{{.*}}, %[[THREE]]
 func.func @pairs_portable(%a: vector<4xi16>, %u: vector<8xi8>, %s: vector<8xi8>, %b: vector<2xi32>) -> vector<2xi32> {
   %0 = qk_kernel.dot_pairs %a, %u, %s : vector<4xi16>, vector<8xi8>
   %1 = qk_kernel.add_pairs %b, %0 : vector<2xi32>, vector<4xi16>
-  return %1 : vector<2xi32>
+  %2 = qk_kernel.add_pairs %1, %0 times 3 : vector<2xi32>, vector<4xi16>
+  return %2 : vector<2xi32>
 }
 
 // NEON shifts bytes: a high nibble is alone.

@@ -21,12 +21,15 @@
 // VEX-NEXT: loop: dots 8 loads 2 unpack 6 scalar 0 stack 0 prefetch 0
 // VEX-NOT: loop:
 
-// Without VNNI: four units of three rows by one vector, eight vpmaddubsw to a
-// sum of 16 bits, which is half of the 12 accumulators; the others may wait on
-// the stack meanwhile, three of them, loaded and stored once an iteration.
+// Without VNNI a dot is a vpmaddubsw and an addition to a sum of 16 bits, and
+// four units go by before those are added to 32 bits. Four rows by one vector:
+// eight sums of 16 bits; the four of 32 may wait on the stack meanwhile, loaded
+// and stored once an iteration.
 // AVX2: function qk_matmul_u4_g128_f16_k4096_int16_f32.avx2.tile
-// AVX2-NEXT: loop: dots 48 loads {{[4-7]}} unpack 12 scalar 0 stack {{[0-6]}} prefetch 4
-// One row.
-// AVX2-NEXT: loop: dots 16 loads 4 unpack 12 scalar 0 stack 0 prefetch 0
+// AVX2-NEXT: loop: dots 64 loads {{[4-7]}} unpack 12 scalar 0 stack {{[0-8]}} prefetch 4
+// One row by eight vectors, which take turns: eight accumulators. The 16 words
+// of x that all use may wait on the stack, from where a dot takes them as it
+// would take them from x; weights are read once, a prefetch a line.
+// AVX2-NEXT: loop: dots 128 loads {{.*}} unpack 96 scalar 0 stack {{[0-9]?[0-9]}} prefetch 16
 // AVX2-NOT: loop:
 func.func private @qk_matmul_u4_g128_f16_k4096_int16_f32(memref<?x?xi16, strided<[?, 1], offset: ?>>, memref<?x?xf32, strided<[?, 1], offset: ?>>, memref<?xi8>, memref<?x?xf32, strided<[?, 1], offset: ?>>) attributes {qk_kernel.matmul = array<i64: 2, 128, 0, 4096, 0, 0, 1, 0, 0>}

@@ -167,7 +167,9 @@ def QKKernel_AddPairsOp : QKKernel_Op<"add_pairs", [
     Pure, AllTypesMatch<["acc", "result"]>]> {
   let summary = "neighbouring i16 lanes, added to i32 lanes";
   let description = [{
-    `result[i] = acc[i] + sext(pairs[2i]) + sext(pairs[2i+1])`, modulo 2^32.
+    `result[i] = acc[i] + factor * (sext(pairs[2i]) + sext(pairs[2i+1]))`,
+    modulo 2^32. The factor is one of 16 bits, which costs nothing:
+    `vpmaddwd` multiplies by one that has to be there anyway.
 
     ```mlir
     func.func @add_pairs(%acc: vector<8xi32>, %pairs: vector<16xi16>) -> vector<8xi32> {
@@ -179,10 +181,11 @@ def QKKernel_AddPairsOp : QKKernel_Op<"add_pairs", [
     Constraints:
     - (C1) there are twice as many lanes of pairs as of the accumulator.
   }];
-  let arguments = (ins QKKernel_WordVector:$acc, QKKernel_PairVector:$pairs);
+  let arguments = (ins QKKernel_WordVector:$acc, QKKernel_PairVector:$pairs,
+                       DefaultValuedAttr<I16Attr, "1">:$factor);
   let results = (outs QKKernel_WordVector:$result);
   let assemblyFormat =
-      "$acc `,` $pairs attr-dict `:` type($acc) `,` type($pairs)";
+      "$acc `,` $pairs (`times` $factor^)? attr-dict `:` type($acc) `,` type($pairs)";
   let hasVerifier = 1;
 }
 

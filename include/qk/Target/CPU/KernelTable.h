@@ -92,11 +92,15 @@ struct KernelChoice {
   /// own, shifted down once a segment.
   bool highNibbleInPlace = false;
   /// Up to 4 bits, without VNNI: the products of an iteration (`unroll` units)
-  /// are summed in 16 bits before they go to the 32-bit accumulators.
+  /// are summed in 16 bits before they go to the 32-bit accumulators, which the
+  /// halves of int16 share.
   bool pairs = false;
-  /// Several rows: bytes ahead that are prefetched; 0: none. (One row reads one
-  /// stream, which the hardware prefetches better: from memory on Zen 4 28
-  /// GB/s, and 24, 18, 17 with 8, 4, 1 KB ahead.)
+  /// Several rows, and one where `pairs` are summed: bytes ahead that are
+  /// prefetched; 0: none. (One row with VNNI reads one stream in order, which
+  /// the hardware prefetches better: from memory on Zen 4 28 GB/s, and 24, 18,
+  /// 17 with 8, 4, 1 KB ahead. Where vectors take turns lines come in another
+  /// order: u4 in groups of 32 with int16 on Zen 3 5.3 GB/s without, 13.7 with
+  /// 8 KB ahead.)
   int prefetchBytes = 0;
   /// Codes after which integer accumulators go to float.
   int64_t segment = 256;
