@@ -139,6 +139,25 @@ LogicalResult DotBlocksOp::verify() {
 }
 
 //===----------------------------------------------------------------------===//
+// DotWideOp
+//===----------------------------------------------------------------------===//
+
+LogicalResult DotWideOp::verify() {
+  int64_t lanes = cast<VectorType>(getAcc().getType()).getNumElements();
+  // dot_wide_c1
+  int64_t bytes = cast<VectorType>(getCodes().getType()).getNumElements();
+  if (bytes != 4 * lanes)
+    return emitOpError("expected ")
+           << 4 * lanes << " bytes for " << lanes << " lanes, got " << bytes;
+  // dot_wide_c2
+  int64_t even = cast<VectorType>(getEven().getType()).getNumElements();
+  if (even != 2 * lanes)
+    return emitOpError("expected ") << 2 * lanes << " even elements for "
+                                    << lanes << " lanes, got " << even;
+  return success();
+}
+
+//===----------------------------------------------------------------------===//
 // DotPairsOp, AddPairsOp
 //===----------------------------------------------------------------------===//
 

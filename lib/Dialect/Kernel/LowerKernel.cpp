@@ -182,26 +182,6 @@ Value portableDot(OpBuilder &b, Location loc, Value acc, Value lhs, Value rhs,
   return acc;
 }
 
-/// AVX2: even and odd bytes widened to 16 bits, two vpmaddwd. vpmaddubsw would
-/// saturate where a code is above 127 (2 · 255 · 127 > 32767).
-Value avx2Dot(OpBuilder &b, Location loc, DotOp op) {
-  auto type = cast<VectorType>(op.getAcc().getType());
-  auto half = VectorType::get(2 * type.getNumElements(), b.getI16Type());
-  Value u = vector::BitCastOp::create(b, loc, half, op.getLhs());
-  Value s = vector::BitCastOp::create(b, loc, half, op.getRhs());
-  Value eight = splat(b, loc, half, 8);
-  Value uEven = arith::AndIOp::create(b, loc, u, splat(b, loc, half, 255));
-  Value uOdd = arith::ShRUIOp::create(b, loc, u, eight);
-  Value sEven = arith::ShRSIOp::create(
-      b, loc, arith::ShLIOp::create(b, loc, s, eight), eight);
-  Value sOdd = arith::ShRSIOp::create(b, loc, s, eight);
-  StringRef name = "llvm.x86.avx2.pmadd.wd";
-  Value even = intrinsic(b, loc, name, type, {uEven, sEven});
-  Value odd = intrinsic(b, loc, name, type, {uOdd, sOdd});
-  Value sum = arith::AddIOp::create(b, loc, even, odd);
-  return arith::AddIOp::create(b, loc, op.getAcc(), sum);
-}
-
 struct LowerDot : OpRewritePattern<DotOp> {
   using OpRewritePattern::OpRewritePattern;
 
@@ -233,8 +213,6 @@ struct LowerDot : OpRewritePattern<DotOp> {
     else if ((level == "avx512-vnni" || level == "avx-vnni") && lanes == 8)
       result = intrinsic(rewriter, loc, "llvm.x86.avx512.vpdpbusd.256", type,
                          op.getOperands());
-    else if (level == "avx2" && lanes == 8)
-      result = avx2Dot(rewriter, loc, op);
     else
       result = portable();
     rewriter.replaceOp(op, result);
@@ -283,7 +261,7 @@ struct LowerDotBlocks : OpRewritePattern<DotBlocksOp> {
 };
 
 //===----------------------------------------------------------------------===//
-// dot_pairs, add_pairs
+// dot_wide, dot_pairs, add_pairs
 //===----------------------------------------------------------------------===//
 
 /// Element `j` of every pair of `type`'s half-width elements, widened where it
@@ -314,6 +292,44 @@ Value opaque(OpBuilder &b, Location loc, Value value) {
              LLVM::AsmDialectAttr(), ArrayAttr())
       .getResult(0);
 }
+
+/// A mask, a shift, and two products of pairs. vpmaddubsw on bytes would
+/// saturate where a code is above 127 (2 · 255 · 127 > 32767).
+struct LowerDotWide : OpRewritePattern<DotWideOp> {
+  using OpRewritePattern::OpRewritePattern;
+
+  LogicalResult matchAndRewrite(DotWideOp op,
+                                PatternRewriter &rewriter) const override {
+    Location loc = op.getLoc();
+    auto type = cast<VectorType>(op.getAcc().getType());
+    auto pairs = cast<VectorType>(op.getEven().getType());
+    Value codes =
+        vector::BitCastOp::create(rewriter, loc, pairs, op.getCodes());
+    Value sum = op.getAcc();
+    for (bool odd : {false, true}) {
+      Value bytes =
+          odd ? Value(arith::ShRUIOp::create(rewriter, loc, codes,
+                                             splat(rewriter, loc, pairs, 8)))
+              : Value(arith::AndIOp::create(rewriter, loc, codes,
+                                            splat(rewriter, loc, pairs, 255)));
+      Value x = odd ? op.getOdd() : op.getEven();
+      if (isX86(levelOf(op)) && type.getNumElements() == 8) {
+        Value both = intrinsic(rewriter, loc, "llvm.x86.avx2.pmadd.wd", type,
+                               {bytes, x});
+        sum = arith::AddIOp::create(rewriter, loc, sum, both);
+        continue;
+      }
+      for (int64_t j = 0; j < 2; ++j) {
+        Value product = arith::MulIOp::create(
+            rewriter, loc, widenHalf(rewriter, loc, bytes, type, j, false),
+            widenHalf(rewriter, loc, x, type, j, true));
+        sum = arith::AddIOp::create(rewriter, loc, sum, product);
+      }
+    }
+    rewriter.replaceOp(op, sum);
+    return success();
+  }
+};
 
 struct LowerDotPairs : OpRewritePattern<DotPairsOp> {
   using OpRewritePattern::OpRewritePattern;
@@ -352,8 +368,9 @@ struct LowerAddPairs : OpRewritePattern<AddPairsOp> {
     const auto factor = static_cast<int16_t>(op.getFactor());
     if (isX86(levelOf(op)) && type.getNumElements() == 8) {
       auto pairs = cast<VectorType>(op.getPairs().getType());
-      Value both = intrinsic(rewriter, loc, "llvm.x86.avx2.pmadd.wd", type,
-                             {op.getPairs(), splat(rewriter, loc, pairs, factor)});
+      Value both =
+          intrinsic(rewriter, loc, "llvm.x86.avx2.pmadd.wd", type,
+                    {op.getPairs(), splat(rewriter, loc, pairs, factor)});
       sum = arith::AddIOp::create(rewriter, loc, sum, both);
     } else {
       for (int64_t j = 0; j < 2; ++j) {
@@ -387,8 +404,8 @@ struct LowerKernel : qk::kernel::impl::QKKernelLowerBase<LowerKernel> {
     if (known.wasInterrupted())
       return signalPassFailure();
     RewritePatternSet patterns(&getContext());
-    patterns.add<LowerUnpack, LowerDot, LowerDotBlocks, LowerDotPairs,
-                 LowerAddPairs>(&getContext());
+    patterns.add<LowerUnpack, LowerDot, LowerDotBlocks, LowerDotWide,
+                 LowerDotPairs, LowerAddPairs>(&getContext());
     walkAndApplyPatterns(getOperation(), std::move(patterns));
   }
 };

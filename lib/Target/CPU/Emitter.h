@@ -152,9 +152,14 @@ int64_t segmentsOfGroup(const KernelSpec &spec, const KernelChoice &choice,
                         int64_t group);
 int64_t segmentsOfRow(const KernelSpec &spec, const KernelChoice &choice);
 
+/// Planes of packed integer activations: the s8 halves of int16, or the even
+/// and the odd codes in 16 bits; a word of each has four codes between them.
+int64_t activationPlanes(const KernelSpec &spec, const KernelChoice &choice);
+
 /// The types of PackedActivations, for the tile function's signature.
 llvm::SmallVector<Type> packedActivationTypes(OpBuilder &b,
-                                              const KernelSpec &spec);
+                                              const KernelSpec &spec,
+                                              const KernelChoice &choice);
 
 /// Memory for the packed activations of `rows` rows: of `workspace`, or
 /// allocated where that is null.

@@ -7,8 +7,8 @@
 /// \file
 /// Copies the rows of x into register tiles (K by rows), pads every group to
 /// whole units with zeros, so that no kernel has a tail in K, splits int16
-/// codes into two s8 halves (c = 256*high + low) and sums the codes of every
-/// segment.
+/// codes into two s8 halves (c = 256*high + low), or codes of either width into
+/// even and odd ones of 16 bits, and sums the codes of every segment.
 ///
 //===----------------------------------------------------------------------===//
 
@@ -31,14 +31,19 @@ int64_t segmentsOfRow(const KernelSpec &spec, const KernelChoice &choice) {
          segmentsOfGroup(spec, choice, last);
 }
 
+int64_t activationPlanes(const KernelSpec &spec, const KernelChoice &choice) {
+  return spec.activation == Activation::Int16 || choice.wideActivations ? 2 : 1;
+}
+
 llvm::SmallVector<Type> packedActivationTypes(OpBuilder &b,
-                                              const KernelSpec &spec) {
+                                              const KernelSpec &spec,
+                                              const KernelChoice &choice) {
   auto dynamic = [](Type element) -> Type {
     return MemRefType::get({ShapedType::kDynamic}, element);
   };
   if (spec.activation == Activation::Float)
     return {dynamic(b.getF32Type())};
-  SmallVector<Type> types(spec.activation == Activation::Int16 ? 2 : 1,
+  SmallVector<Type> types(activationPlanes(spec, choice),
                           dynamic(b.getI32Type()));
   types.push_back(dynamic(b.getI32Type()));
   return types;
@@ -172,6 +177,18 @@ private:
     }
     Value wide =
         arith::ExtSIOp::create(e.b, e.loc, e.vec(kLanes, e.i32()), codes);
+    if (choice.wideActivations) {
+      Value both = arith::TruncIOp::create(
+          e.b, e.loc, e.vec(kLanes, e.b.getI16Type()), wide);
+      for (int64_t odd : {0, 1}) {
+        SmallVector<int64_t> order;
+        for (int64_t i = odd; i < kLanes; i += 2)
+          order.push_back(i);
+        storeWords(vector::ShuffleOp::create(e.b, e.loc, both, both, order),
+                   out.planes[odd], target, words);
+      }
+      return wide;
+    }
     auto bytes = e.vec(kLanes, e.i8());
     if (spec.activation == Activation::Int8) {
       storeWords(codes, out.planes[0], target, words);
@@ -190,9 +207,10 @@ private:
     return wide;
   }
 
-  void storeWords(Value bytes, Value plane, const Target &target,
+  /// Four words, as bytes or pairs.
+  void storeWords(Value values, Value plane, const Target &target,
                   int64_t words) {
-    Value four = e.bitcast(bytes, kLanes / 4, e.i32());
+    Value four = e.bitcast(values, kLanes / 4, e.i32());
     if (tileRows == 1 && words == 4) {
       vector::StoreOp::create(e.b, e.loc, four, plane, wordSlot(target, 0));
       return;
@@ -297,15 +315,12 @@ private:
 llvm::SmallVector<int64_t> workspaceBytesPerRow(const KernelSpec &spec,
                                                 Level level) {
   const int64_t row = spec.layout().paddedK();
-  switch (spec.activation) {
-  case Activation::Float:
+  if (spec.activation == Activation::Float)
     return {4 * row};
-  case Activation::Int16:
-    return {row, row, 4 * segmentsOfRow(spec, chooseKernel(spec, level))};
-  case Activation::Int8:
-    return {row, 4 * segmentsOfRow(spec, chooseKernel(spec, level))};
-  }
-  return {};
+  const KernelChoice choice = chooseKernel(spec, level);
+  SmallVector<int64_t> bytes(activationPlanes(spec, choice), row);
+  bytes.push_back(4 * segmentsOfRow(spec, choice));
+  return bytes;
 }
 
 PackedActivations allocateActivations(Emitter &e, const KernelSpec &spec,
@@ -313,7 +328,7 @@ PackedActivations allocateActivations(Emitter &e, const KernelSpec &spec,
                                       Value workspace) {
   const bool integer = spec.activation != Activation::Float;
   const int64_t rowLength = spec.layout().paddedK() / (integer ? 4 : 1);
-  auto types = packedActivationTypes(e.b, spec);
+  auto types = packedActivationTypes(e.b, spec, choice);
   Value offset = e.index(0);
   auto alloc = [&](Type type, int64_t perRow) -> Value {
     auto memref = cast<MemRefType>(type);

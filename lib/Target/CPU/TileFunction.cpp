@@ -18,7 +18,7 @@ TileFunction::TileFunction(Emitter &e, const KernelSpec &spec,
     : e(e), spec(spec), choice(choice), layout(spec.layout()),
       lanes(choice.lanes), integer(spec.activation != Activation::Float) {
   auto next = arguments.begin();
-  int64_t planes = !integer || spec.activation == Activation::Int8 ? 1 : 2;
+  const int64_t planes = integer ? activationPlanes(spec, choice) : 1;
   for (int64_t i = 0; i < planes; ++i)
     x.push_back(*next++);
   if (integer) {
@@ -335,7 +335,8 @@ void TileFunction::store(const Values &sum, bool masked) {
 func::FuncOp buildTileFunction(func::FuncOp declaration, const KernelSpec &spec,
                                Level level) {
   OpBuilder b(declaration.getContext());
-  SmallVector<Type> inputs = packedActivationTypes(b, spec);
+  KernelChoice choice = chooseKernel(spec, level);
+  SmallVector<Type> inputs = packedActivationTypes(b, spec, choice);
   // The kernel's own arguments but x and a workspace; y as it is stored.
   llvm::append_range(inputs,
                      kernelType(b.getContext(), spec).getInputs().drop_front());
@@ -346,7 +347,6 @@ func::FuncOp buildTileFunction(func::FuncOp declaration, const KernelSpec &spec,
       declaration, suffix, b.getFunctionType(inputs, {}), level);
   Block &entry = function.getBody().front();
   Emitter e(OpBuilder::atBlockEnd(&entry), declaration.getLoc(), level);
-  KernelChoice choice = chooseKernel(spec, level);
   TileFunction(e, spec, choice, entry.getArguments()).build();
   func::ReturnOp::create(e.b, e.loc);
   return function;

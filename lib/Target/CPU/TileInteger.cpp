@@ -15,13 +15,14 @@ namespace qk::cpu {
 /// The accumulators of a segment: [half][class][row][vector]. With the high
 /// nibble in place there are two classes, 1x and 16x. Where products are summed
 /// in 16 bits first, the halves of x meet in one accumulator: the high one's
-/// sums are multiplied by 256 as they are widened.
+/// sums are multiplied by 256 as they are widened. Where x has 16 bits anyway,
+/// there are no halves.
 Values TileFunction::segment(Value codes, Value k, int64_t units, Value segment,
                              Value g, Value tail, ValueRange sum) {
   const bool inPlace = rows == 1 && choice.highNibbleInPlace;
   const bool blocks = isBlocked(choice, shape);
   const int64_t classes = inPlace ? 2 : 1;
-  const int64_t halves = choice.pairs ? 1 : x.size();
+  const int64_t halves = choice.pairs || choice.wideActivations ? 1 : x.size();
   const int64_t count = rows * vectors;
   Values start(halves * classes * count, e.zero(words()));
   Values correction;
@@ -127,8 +128,7 @@ Values TileFunction::pairUnits(Value unit, Value k, int64_t units,
 
 /// The dots of vectors [from, to).
 Values TileFunction::integerUnit(Value unit, Value k, bool inPlace,
-                                 ValueRange carried, int64_t from,
-                                 int64_t to) {
+                                 ValueRange carried, int64_t from, int64_t to) {
   const int64_t classes = inPlace ? 2 : 1, count = rows * vectors;
   const int64_t together = shape.vectorByVector ? 1 : to - from;
   Values sum = llvm::to_vector(carried);
@@ -139,7 +139,23 @@ Values TileFunction::integerUnit(Value unit, Value k, bool inPlace,
       codes.push_back(integerCodes(unit, v, inPlace));
     if (v0 == 0)
       prefetch(unit);
-    for (int64_t f = 0, fields = codes[0].size(); f < fields; ++f)
+    for (int64_t f = 0, fields = codes[0].size(); f < fields; ++f) {
+      if (choice.wideActivations) {
+        for (int64_t r = 0; r < rows; ++r) {
+          Value pairs[2], several;
+          for (int64_t odd : {0, 1})
+            pairs[odd] = e.bitcast(activation(odd, e.add(word, f),
+                                              layout.paddedK() / 4, r, several),
+                                   2 * lanes, e.b.getI16Type());
+          for (int64_t v = v0; v < v0 + together; ++v) {
+            Value &acc = sum[at(r, v)];
+            acc =
+                kernel::DotWideOp::create(e.b, e.loc, acc.getType(), acc,
+                                          codes[v - v0][f], pairs[0], pairs[1]);
+          }
+        }
+        continue;
+      }
       for (int64_t h = 0, halves = x.size(); h < halves; ++h) {
         Value several;
         for (int64_t r = 0; r < rows; ++r) {
@@ -159,6 +175,7 @@ Values TileFunction::integerUnit(Value unit, Value k, bool inPlace,
           }
         }
       }
+    }
   }
   return sum;
 }

@@ -85,3 +85,19 @@ func.func @add_pairs_c1(%a: vector<8xi32>, %p: vector<8xi16>) {
   %0 = qk_kernel.add_pairs %a, %p : vector<8xi32>, vector<8xi16>
   return
 }
+
+// -----
+
+func.func @dot_wide_c1(%a: vector<8xi32>, %u: vector<16xi8>, %x: vector<16xi16>) {
+  // expected-error@below {{expected 32 bytes for 8 lanes, got 16}}
+  %0 = qk_kernel.dot_wide %a, %u, %x, %x : vector<8xi32>, vector<16xi8>, vector<16xi16>
+  return
+}
+
+// -----
+
+func.func @dot_wide_c2(%a: vector<8xi32>, %u: vector<32xi8>, %x: vector<8xi16>) {
+  // expected-error@below {{expected 16 even elements for 8 lanes, got 8}}
+  %0 = qk_kernel.dot_wide %a, %u, %x, %x : vector<8xi32>, vector<32xi8>, vector<8xi16>
+  return
+}

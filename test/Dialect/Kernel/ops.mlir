@@ -65,11 +65,27 @@ func.func @dot256(%a: vector<8xi32>, %u: vector<32xi8>, %s: vector<32xi8>) -> ve
   return %0 : vector<8xi32>
 }
 
-// LOWER-LABEL: func.func @dot_avx2
-// LOWER-COUNT-2: llvm.call_intrinsic "llvm.x86.avx2.pmadd.wd"
-func.func @dot_avx2(%a: vector<8xi32>, %u: vector<32xi8>, %s: vector<32xi8>) -> vector<8xi32> attributes {qk_kernel.level = "avx2"} {
-  %0 = qk_kernel.dot %a, %u, %s : vector<8xi32>, vector<32xi8>
+// CHECK-LABEL: func.func @dot_wide
+// CHECK: qk_kernel.dot_wide %{{.*}}, %{{.*}}, %{{.*}}, %{{.*}} : vector<8xi32>, vector<32xi8>, vector<16xi16>
+// LOWER-LABEL: func.func @dot_wide
+// LOWER-SAME: %[[A:.*]]: vector<8xi32>, %[[U:.*]]: vector<32xi8>, %[[EVEN:.*]]: vector<16xi16>, %[[ODD:.*]]: vector<16xi16>
+// LOWER: %[[W:.*]] = vector.bitcast %[[U]]
+// LOWER: %[[LOW:.*]] = arith.andi %[[W]]
+// LOWER: %[[P:.*]] = llvm.call_intrinsic "llvm.x86.avx2.pmadd.wd"(%[[LOW]], %[[EVEN]])
+// LOWER: arith.addi %[[A]], %[[P]]
+// LOWER: %[[HIGH:.*]] = arith.shrui %[[W]]
+// LOWER: llvm.call_intrinsic "llvm.x86.avx2.pmadd.wd"(%[[HIGH]], %[[ODD]])
+func.func @dot_wide(%a: vector<8xi32>, %u: vector<32xi8>, %even: vector<16xi16>, %odd: vector<16xi16>) -> vector<8xi32> attributes {qk_kernel.level = "avx2"} {
+  %0 = qk_kernel.dot_wide %a, %u, %even, %odd : vector<8xi32>, vector<32xi8>, vector<16xi16>
   return %0 : vector<8xi32>
+}
+
+// LOWER-LABEL: func.func @dot_wide_portable
+// LOWER-NOT: llvm.
+// LOWER-COUNT-4: arith.muli {{.*}} : vector<2xi32>
+func.func @dot_wide_portable(%a: vector<2xi32>, %u: vector<8xi8>, %even: vector<4xi16>, %odd: vector<4xi16>) -> vector<2xi32> {
+  %0 = qk_kernel.dot_wide %a, %u, %even, %odd : vector<2xi32>, vector<8xi8>, vector<4xi16>
+  return %0 : vector<2xi32>
 }
 
 // Without a level, and for vectors that a level has no instruction for, the

@@ -133,6 +133,39 @@ def QKKernel_DotBlocksOp : QKKernel_Op<"dot_blocks", [
   let hasVerifier = 1;
 }
 
+def QKKernel_DotWideOp : QKKernel_Op<"dot_wide", [
+    Pure, AllTypesMatch<["acc", "result"]>,
+    AllTypesMatch<["even", "odd"]>]> {
+  let summary = "four-way dot product of u8 and s16, added to i32 lanes";
+  let description = [{
+    `result[i] = acc[i] + zext(codes[4i]) * sext(even[2i]) + zext(codes[4i+1]) *
+    sext(odd[2i]) + zext(codes[4i+2]) * sext(even[2i+1]) + zext(codes[4i+3]) *
+    sext(odd[2i+1])`, modulo 2^32: the even and the odd bytes of a lane are
+    apart as one mask and one shift leave them. Two `vpmaddwd` with AVX2, which
+    take s16 whole, where dots of bytes would take its halves one by one.
+
+    ```mlir
+    func.func @dot_wide(%acc: vector<8xi32>, %codes: vector<32xi8>, %even: vector<16xi16>, %odd: vector<16xi16>) -> vector<8xi32> {
+      %r = qk_kernel.dot_wide %acc, %codes, %even, %odd : vector<8xi32>, vector<32xi8>, vector<16xi16>
+      return %r : vector<8xi32>
+    }
+    ```
+
+    Constraints:
+    - (C1) there are four times as many codes as lanes of the accumulator.
+    - (C2) there are twice as many even (and odd) elements as lanes of the
+      accumulator.
+  }];
+  let arguments = (ins QKKernel_WordVector:$acc, QKKernel_CodeVector:$codes,
+                   QKKernel_PairVector:$even, QKKernel_PairVector:$odd);
+  let results = (outs QKKernel_WordVector:$result);
+  let assemblyFormat = [{
+    $acc `,` $codes `,` $even `,` $odd attr-dict `:` type($acc) `,`
+    type($codes) `,` type($even)
+  }];
+  let hasVerifier = 1;
+}
+
 def QKKernel_DotPairsOp : QKKernel_Op<"dot_pairs", [
     Pure, AllTypesMatch<["acc", "result"]>,
     AllTypesMatch<["lhs", "rhs"]>]> {

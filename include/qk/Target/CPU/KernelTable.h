@@ -95,6 +95,9 @@ struct KernelChoice {
   /// are summed in 16 bits before they go to the 32-bit accumulators, which the
   /// halves of int16 share.
   bool pairs = false;
+  /// 8 bits, without VNNI: x is packed as 16 bits, whatever it is, the even and
+  /// the odd codes of four apart (`qk_kernel.dot_wide`).
+  bool wideActivations = false;
   /// Several rows, and one where `pairs` are summed: bytes ahead that are
   /// prefetched; 0: none. (One row with VNNI reads one stream in order, which
   /// the hardware prefetches better: from memory on Zen 4 28 GB/s, and 24, 18,
