@@ -311,10 +311,19 @@ KernelChoice chooseKernel(const KernelSpec &spec, Level level) {
         "vectors, and two activations are 14 of 16 registers";
     return choice;
   }
+  if (integer && level == Level::AVXVNNI) {
+    // Eight words of x for a unit of 3 bits leave no room for more.
+    const bool three = spec.scheme.bits() == 3;
+    const int vectors = (halves ? 4 : 8) / (three ? 2 : 1);
+    choice.tiles = {{halves ? 2 : 4, 2, 1}, {1, vectors, 1, !three}};
+    choice.reason = "16 registers of 256 bits: 8 accumulators, two codes and "
+                    "one activation; one row reads weights in whole lines";
+    return choice;
+  }
   if (integer) {
     choice.tiles = {{halves ? 2 : 4, 2, 1}, {1, halves ? 2 : 4, 1}};
-    choice.reason = "16 registers of 256 bits: 8 accumulators, two codes and "
-                    "one activation";
+    choice.reason = "as many accumulators as 16 registers of 256 bits have "
+                    "room for; others hold them in more";
     return choice;
   }
   choice.tiles = {{4, 2, 1}, {1, 4, 1}};

@@ -15,10 +15,10 @@
 // CHECK-NEXT: loop: dots 32 loads 8 unpack 16 scalar 0 stack 0 prefetch 0
 // CHECK-NOT: loop:
 
-// With 16 registers: two rows by two vectors, one row by two.
+// With 16 registers: two rows by two vectors, one row by four.
 // VEX: function qk_matmul_u4_g128_f16_k4096_int16_f32.avx-vnni.tile
 // VEX-NEXT: loop: dots 16 loads 2 unpack 6 scalar 0 stack 0
-// VEX-NEXT: loop: dots 8 loads 2 unpack 6 scalar 0 stack 0 prefetch 0
+// VEX-NEXT: loop: dots 16 loads 4 unpack 12 scalar 0 stack 0 prefetch 0
 // VEX-NOT: loop:
 
 // Without VNNI a dot is a vpmaddubsw and an addition to a sum of 16 bits, and
