@@ -30,6 +30,12 @@ Status GptqOptions::validate() const {
   if (sweeps < 0)
     return Error{"sweeps " + std::to_string(sweeps) +
                  " is not allowed: expected 0 or more"};
+  if (rescales < 0)
+    return Error{"rescales " + std::to_string(rescales) +
+                 " is not allowed: expected 0 or more"};
+  if (rescales > 0 && !staticGroups)
+    return Error{"rescales need static groups: others have their scales chosen "
+                 "from compensated weights already"};
   return {};
 }
 
@@ -103,7 +109,11 @@ struct Panel {
   std::unique_ptr<float[]> targets;
   std::unique_ptr<float[]> scales, zeros;
   std::unique_ptr<uint8_t[]> codes;
-  double loss = 0;
+  /// [1]: Σ v² of each row.
+  std::unique_ptr<float[]> loss;
+  /// With rescales, [K]: what a column would have had to be when it was
+  /// rounded, columns in the original order.
+  std::unique_ptr<float[]> compensated;
 
   Panel(const Solve &solve, int64_t stride);
 };
@@ -171,20 +181,24 @@ Panel::Panel(const Solve &solve, int64_t stride)
       targets(uninitialized<float>(solve.groupLength * kVectors * kLanes)),
       scales(uninitialized<float>(solve.groups * stride)),
       zeros(uninitialized<float>(solve.groups * stride)),
-      codes(uninitialized<uint8_t>(solve.k * stride)) {}
+      codes(uninitialized<uint8_t>(solve.k * stride)),
+      loss(uninitialized<float>(stride)) {
+  if (solve.options.rescales > 0)
+    compensated = uninitialized<float>(solve.k * stride);
+}
 
-/// Scales and zero points of all groups from the original weight.
-QK_INLINE static inline void chooseStaticGroups(const Solve &solve,
-                                                Panel &panel) {
+/// Scales and zero points of all groups from `source`, columns in the original
+/// order.
+QK_INLINE static inline void
+chooseStaticGroups(const Solve &solve, Panel &panel, const float *source) {
   for (int64_t g = 0; g < solve.groups; ++g) {
     int64_t begin = g * solve.groupLength,
             count = std::min(solve.groupLength, solve.k - begin);
     auto weightOf = [&](int64_t i)
                         QK_INLINE { return solve.columnWeights[begin + i]; };
     for (int64_t r = 0; r < panel.stride; r += kLanes) {
-      LaneParameters group =
-          solve.quantizer.parameters(panel.w.get() + begin * panel.stride + r,
-                                     panel.stride, count, weightOf);
+      LaneParameters group = solve.quantizer.parameters(
+          source + begin * panel.stride + r, panel.stride, count, weightOf);
       storeLanes(panel.scales.get() + g * panel.stride + r, group.scale);
       storeLanes(panel.zeros.get() + g * panel.stride + r, group.zero);
     }
@@ -247,7 +261,9 @@ template <int V>
 QK_INLINE static inline void roundBlock(const Solve &solve, Panel &panel,
                                         int64_t begin, int64_t end, int64_t r) {
   int64_t stride = panel.stride;
-  Lanes loss = splat(0.0f);
+  Lanes loss[V];
+  for (int v = 0; v < V; ++v)
+    loss[v] = loadLanes(panel.loss.get() + r + v * kLanes);
   for (int64_t t = begin; t < end; ++t) {
     if (solve.groupStarts[t])
       chooseGroup<V>(solve, panel, begin, t, r);
@@ -260,28 +276,28 @@ QK_INLINE static inline void roundBlock(const Solve &solve, Panel &panel,
                            loadLanes(panel.zeros.get() + at)};
       Lanes w = loadLanes(panel.w.get() + solve.column[t] * stride + row);
       Lanes target = w + sum[v] * splat(solve.inversePivot[t]);
+      if (panel.compensated)
+        storeLanes(panel.compensated.get() + solve.column[t] * stride + row,
+                   target);
       Lanes centred = solve.quantizer.centredCode(target, group);
       Lanes value = group.scale * centred;
       storeLanes(panel.error.get() + t * stride + row, w - value);
       Lanes weighted = (target - value) * splat(solve.pivot[t]);
-      loss += weighted * weighted;
+      loss[v] += weighted * weighted;
       LaneBytes bytes = solve.quantizer.bytesOf(centred, group);
       __builtin_memcpy(panel.codes.get() + place * stride + row, &bytes,
                        kLanes);
     }
   }
-  for (int64_t lane = 0; lane < kLanes; ++lane)
-    panel.loss += loss[lane];
+  for (int v = 0; v < V; ++v)
+    storeLanes(panel.loss.get() + r + v * kLanes, loss[v]);
 }
 
-/// Takes a panel through all columns.
-static void solvePanel(const Solve &solve, Panel &panel) {
+/// Takes a panel through all columns, groups that are static with the scales
+/// that it has.
+static void roundPanel(const Solve &solve, Panel &panel) {
   int64_t k = solve.k, stride = panel.stride;
-  for (int64_t j = 0; j < k; ++j)
-    if (solve.factor.dead[j])
-      std::fill_n(panel.w.get() + j * stride, stride, 0.0f);
-  if (solve.options.staticGroups)
-    withBestVectors([&]() QK_INLINE { chooseStaticGroups(solve, panel); });
+  std::fill_n(panel.loss.get(), stride, 0.0f);
   for (size_t i = 0; i + 1 < solve.blocks.size(); ++i) {
     int64_t begin = solve.blocks[i], end = solve.blocks[i + 1];
     if (begin == 0)
@@ -298,6 +314,63 @@ static void solvePanel(const Solve &solve, Panel &panel) {
         roundBlock<1>(solve, panel, begin, end, r);
     });
   }
+}
+
+/// What a panel's rows were rounded to so far with the least loss.
+struct BestRows {
+  std::vector<float> loss, scales, zeros;
+  std::vector<uint8_t> codes;
+
+  /// Takes the rows of `panel` that are better; the others' go to the panel if
+  /// it is the last.
+  void exchange(const Solve &solve, Panel &panel, bool last) {
+    const int64_t stride = panel.stride;
+    if (loss.empty()) {
+      loss.assign(panel.loss.get(), panel.loss.get() + stride);
+      scales.assign(panel.scales.get(),
+                    panel.scales.get() + solve.groups * stride);
+      zeros.assign(panel.zeros.get(),
+                   panel.zeros.get() + solve.groups * stride);
+      codes.assign(panel.codes.get(), panel.codes.get() + solve.k * stride);
+      return;
+    }
+    for (int64_t row = 0; row < stride; ++row) {
+      const bool better = panel.loss[row] < loss[row];
+      auto move = [&](auto &best, auto *now, int64_t count) {
+        for (int64_t at = row; at < count * stride; at += stride)
+          if (better)
+            best[at] = now[at];
+          else if (last)
+            now[at] = best[at];
+      };
+      move(loss, panel.loss.get(), 1);
+      move(scales, panel.scales.get(), solve.groups);
+      move(zeros, panel.zeros.get(), solve.groups);
+      move(codes, panel.codes.get(), solve.k);
+    }
+  }
+};
+
+static void solvePanel(const Solve &solve, Panel &panel) {
+  for (int64_t j = 0; j < solve.k; ++j)
+    if (solve.factor.dead[j])
+      std::fill_n(panel.w.get() + j * panel.stride, panel.stride, 0.0f);
+  auto choose = [&](const float *source) {
+    withBestVectors(
+        [&]() QK_INLINE { chooseStaticGroups(solve, panel, source); });
+  };
+  if (solve.options.staticGroups)
+    choose(panel.w.get());
+  roundPanel(solve, panel);
+  const int64_t rescales = solve.options.rescales;
+  BestRows best;
+  for (int64_t pass = 0; pass < rescales; ++pass) {
+    best.exchange(solve, panel, /*last=*/false);
+    choose(panel.compensated.get());
+    roundPanel(solve, panel);
+  }
+  if (rescales > 0)
+    best.exchange(solve, panel, /*last=*/true);
 }
 
 Result<GptqResult> gptq(const float *w, int64_t n, int64_t k,
@@ -328,7 +401,8 @@ Result<GptqResult> gptq(const float *w, int64_t n, int64_t k,
     Panel panel(solve, roundUpToLanes(rows));
     gatherPanel(w + first * k, k, rows, nullptr, panel.w.get(), panel.stride);
     solvePanel(solve, panel);
-    losses[item] = panel.loss;
+    losses[item] =
+        std::accumulate(panel.loss.get(), panel.loss.get() + rows, 0.0);
     scatterPanel(panel.codes.get(), panel.stride, k, rows, nullptr,
                  weight.codes.data() + first * k);
     scatterPanel(panel.scales.get(), panel.stride, solve.groups, rows, nullptr,
@@ -338,7 +412,7 @@ Result<GptqResult> gptq(const float *w, int64_t n, int64_t k,
                    weight.zeroPoints.data() + first * solve.groups);
   });
 
-  addWork(Work::Solve, static_cast<double>(n) * k * k);
+  addWork(Work::Solve, static_cast<double>(1 + options.rescales) * n * k * k);
   GptqReport &report = result.report;
   report.lossDamped = std::accumulate(losses.begin(), losses.end(), 0.0);
   if (options.sweeps > 0) {

@@ -66,6 +66,10 @@ static void applyEffort(const GptqPipelineOptions &options,
     gptq.scaleSearch = "weighted";
   if (!options.sweeps.hasValue() && effort == Effort::Best)
     gptq.sweeps = 3;
+  // Groups that are not static have no use for it.
+  if (!options.rescales.hasValue() && effort != Effort::Fast &&
+      options.staticGroups)
+    gptq.rescales = 1;
   if (!options.retarget.hasValue() && effort != Effort::Fast) {
     gptq.retarget = 0.5;
     gptq.retargetOptional = true;
@@ -83,6 +87,7 @@ void qk::buildGptqPipeline(OpPassManager &manager,
   gptq.damping = options.damping;
   gptq.blockSize = options.blockSize;
   gptq.sweeps = options.sweeps;
+  gptq.rescales = options.rescales;
   gptq.retarget = options.retarget;
   gptq.firstTokenWeight = options.firstTokenWeight;
   applyEffort(options, gptq);

@@ -57,6 +57,12 @@ struct GptqOptions {
   /// Columns that are rounded between two matrix products: speed alone. Without
   /// static groups it is made a multiple of the group.
   int64_t blockSize = 128;
+  /// Static groups: how many times scales are searched again and columns
+  /// rounded anew, each time for what compensation had made of the columns when
+  /// they were rounded; each row keeps its best pass (by Σ v²). A column that
+  /// has to make good a large error of another, with which it is fed alike,
+  /// moves out of the range that its own weights gave. N·K² flops each.
+  int64_t rescales = 0;
   /// Passes of refineCodes (RefineCodes.h) after the solve, on the damped
   /// Hessian: each up to twice the solve's flops.
   int64_t sweeps = 0;

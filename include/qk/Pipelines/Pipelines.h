@@ -94,7 +94,7 @@ enum class Effort {
   /// token of a sample counting more.
   Fast,
   /// Block by block, each layer's target moved to make up for the errors of
-  /// those before it.
+  /// those before it, and scales searched once more for compensated weights.
   Default,
   /// The same with sweeps over the codes.
   Best,
@@ -108,8 +108,8 @@ struct GptqPipelineOptions : RoundingPipelineOptions<GptqPipelineOptions> {
           clEnumValN(Effort::Fast, "fast",
                      "scale-search=weighted first-token-weight=8"),
           clEnumValN(Effort::Default, "default",
-                     "scale-search=weighted retarget=0.5, which calibrates "
-                     "block by block"),
+                     "scale-search=weighted rescales=1 retarget=0.5, which "
+                     "calibrates block by block"),
           clEnumValN(Effort::Best, "best", "the same with sweeps=3")),
       llvm::cl::init(Effort::Default)};
   Option<std::string> order{
@@ -134,6 +134,11 @@ struct GptqPipelineOptions : RoundingPipelineOptions<GptqPipelineOptions> {
       *this, "sweeps",
       llvm::cl::desc(
           "Passes of coordinate descent over the codes after rounding"),
+      llvm::cl::init(0)};
+  Option<int64_t> rescales{
+      *this, "rescales",
+      llvm::cl::desc("How often scales are searched again, with static groups, "
+                     "for what compensation made of the weights"),
       llvm::cl::init(0)};
   Option<double> retarget{
       *this, "retarget",

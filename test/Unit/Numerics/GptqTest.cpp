@@ -53,7 +53,8 @@ void compare(const Layer &layer, const GptqOptions &options,
   auto expected = restatement::gptq(Matrix(layer.w, layer.n, layer.k),
                                     Matrix(layer.hessian, layer.k, layer.k),
                                     options.damping.damping, options.order,
-                                    options.staticGroups, {options.quantizer});
+                                    options.staticGroups, {options.quantizer},
+                                    options.rescales);
   bool permuted =
       !options.staticGroups && options.order == ColumnOrder::Activation;
   EXPECT_EQ(q.permutation, permuted ? expected.order : std::vector<int32_t>());
@@ -126,6 +127,52 @@ TEST(Gptq, SearchedScales) {
       // Two shrink factors as good as equal change a whole group.
       compare(layer, options, 0.02, 5e-3);
     }
+}
+
+TEST(Gptq, RescalesAgreeWithTheLoop) {
+  Layer layer(37, 96, 500, 14);
+  for (auto search : {ScaleSearch::None, ScaleSearch::Weighted})
+    for (int64_t rescales : {1, 2}) {
+      SCOPED_TRACE(testing::Message()
+                   << "search " << int(search) << ", rescales " << rescales);
+      GptqOptions options = makeOptions(CodeType::U3, 32);
+      options.quantizer.scaleSearch = search;
+      options.rescales = rescales;
+      // Of two passes as good as equal either may be a row's.
+      compare(layer, options, 0.05, 1e-2);
+    }
+}
+
+// A row of which two columns are fed alike and carry nearly all of its output
+// (an attention sink's channels): the first one's error has to be made good by
+// the second, for which that one's own range is no good.
+TEST(Gptq, RescalesMakeGoodAColumnOfMassiveInputs) {
+  Layer layer(64, 128, 500, 15);
+  const int64_t k = layer.k;
+  std::mt19937 random(5);
+  std::vector<float> sink(k);
+  std::normal_distribution<float> normal;
+  for (float &x : sink)
+    x = normal(random);
+  sink[3] = 3000;
+  sink[70] = -1000;
+  for (int64_t i = 0; i < k; ++i)
+    for (int64_t j = 0; j < k; ++j)
+      layer.hessian[i * k + j] += sink[i] * sink[j] / 500;
+  GptqOptions options = makeOptions(CodeType::U4, 64);
+  options.quantizer.scaleSearch = ScaleSearch::Weighted;
+  auto loss = [&] {
+    auto result =
+        gptq(layer.w.data(), layer.n, k, layer.hessian.data(), options);
+    EXPECT_TRUE(result);
+    return lossOf(layer, result->weight);
+  };
+  const double once = loss();
+  options.rescales = 1;
+  const double twice = loss();
+  EXPECT_LT(twice, 0.5 * once);
+  options.rescales = 3;
+  EXPECT_LE(loss(), 1.001 * twice);
 }
 
 TEST(Gptq, GroupsThatDoNotDivideTheRow) {
@@ -297,6 +344,15 @@ TEST(Gptq, RejectsWhatItCannotDo) {
   EXPECT_EQ(message(options),
             "block size 0 is not allowed: expected a positive number");
   options.blockSize = 128;
+  options.rescales = -1;
+  EXPECT_EQ(message(options), "rescales -1 is not allowed: expected 0 or more");
+  options.rescales = 1;
+  options.staticGroups = false;
+  EXPECT_EQ(message(options),
+            "rescales need static groups: others have their scales chosen from "
+            "compensated weights already");
+  options.staticGroups = true;
+  options.rescales = 0;
   layer.w[9] = NAN;
   EXPECT_EQ(message(options), "weight is NaN at row 1, column 1");
   layer.w[9] = 0;

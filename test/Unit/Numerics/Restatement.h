@@ -216,10 +216,12 @@ struct GptqResult {
 /// without blocks: Cholesky, inverse, Cholesky, then err ⊗ U[i,:] subtracted
 /// from all later columns. Damping is relative to the mean diagonal of the
 /// columns that are not dead, and the group parameters of a group that is not
-/// static are taken when it is reached, all updates done.
+/// static are taken when it is reached, all updates done. With `rescales` a row
+/// is done again, its static groups' parameters taken from what its columns
+/// were before they were rounded the last time, and kept if its loss is less.
 inline GptqResult gptq(Matrix w, Matrix h, double damping,
                        qk::numerics::ColumnOrder order, bool staticGroups,
-                       const Quantizer &quantizer) {
+                       const Quantizer &quantizer, int64_t rescales = 0) {
   using qk::numerics::ColumnOrder;
   int64_t k = w.cols, length = quantizer.options.scheme.groupLength(k),
           groups = quantizer.options.scheme.groups(k);
@@ -268,7 +270,9 @@ inline GptqResult gptq(Matrix w, Matrix h, double damping,
         u(i, j) += inverse(m, i) * inverse(m, j);
   cholesky(u);
 
-  for (int64_t n = 0; n < w.rows; ++n) {
+  auto solveRow = [&](int64_t n, std::vector<double> &source,
+                      GptqResult &result) {
+    double loss = 0;
     std::vector<double> row(k);
     for (int64_t t = 0; t < k; ++t)
       row[t] = w(n, result.order[t]);
@@ -287,7 +291,7 @@ inline GptqResult gptq(Matrix w, Matrix h, double damping,
         step[result.order[t]] = t;
       for (int64_t g = 0; g < groups; ++g)
         choose(
-            g, [&](int64_t i) { return w(n, i); },
+            g, [&](int64_t i) { return source[i]; },
             [&](int64_t i) { return u(step[i], step[i]); });
     }
     for (int64_t t = 0; t < k; ++t) {
@@ -305,10 +309,27 @@ inline GptqResult gptq(Matrix w, Matrix h, double damping,
       result.codes(n, t) = quantizer.code(row[t], p);
       double q = quantizer.value(row[t], p), err = (row[t] - q) / u(t, t);
       result.values(n, result.order[t]) = q;
-      result.lossDamped += err * err;
+      source[result.order[t]] = row[t];
+      loss += err * err;
       for (int64_t j = t; j < k; ++j)
         row[j] -= err * u(j, t); // the lower factor is Uᵀ
     }
+    return loss;
+  };
+  for (int64_t n = 0; n < w.rows; ++n) {
+    std::vector<double> source(k);
+    for (int64_t i = 0; i < k; ++i)
+      source[i] = w(n, i);
+    double least = solveRow(n, source, result);
+    for (int64_t pass = 0; pass < rescales; ++pass) {
+      GptqResult again = result;
+      double loss = solveRow(n, source, again);
+      if (loss < least) {
+        least = loss;
+        result = again;
+      }
+    }
+    result.lossDamped += least;
   }
   return result;
 }

@@ -143,7 +143,8 @@ void RoundCompensatedOp::build(OpBuilder &builder, OperationState &state,
                                Value weight, Value hessian, SchemeAttr scheme,
                                bool symmetric, bool staticGroups, Order order,
                                ScaleSearch scaleSearch, double damping,
-                               int64_t block, int64_t sweeps) {
+                               int64_t block, int64_t sweeps,
+                               int64_t rescales) {
   SmallVector<Type> types;
   quantizedTypes(weight, scheme, !symmetric, types);
   int64_t k = cast<RankedTensorType>(weight.getType()).getDimSize(1);
@@ -152,7 +153,7 @@ void RoundCompensatedOp::build(OpBuilder &builder, OperationState &state,
     permutation = RankedTensorType::get({k}, builder.getI32Type());
   build(builder, state, types[0], types[1], symmetric ? Type() : types[2],
         permutation, weight, hessian, scheme, symmetric, staticGroups, order,
-        scaleSearch, llvm::APFloat(damping), block, sweeps);
+        scaleSearch, llvm::APFloat(damping), block, sweeps, rescales);
 }
 
 void QuantizeOp::build(OpBuilder &builder, OperationState &state, Value x,

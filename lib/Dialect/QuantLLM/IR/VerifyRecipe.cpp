@@ -303,5 +303,13 @@ LogicalResult RoundCompensatedOp::verify() {
     return emitOpError() << "expected block to be at least 1, got " << block;
   if (failed(checkSweeps(*this, getSweeps())))
     return failure();
+  auto rescales = static_cast<int64_t>(getRescales());
+  if (rescales < 0)
+    return emitOpError() << "expected rescales to be at least 0, got "
+                         << rescales;
+  // (C5)
+  if (rescales > 0 && !getStaticGroups())
+    return emitOpError() << "expected no rescales without static groups, got "
+                         << rescales;
   return success();
 }

@@ -28,8 +28,17 @@ struct ApplyGptq
     method.damping = damping;
     method.blockSize = blockSize;
     method.sweeps = sweeps;
+    method.rescales = rescales;
     method.retarget = retarget;
     method.retargetOptional = retargetOptional;
+    if (rescales > 0 && !staticGroups) {
+      emitError(getOperation().getLoc())
+          << "expected no rescales without static-groups, got "
+          << rescales.getValue()
+          << "; groups that are not static have scales of compensated weights "
+             "anyway";
+      return signalPassFailure();
+    }
     if (!(firstTokenWeight >= 1)) {
       emitError(getOperation().getLoc())
           << "expected first-token-weight to be at least 1, got "

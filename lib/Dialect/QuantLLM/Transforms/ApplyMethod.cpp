@@ -90,6 +90,9 @@ LayerMethod::getOrder(function_ref<InFlightDiagnostic()> emitError) const {
                        << blockSize;
   if (sweeps < 0)
     return emitError() << "expected sweeps to be at least 0, got " << sweeps;
+  if (rescales < 0)
+    return emitError() << "expected rescales to be at least 0, got "
+                       << rescales;
   if (!(retarget >= 0 && retarget <= 1))
     return emitError() << "expected retarget to be in [0, 1], got " << retarget;
   return *columns;
@@ -238,7 +241,8 @@ void LayerRounder::round(RecipeLayer &layer, Value weight,
   auto op = RoundCompensatedOp::create(
       builder, location, weight, hessian, rounding.scheme, rounding.symmetric,
       method.staticGroups, *method.getOrder(fail), rounding.scaleSearch,
-      method.damping, method.blockSize, method.sweeps);
+      method.damping, method.blockSize, method.sweeps,
+      method.staticGroups ? method.rescales : 0);
   replaceUses(
       layer, rounding.scheme,
       {op.getCodes(), op.getScales(), op.getZeroPoints(), op.getPermutation()});

@@ -37,6 +37,8 @@ struct LayerMethod {
   double damping = 0.01;
   int64_t blockSize = 128;
   int64_t sweeps = 0;
+  /// How often scales are searched again, where groups are static.
+  int64_t rescales = 0;
   /// How far weights are retargeted (`quant_llm.retarget`); 0: not at all.
   double retarget = 0;
   /// Whether that is left where the statistics lack what it needs.

@@ -85,6 +85,7 @@ static constexpr Setting kSettings[] = {
     {"damping", "a number", setNumber<&LayerMethod::damping>},
     {"block-size", "an integer", setInteger<&LayerMethod::blockSize>},
     {"sweeps", "an integer", setInteger<&LayerMethod::sweeps>},
+    {"rescales", "an integer", setInteger<&LayerMethod::rescales>},
     {"retarget", "a number", setRetarget},
 };
 

@@ -65,6 +65,22 @@ func.func @round_compensated_c4_block(%w: tensor<4x10xf32>, %h: tensor<10x10xf32
 
 // -----
 
+func.func @round_compensated_c4_rescales(%w: tensor<4x10xf32>, %h: tensor<10x10xf32>) {
+  // expected-error @+1 {{'quant_llm.round_compensated' op expected rescales to be at least 0, got -1}}
+  %0:3 = quant_llm.round_compensated %w, %h scheme(<u4, group = 4, scale = f16>) static_groups {rescales = -1 : i64} : tensor<4x10xf32>, tensor<10x10xf32> -> tensor<4x10xi4>, tensor<4x3xf16>, tensor<4x3xi8>
+  return
+}
+
+// -----
+
+func.func @round_compensated_c5(%w: tensor<4x10xf32>, %h: tensor<10x10xf32>) {
+  // expected-error @+1 {{'quant_llm.round_compensated' op expected no rescales without static groups, got 2}}
+  %0:3 = quant_llm.round_compensated %w, %h scheme(<u4, group = 4, scale = f16>) order = none {rescales = 2 : i64} : tensor<4x10xf32>, tensor<10x10xf32> -> tensor<4x10xi4>, tensor<4x3xf16>, tensor<4x3xi8>
+  return
+}
+
+// -----
+
 func.func @round_compensated_c4_sweeps(%w: tensor<4x10xf32>, %h: tensor<10x10xf32>) {
   // expected-error @+1 {{'quant_llm.round_compensated' op expected sweeps to be at least 0, got -1}}
   %0:3 = quant_llm.round_compensated %w, %h scheme(<u4, group = 4, scale = f16>) static_groups {sweeps = -1 : i64} : tensor<4x10xf32>, tensor<10x10xf32> -> tensor<4x10xi4>, tensor<4x3xf16>, tensor<4x3xi8>

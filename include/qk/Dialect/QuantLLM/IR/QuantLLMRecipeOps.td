@@ -474,7 +474,10 @@ def QuantLLM_RoundCompensatedOp
 
     `scale_search = weighted` shrinks the range as `mse` does and keeps the
     smallest sum (w - q)^2 / U[i,i]^2, the loss that the rounding itself
-    minimises. `sweeps` passes of coordinate descent follow, scales fixed: each
+    minimises. The scales of static groups are searched `rescales` times more,
+    for what compensation had made of the columns when they were rounded, and
+    all columns are rounded anew; each row keeps the pass with the least of that
+    loss. `sweeps` passes of coordinate descent follow, scales fixed: each
     code in turn becomes its best integer given all others in
     tr((W-Q) H (W-Q)^T).
 
@@ -490,7 +493,10 @@ def QuantLLM_RoundCompensatedOp
     - (C2) codes, scales and zero points as for `round_to_nearest`.
     - (C3) a permutation result, [K], is present just where order is activation
       and groups are not static.
-    - (C4) damping is greater than 0; block is at least 1; sweeps is at least 0.
+    - (C4) damping is greater than 0; block is at least 1; sweeps and rescales
+      are at least 0.
+    - (C5) rescales is 0 without static groups, whose scales are of compensated
+      columns anyway.
   }];
   let arguments = (ins QuantLLM_Weight:$weight, QuantLLM_Hessian:$hessian,
       QuantLLM_SchemeAttr:$scheme, UnitAttr:$symmetric,
@@ -500,7 +506,8 @@ def QuantLLM_RoundCompensatedOp
                         "ScaleSearch::None">:$scale_search,
       DefaultValuedAttr<F64Attr, "0.01">:$damping,
       DefaultValuedAttr<I64Attr, "128">:$block,
-      DefaultValuedAttr<I64Attr, "0">:$sweeps);
+      DefaultValuedAttr<I64Attr, "0">:$sweeps,
+      DefaultValuedAttr<I64Attr, "0">:$rescales);
   let results = (outs QuantLLM_Codes:$codes, QuantLLM_Weight:$scales,
                       Optional<QuantLLM_ZeroPoints>:$zero_points,
                       Optional<QuantLLM_Permutation>:$permutation);
@@ -517,7 +524,7 @@ def QuantLLM_RoundCompensatedOp
                    "SchemeAttr":$scheme, "bool":$symmetric,
                    "bool":$staticGroups, "Order":$order,
                    "ScaleSearch":$scaleSearch, "double":$damping,
-                   "int64_t":$block, "int64_t":$sweeps)>
+                   "int64_t":$block, "int64_t":$sweeps, "int64_t":$rescales)>
   ];
 }
 

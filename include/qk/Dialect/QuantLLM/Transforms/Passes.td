@@ -250,6 +250,9 @@ def ApplyGptqPass : Pass<"quant-llm-apply-gptq", "::mlir::ModuleOp"> {
            "Columns between updates of the rest of the weight">,
     Option<"sweeps", "sweeps", "int64_t", "0",
            "Passes of coordinate descent over the codes after rounding">,
+    Option<"rescales", "rescales", "int64_t", "0",
+           "How often scales are searched again, with static groups, for what "
+           "compensation made of the weights">,
     Option<"retarget", "retarget", "double", "0.0",
            "How far weights move first towards what makes up for the errors of "
            "the layers before: 0 to 1">,

@@ -281,6 +281,7 @@ static numerics::GptqOptions getOptions(RoundCompensatedOp op) {
   options.damping.damping = op.getDamping().convertToDouble();
   options.blockSize = op.getBlock();
   options.sweeps = op.getSweeps();
+  options.rescales = op.getRescales();
   return options;
 }
 
