@@ -31,14 +31,6 @@ struct ApplyGptq
     method.rescales = rescales;
     method.retarget = retarget;
     method.retargetOptional = retargetOptional;
-    if (rescales > 0 && !staticGroups) {
-      emitError(getOperation().getLoc())
-          << "expected no rescales without static-groups, got "
-          << rescales.getValue()
-          << "; groups that are not static have scales of compensated weights "
-             "anyway";
-      return signalPassFailure();
-    }
     if (!(firstTokenWeight >= 1)) {
       emitError(getOperation().getLoc())
           << "expected first-token-weight to be at least 1, got "

@@ -93,6 +93,11 @@ LayerMethod::getOrder(function_ref<InFlightDiagnostic()> emitError) const {
   if (rescales < 0)
     return emitError() << "expected rescales to be at least 0, got "
                        << rescales;
+  if (rescales > 0 && !staticGroups)
+    return emitError() << "expected no rescales without static-groups, got "
+                       << rescales
+                       << "; groups that are not static have scales of "
+                          "compensated weights anyway";
   if (!(retarget >= 0 && retarget <= 1))
     return emitError() << "expected retarget to be in [0, 1], got " << retarget;
   return *columns;
@@ -241,8 +246,7 @@ void LayerRounder::round(RecipeLayer &layer, Value weight,
   auto op = RoundCompensatedOp::create(
       builder, location, weight, hessian, rounding.scheme, rounding.symmetric,
       method.staticGroups, *method.getOrder(fail), rounding.scaleSearch,
-      method.damping, method.blockSize, method.sweeps,
-      method.staticGroups ? method.rescales : 0);
+      method.damping, method.blockSize, method.sweeps, method.rescales);
   replaceUses(
       layer, rounding.scheme,
       {op.getCodes(), op.getScales(), op.getZeroPoints(), op.getPermutation()});

@@ -162,6 +162,9 @@ LayerOverrides::apply(StringRef layer, LayerMethod method, Location location) {
       method.scaleSearch = "mse";
     for (const auto &[key, value] : entry.settings->members())
       findSetting(key)->set(method, value);
+    // What an effort set is for static groups alone.
+    if (!method.staticGroups && !entry.settings->find("rescales"))
+      method.rescales = 0;
   }
   if (!last)
     return method;
